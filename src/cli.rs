@@ -1,5 +1,6 @@
 //! The command line: subcommands, their arguments, and the flags of the settings.
 
+mod archive;
 mod args;
 mod doctor;
 mod examples;
@@ -20,6 +21,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Overrides;
 use crate::config::url::has_password;
+pub use archive::{ArchiveArgs, OldTraces, PruneArgs, RestoreArgs};
 pub use args::{ExportArgs, SendArgs, TailArgs};
 pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
@@ -67,6 +69,12 @@ pub enum Command {
     Export(ExportArgs),
     /// Send traces to an OTLP/HTTP endpoint
     Send(SendArgs),
+    /// Move old traces from a database into a compressed file
+    Archive(ArchiveArgs),
+    /// Delete old traces from a database
+    Prune(PruneArgs),
+    /// Write an archive back into a database
+    Restore(RestoreArgs),
     /// Check the terminal, the ports, the sources and the Python packages, and say what mends each trouble; exit code 1 if there is any
     Doctor(DoctorArgs),
     /// Print the settings in force as a configuration file, with the origin of each

@@ -3,6 +3,7 @@
 //! Each subcommand has a file with its `run` function. They share how sources are opened (`open`), how traces are read and selected
 //! (`snapshot`), and how lines are printed (`json`, `output`, `table`). Results go to standard output, messages to standard error.
 
+mod archive;
 mod check;
 mod demo;
 mod doctor;
@@ -11,8 +12,12 @@ mod find;
 mod json;
 mod list;
 mod manual;
+mod old_traces;
 mod open;
 mod output;
+mod progress;
+mod prune;
+mod restore;
 mod screen;
 mod send;
 mod show;
@@ -66,6 +71,9 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         }
         Command::Export(args) => export::run(args, config),
         Command::Send(args) => send::run(args, config),
+        Command::Archive(args) => archive::run(args, config),
+        Command::Prune(args) => prune::run(args, config),
+        Command::Restore(args) => restore::run(args, config),
         Command::Doctor(args) => {
             check::check_words(&args.sources)?;
             doctor::run(args, config)

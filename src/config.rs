@@ -16,6 +16,7 @@ pub mod url;
 pub mod values;
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +91,15 @@ pub fn theme_directory() -> Option<PathBuf> {
 const MAX_PRICES: u64 = 64 << 20;
 
 impl Config {
+    /// Returns the configuration with room for every span of a source.
+    #[must_use]
+    pub fn without_limits(&self) -> Self {
+        let mut config = self.clone();
+        config.settings.max_spans = NonZeroU32::MAX;
+        config.settings.max_memory = values::Bytes(i64::MAX as u64);
+        config
+    }
+
     /// Loads the configuration from the user's file, the process's environment and the command line.
     pub fn load(overrides: Overrides) -> Result<Self, ConfigError> {
         Self::load_from(overrides, directory().as_deref(), |name| std::env::var_os(name))

@@ -266,6 +266,15 @@ impl NewFile {
         Ok(self.path)
     }
 
+    /// Gives the file its name, for good: the folder is synchronized, too. Fails if the name is taken.
+    pub fn claim(self) -> io::Result<PathBuf> {
+        self.file.as_file().sync_all()?;
+        self.file.persist_noclobber(&self.path).map_err(|error| error.error)?;
+        #[cfg(unix)]
+        std::fs::File::open(self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(self.path)
+    }
+
     /// Gives the file its name, or `name-2.json`, `name-3.json` and so on if the name is taken. Never replaces a file.
     pub fn keep(self) -> io::Result<PathBuf> {
         let Self { mut file, path } = self;
@@ -321,6 +330,7 @@ mod tests {
             agent: None,
             session: None,
             user: None,
+            other_traces: Vec::new(),
             usage: UsageRecord::default(),
         }
     }

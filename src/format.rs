@@ -10,11 +10,11 @@ mod safe;
 mod time;
 mod width;
 
-pub use number::{bytes, count, money, percent, plural, tokens};
+pub use number::{MONEY_WIDTH, align_money, bytes, count, money, money_at_least, percent, plural, tokens};
 pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
-pub use time::{age, clock, duration, is_same_day, moment, rfc3339, short_moment, time_of_day};
-pub use width::{cells, fit, fit_end, pad_left, pad_right, parts, width};
+pub use time::{age, clock, date_time, duration, is_same_day, moment, rfc3339, round_duration, short_moment, time_of_day};
+pub use width::{cells, fit, fit_end, fit_middle, pad_left, pad_right, parts, width};
 
 /// The text of an unknown number.
 pub const UNKNOWN: &str = "–";

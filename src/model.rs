@@ -37,3 +37,6 @@ pub use usage::Usage;
 
 /// Nanoseconds: a time since the Unix epoch in UTC, or a duration.
 pub type Nanos = i64;
+
+/// What tables call the group of the calls that name no model.
+pub const NO_MODEL: &str = "(no model named)";

@@ -106,6 +106,18 @@ impl Query {
         self.terms.iter().any(|term| !term.negated && term.test == Test::Status(vec![RunStatus::Error]))
     }
 
+    /// Returns whether a row must pass more than one test.
+    #[must_use]
+    pub fn has_several_terms(&self) -> bool {
+        self.terms.len() > 1
+    }
+
+    /// Returns whether the query has words without a field, which match names and the beginning of the input only.
+    #[must_use]
+    pub fn has_bare_words(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.test, Test::Bare(_)))
+    }
+
     /// Returns whether the query has conditions on payloads, which rows do not hold.
     #[must_use]
     pub fn needs_payloads(&self) -> bool {

@@ -30,7 +30,7 @@ pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;
 pub use keys::{JSON_TEXT_KEYS, SPAN_KIND_KEY, row_keys};
-pub use messages::{Conversation, Message, ToolCall, conversation, input, lacks_first_messages, messages, output_of, tool};
+pub use messages::{Conversation, Message, ToolCall, conversation, host, input, lacks_first_messages, messages, output_of, tool};
 pub use parameters::{PARAMETERS, Parameter, find_parameter, parameter, parameters};
 pub use preview::{ERROR_PREVIEW, INPUT_PREVIEW, PREVIEW_WINDOW, beginning, preview};
 pub use span_builder::{SpanBuilder, SpanHeader};

@@ -38,11 +38,13 @@ pub enum Column {
     Tokens,
     /// Cost.
     Cost,
+    /// The service that sent the trace.
+    Service,
 }
 
 impl Column {
-    /// All columns, from left to right.
-    pub const ALL: [Self; 4] = [Self::Began, Self::Time, Self::Tokens, Self::Cost];
+    /// The columns that are shown unless others are chosen.
+    pub const USUAL: [Self; 4] = [Self::Began, Self::Time, Self::Tokens, Self::Cost];
 }
 
 /// The columns to show where there is room.
@@ -51,7 +53,7 @@ pub struct Columns(pub Vec<Column>);
 
 impl Default for Columns {
     fn default() -> Self {
-        Self(Column::ALL.to_vec())
+        Self(Column::USUAL.to_vec())
     }
 }
 

@@ -4,6 +4,7 @@
 //! bounded: a source that is faster than its receiver waits.
 
 mod agno_row;
+pub mod archive;
 mod compression;
 pub mod discover;
 pub mod file;

@@ -23,19 +23,24 @@
 mod anomalies;
 mod answering;
 mod attribution;
+mod cost_models;
 mod dedup;
 mod endings;
+mod groups;
 mod hash_index;
 mod histogram;
+mod idle;
 mod index;
 mod interner;
 mod ix;
+mod likeness;
 mod memory;
 mod model_ids;
 mod naming;
 mod nesting;
 mod orphans;
 mod outcome;
+mod own_reason;
 mod packed_usage;
 mod pairing;
 mod placement;
@@ -47,6 +52,7 @@ mod retention;
 mod row;
 mod running_totals;
 mod selection;
+mod skew;
 mod slab;
 mod stats;
 #[cfg(test)]
@@ -62,9 +68,11 @@ mod walk;
 
 pub use anomalies::{Anomalies, MAX_ANALYZED_ROWS};
 pub use histogram::Histogram;
+pub use idle::Idle;
 pub use interner::{Interner, Symbol};
 pub use ix::{RowIx, TraceIx};
 pub use row::{Phase, Row, RunStatus};
+pub use skew::Skew;
 pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
@@ -80,9 +88,10 @@ use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, Sp
 use answering::StatedModel;
 use dedup::Reports;
 use endings::{Pauses, Services};
+use groups::Groups;
 use hash_index::HashIndex;
 use ix::NONE;
-use model_ids::ModelIds;
+use model_ids::{ModelId, ModelIds};
 use packed_usage::PackedUsage;
 use pairing::Pairing;
 use placement::StatedParent;
@@ -160,6 +169,8 @@ pub struct Store {
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,
+    /// The models of the calls below, for rows that add usage to them.
+    cost_models: HashMap<RowIx, ModelId>,
     running_totals: RunningTotals,
     tool_calls: ToolCalls,
     hasher: DefaultHashBuilder,
@@ -176,6 +187,9 @@ pub struct Store {
     /// The rows above which others were placed, each with such a row. May hold pairs that no longer apply.
     passed: BTreeSet<(RowIx, RowIx)>,
     services: Services,
+    groups: Groups,
+    /// The number of idle traces of each service.
+    idle_traces: Vec<u32>,
     pauses: Pauses,
     /// The agents without a stated name.
     namings: HashMap<RowIx, Naming>,
@@ -364,6 +378,10 @@ impl Store {
             self.place_orphans(changes.traces[index], &mut changes);
         }
         self.decide_frames(&mut changes);
+        for index in 0..changes.traces.len() {
+            self.count_idle(changes.traces[index]);
+            self.decide_group(changes.traces[index], &mut changes);
+        }
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {
             if self.losses.recent.len() == MAX_RECENT {

@@ -4,6 +4,7 @@
 
 mod stage;
 
+use agno_top::query::Query;
 use agno_top::tui::app::Effect;
 use stage::{Stage, fixture};
 
@@ -78,6 +79,25 @@ fn completions_show_above_the_line() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
     settings.bind(|| insta::assert_snapshot!(stage.text()));
+}
+
+#[test]
+fn an_empty_line_shows_examples_that_are_valid() {
+    let mut stage = open();
+    stage.keys("/");
+    let screen = stage.text();
+    let examples: Vec<&str> = screen
+        .lines()
+        .skip_while(|line| !line.contains(" Examples "))
+        .skip(1)
+        .map_while(|line| line.trim_matches(['"', '│', ' ']).split("  ").next().filter(|text| !text.starts_with('╰')))
+        .collect();
+    assert_eq!(examples.len(), 4, "{screen}");
+    for example in examples {
+        assert!(example.parse::<Query>().is_ok_and(|query| !query.is_empty()), "{example}");
+    }
+    stage.keys("r");
+    assert!(!stage.text().contains(" Examples "));
 }
 
 #[test]

@@ -23,7 +23,7 @@ const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
 fn assert_screen(name: &str, stage: &mut Stage) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
-    settings.add_filter(r"\b\d\d-\d\d hh", "MM-DD hh");
+    settings.add_filter(r"\b\d{4}-\d\d-\d\d hh", "YYYY-MM-DD hh");
     settings.bind(|| insta::assert_snapshot!(name, stage.text()));
 }
 
@@ -75,12 +75,89 @@ fn trees_of_requests_streamed_workflows_nested_teams_and_gateways() {
 fn traces_without_agents_are_hidden_until_asked_for() {
     let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
     let screen = stage.text();
-    assert!(screen.contains("Traces 1/5 · 1 without agents (A)") && !screen.contains("GET /traces"), "{screen}");
+    assert!(screen.contains("1 of 5 ") && screen.contains("▸ +1 ordinary trace: no agent") && !screen.contains("GET /traces"), "{screen}");
     stage.keys("A");
     let screen = stage.text();
-    assert!(screen.contains("/6 ─") && screen.contains("GET /traces"), "{screen}");
+    assert!(screen.contains("of 6 ╮") && screen.contains("GET /traces"), "{screen}");
     stage.keys("A/GET<Enter>");
     assert!(stage.text().contains("GET /traces"), "a filter finds them");
+}
+
+#[test]
+fn the_line_at_the_foot_lists_the_traces_of_its_service() {
+    let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
+    stage.keys("Gj");
+    assert!(stage.text().contains("▎▸ +1 ordinary trace: no agent, model or tool, ⏎ lists"), "{}", stage.text());
+    stage.keys("<Enter>");
+    let screen = stage.text();
+    assert!(screen.contains("GET /traces") && screen.contains("▎▾ 1 ordinary trace: listed above, ⏎ hides"), "{screen}");
+    stage.keys("<Enter>k");
+    let screen = stage.text();
+    assert!(!screen.contains("GET /traces") && screen.contains(" ▸ +1 ordinary trace: no agent, model or tool "), "{screen}");
+}
+
+#[test]
+fn a_turn_in_several_traces_is_one_tree() {
+    for (width, height) in [(80, 24), (120, 36)] {
+        let mut stage = Stage::open(&fixture("groups/turn-in-three-traces.json"), (width, height));
+        stage.keys("ljj");
+        assert_screen(&format!("tree-turn-{width}x{height}"), &mut stage);
+    }
+}
+
+#[test]
+fn only_the_lines_in_an_open_trace_have_a_ruler() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 60));
+    let screen = stage.text();
+    let has_ruler = |text: &str| screen.lines().find(|line| line.contains(text)).is_some_and(|line| line.contains('┆'));
+    assert_eq!(["gpt-5 → delegate", "search_database {", "Unlucky Agent"].map(has_ruler), [true, true, false], "{screen}");
+}
+
+#[test]
+fn the_wait_of_a_paused_run_is_drawn_until_it_continues() {
+    let mut stage = Stage::open(&fixture("frameworks/agno-hitl/traces.sqlite"), (120, 36));
+    stage.keys("gh");
+    let screen = stage.text();
+    let is_waiting = |text: &str| screen.lines().filter(|line| line.contains(text)).map(|line| line.contains('┄')).collect::<Vec<_>>();
+    let (before, after) = (is_waiting(" continued"), is_waiting("continues"));
+    assert!(before.contains(&true), "{screen}");
+    assert!(!after.is_empty() && !after.contains(&true), "{screen}");
+}
+
+#[test]
+fn a_status_is_one_sentence_that_names_the_failed_step() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("/tool:refund_order<Enter>g");
+    let sentence = " status         finished; 1 step failed: refund_order: payment gateway refused";
+    assert!(stage.text().contains(sentence), "{}", stage.text());
+    stage.keys("e");
+    assert!(stage.text().contains(" status         failed: payment gateway refused"), "{}", stage.text());
+    assert!(stage.text().contains("no stack trace"), "{}", stage.text());
+}
+
+#[test]
+fn a_filter_without_hits_says_why() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (160, 36));
+    let mut reasons = |line: &str| {
+        stage.keys(&format!("/<Ctrl-u>{line}<Enter>"));
+        let screen = stage.text();
+        ["esc clears it", "text:WORD", "every word"].map(|reason| screen.contains(reason))
+    };
+    assert_eq!(reasons("zzzqqq"), [true, true, false]);
+    assert_eq!(reasons("agent:zzz"), [true, false, false]);
+    assert_eq!(reasons("agent:zzz status:error"), [true, false, true]);
+}
+
+#[test]
+fn the_views_are_tabs_that_the_mouse_opens() {
+    for (width, name) in [(80, "3 Agents"), (50, "3  4")] {
+        let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
+        let (x, y) = stage.find(name);
+        let target = stage.target_at(x, y);
+        stage.app.click(&stage.store, target);
+        assert_eq!(stage.app.view(), View::Agents);
+        assert!(stage.text().contains("3 Agents"), "the open view has its name");
+    }
 }
 
 #[test]
@@ -211,7 +288,7 @@ fn enter_on_a_line_filters_by_it() {
     assert_eq!(stage.app.view(), View::Traces);
     assert_eq!(stage.app.tree.len(), 1, "{}", stage.app.filter);
     stage.keys("2");
-    assert!(stage.text().contains("Sessions 1 "), "a view shows title matches the filter");
+    assert!(stage.text().contains("1 of 1 ╮"), "a view shows title matches the filter");
     stage.keys("<Enter>");
     assert!(stage.app.filter.contains("session:"), "{}", stage.app.filter);
 }

@@ -62,27 +62,42 @@ fn custom_key_bindings_show_in_help_and_footer() {
         bindings.into_iter().map(|(name, keys)| (name.to_owned(), keys.into_iter().map(str::to_owned).collect())).collect();
     stage.app.keymap.bind(&bindings).expect("bindings");
     let footer = stage.text().lines().last().map(str::to_owned).expect("a line");
-    assert!(footer.contains("^f filter  F3 error  x export"), "{footer}");
+    assert!(footer.contains("^f filter  F3 next error  : actions  x export"), "{footer}");
     stage.keys("?");
     let help = stage.text();
     assert!(help.contains("F3  go to the next error") && help.contains("^f /  filter as you type"), "{help}");
     assert_eq!(stage.keys("<Esc>em").len(), 0);
-    assert_eq!((stage.app.tree.rank(), stage.app.marks.len()), (Some(0), 0), "e and m are unbound");
+    assert_eq!((stage.app.tree.rank(&stage.store), stage.app.marks.len()), (Some(0), 0), "e and m are unbound");
 }
 
 #[test]
 fn the_help_scrolls_to_its_end_and_back() {
     let mut stage = open((80, 24));
     stage.keys("?");
-    assert!(stage.text().contains("move down") && stage.text().contains("scroll"));
+    let start = stage.text();
+    assert!(start.contains("time of the steps") && start.contains("lines more"), "{start}");
     stage.keys("GG");
     let end = stage.text();
-    assert!(end.contains("children's time") && !end.contains("move down"), "{end}");
+    assert!(end.contains("param.temperature") && !end.contains("time of the steps") && !end.contains("more"), "{end}");
     stage.keys("k");
     let above = stage.text();
-    assert!(above != end && !above.contains("children's time"), "{above}");
+    assert!(above != end && !above.contains("param.temperature") && above.contains("1 line more"), "{above}");
     stage.keys("g");
-    assert!(stage.text().contains("move down"));
+    assert!(stage.text().contains("time of the steps"));
+}
+
+#[test]
+fn the_help_is_searched() {
+    let mut stage = open((80, 24));
+    stage.keys("?/COMP");
+    let found = stage.text();
+    assert!(found.contains("compare this trace") && !found.contains("time of the steps"), "{found}");
+    stage.keys("zzz");
+    assert!(stage.text().contains("nothing found"));
+    stage.keys("<Esc>");
+    assert!(stage.text().contains("time of the steps"), "the first esc ends the search");
+    stage.keys("<Esc>");
+    assert!(stage.app.overlay.is_none());
 }
 
 #[test]
@@ -124,7 +139,10 @@ fn themes_change_the_colours() {
     assert!(!coloured, "without colours:\n{text}");
     assert!(text.contains("REVERSED") && text.contains("BOLD"), "attributes stay:\n{text}");
     stage.keys("T");
-    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("theme light"));
+    assert_eq!(
+        stage.app.message.as_ref().map(|message| message.text.as_str()),
+        Some("theme light; to keep it, write theme = \"light\" into config.toml")
+    );
 }
 
 #[test]
@@ -192,7 +210,7 @@ fn the_mouse_selects_folds_and_scrolls() {
     let after = stage.app.tree.window(&stage.store, 10).0;
     assert_eq!(before[3..], after[..7], "the rows move up by three");
     stage.keys(":");
-    let (x, y) = stage.find("page-down");
+    let (x, y) = stage.find("next-error");
     assert!(matches!(click(&mut stage, (x, y)), HitTarget::Item(_)));
     stage.keys("<Enter>");
     assert!(stage.app.overlay.is_none());
@@ -226,10 +244,34 @@ fn parameters_of_model_calls_are_shown_and_compared() {
     stage.keys("gj<Enter>");
     let text = stage.text();
     assert!(text.contains(" parameters     temperature 0.9 · reasoning_effort high "), "{text}");
-    stage.keys("<Esc>gmGdj");
+    stage.keys("<Esc>gmGd");
+    let text = stage.text();
+    assert!(text.contains("Compare · 3 of 3 steps differ"), "{text}");
+    assert!(text.lines().any(|line| line.contains("≠") && line.matches(" parameters ").count() == 2), "{text}");
+    stage.keys("j");
     let colours = stage.colours(40);
-    let lit = colours.lines().find(|line| line.contains("temperature 0.2")).unwrap();
-    assert!(lit.contains("UNDERLINED]temperature 0.2[") && lit.contains("UNDERLINED]temperature 0.9["), "{colours}");
+    let lit = |line: &str| line.contains("UNDERLINED]0.2[") && line.contains("UNDERLINED]0.9[");
+    assert!(colours.lines().any(lit) && !colours.contains("UNDERLINED]temperature"), "only the words that differ: {colours}");
+}
+
+#[test]
+fn a_key_without_effect_says_why() {
+    for (size, message) in
+        [((80, 24), Some("no room for the panes that this changes: they need 120 columns and 24 lines")), ((120, 36), None)]
+    {
+        let mut stage = open(size);
+        stage.keys("p");
+        assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), message);
+    }
+}
+
+#[test]
+fn the_name_of_a_source_leaves_room_for_tokens_and_cost() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("production-of-the-shop-in-europe-2026.sqlite");
+    std::fs::copy(fixture("agno-3.1.10.sqlite"), &path).unwrap();
+    let header = Stage::open(&path, (80, 24)).text().lines().next().unwrap().to_owned();
+    assert!(header.contains("produ…") && header.contains(".sqlite") && header.contains(" 4.2k tok  ≥$0.0068"), "{header}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 11] = [
+const EXAMPLES: [(&str, &str); 14] = [
     (
         "demo",
         "  agno-top demo
@@ -53,6 +53,18 @@ const EXAMPLES: [(&str, &str); 11] = [
         "  agno-top send traces.db --since 1h --to http://localhost:6006
   agno-top send last --to https://example.com --header Authorization=@key.txt",
     ),
+    (
+        "archive",
+        "  agno-top archive traces.db --older-than 30d --dry-run -o old.jsonl.zst
+  agno-top archive traces.db --older-than 30d -o old.jsonl.zst --delete
+  agno-top old.jsonl.zst",
+    ),
+    (
+        "prune",
+        "  agno-top prune traces.db --older-than 90d
+  agno-top prune traces.db --older-than 30d --filter '-status:error' --yes",
+    ),
+    ("restore", "  agno-top restore old.jsonl.zst --to traces.db"),
     (
         "doctor",
         "  agno-top doctor

@@ -106,7 +106,7 @@ pub(super) fn is_used(subcommand: &str, flag: &Arg) -> bool {
         "demo" => scope != Scope::Database,
         "completions" | "man" => false,
         "tail" => scope != Scope::Screen,
-        "export" | "send" => matches!(scope, Scope::All | Scope::Database),
+        "export" | "send" | "archive" | "prune" | "restore" => matches!(scope, Scope::All | Scope::Database),
         _ => matches!(scope, Scope::All | Scope::Database | Scope::Output),
     }
 }

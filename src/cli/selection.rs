@@ -14,7 +14,7 @@ pub struct Selection {
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
-    /// Only traces with a span that matches this filter, in the syntax of the screen: 'status:error agent:writer dur:>2s'
+    /// Only traces with a span that matches this filter, in the syntax of the screen: 'status:error agent:writer time:>2s'
     #[arg(long, value_name = "EXPR", value_parser = parse_filter, allow_hyphen_values = true)]
     pub filter: Option<Query>,
 

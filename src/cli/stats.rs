@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::selection::Selection;
+use crate::model::NO_MODEL;
 
 /// The arguments of `stats`.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -25,7 +26,7 @@ pub struct StatsArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: by, key, calls, errors, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cost_usd_per_1k_tokens`; by hour, day and month also start. An unknown value is null.
+    /// Fields: by, key, calls, errors (calls whose status is an error), `failed_steps` (failed calls), failed, by agent also refused (by guardrails), `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `cost_usd_per_1k_tokens`; by hour, day and month also start. An unknown value is null.
     #[arg(long)]
     pub json: bool,
 
@@ -75,7 +76,7 @@ impl GroupBy {
             Self::Agent => "(outside agents)",
             Self::Tool => "(outside tools)",
             Self::Error => "(no message)",
-            Self::Model => "(no model named)",
+            Self::Model => NO_MODEL,
             Self::Session => "(no session)",
             Self::User => "(no user)",
             Self::Provider => "(no provider named)",

@@ -2,7 +2,8 @@
 
 mod sort;
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::thread::Builder;
 
@@ -12,11 +13,11 @@ use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Column, Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
-use crate::cli::{ListArgs, ListSort, Selection};
+use crate::cli::{ListArgs, Selection};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
-use crate::store::{Phase, RowIx, RunStatus, TraceIx};
+use crate::store::{Phase, RowIx, RunStatus, Store, TraceIx};
 use crate::tui::display;
 
 /// The minimum number of digits of a trace id to print.
@@ -33,19 +34,20 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let needs_numbers_only = args.json && args.selection.filter.is_none() && args.fail_on.is_none();
     let folds = !args.json && !args.all && args.selection.filter.is_none() && args.selection.with_ids().ids.is_empty();
     let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
-    // Traces that are folded do not count for the limit, and all are sorted before the first ones are known.
-    let selection = Selection { limit: args.selection.limit.filter(|_| !folds && args.sort == ListSort::Began), ..args.selection.clone() };
+    // Traces that are folded or parts of others do not count for the limit, and all are sorted before the first ones are known.
+    let selection = Selection { limit: None, ..args.selection.clone() };
     let selected = Snapshot::select(&selection, config, needs_numbers_only)?;
-    let Some((mut snapshot, mut traces)) = selected else { return Ok(Outcome::NothingFound) };
-    sort::sort(&snapshot, &mut traces, args.sort);
-    let folded: Vec<TraceIx> = traces.iter().copied().filter(|&trace| folds && snapshot.store.is_ordinary(trace)).collect();
-    let mut listed: Vec<TraceIx> = traces.iter().copied().filter(|&trace| !(folds && snapshot.store.is_ordinary(trace))).collect();
+    let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::NothingFound) };
+    let mut mains = mains(&snapshot.store, traces);
+    sort::sort(&snapshot, &mut mains, args.sort);
+    let (folded, mut listed): (Vec<TraceIx>, Vec<TraceIx>) =
+        mains.into_iter().partition(|&trace| folds && snapshot.store.is_ordinary(trace));
     listed.truncate(limit);
-    traces.truncate(limit);
+    let traces: Vec<TraceIx> = listed.iter().chain(&folded).take(limit).flat_map(|&trace| snapshot.store.group(trace)).collect();
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        write_json(&snapshot, &traces, &mut out)
+        write_json(&snapshot, &listed, &mut out)
     } else {
         let output = Output::stdout(config.ascii);
         table(&snapshot, &listed).write(&mut out, output).and_then(|()| write_folded(&snapshot, &folded, &mut out, output))
@@ -59,6 +61,14 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         print_message(&format!("{count} of {traces} match --fail-on: {}{more}", ids.join(", ")));
     }
     Ok(outcome)
+}
+
+/// Returns the main traces of some traces, newest first.
+fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
+    let mut seen = HashSet::new();
+    let mut mains: Vec<TraceIx> = traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect();
+    mains.sort_by_key(|&main| Reverse(store.trace(main).start));
+    mains
 }
 
 /// Writes a line for each service with the number of its traces that are not listed.
@@ -79,7 +89,7 @@ fn write_folded(snapshot: &Snapshot, folded: &[TraceIx], out: &mut impl Write, o
 fn write_json(snapshot: &Snapshot, traces: &[TraceIx], out: &mut impl Write) -> io::Result<()> {
     let format = |traces: &[TraceIx], lines: &mut Vec<u8>| {
         lines.clear();
-        traces.iter().try_for_each(|&trace| json::line(lines, &TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace))))
+        traces.iter().try_for_each(|&trace| json::line(lines, &TraceRecord::from_group(&snapshot.store, trace, snapshot.source(trace))))
     };
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for traces in traces.chunks(CHUNK) {
@@ -102,7 +112,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     let mut ids: Vec<String> = store.traces().map(|trace| store.trace(trace).id.to_string()).collect();
     ids.sort_unstable();
     let digits = digits(&ids);
-    let has_costs = traces.iter().any(|&trace| store.totals_of(trace).cost().is_some());
+    let has_costs = traces.iter().any(|&trace| store.group_totals(trace).cost().is_some());
     let mut sources: Vec<&str> = traces.iter().map(|&trace| snapshot.source(trace)).collect();
     sources.dedup();
     let has_several_sources = sources.len() > 1;
@@ -121,7 +131,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     let mut table = Table::new(columns);
     for &trace in traces {
         let data = store.trace(trace);
-        let (totals, status) = (store.totals_of(trace), data.run_status());
+        let (totals, status) = (store.group_totals(trace), store.group_counts(trace).run_status());
         let errors = if totals.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
         let mut line = vec![
             vec![StyledText::new(&format::moment(data.start, snapshot.now), Style::Dim)],
@@ -132,7 +142,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
             vec![StyledText::new(&format::count(totals.failed.into()), errors)],
             vec![StyledText::from(format::tokens(totals.tokens()))],
         ];
-        line.extend(has_costs.then(|| vec![StyledText::from(format::money(totals.cost()))]));
+        line.extend(has_costs.then(|| vec![StyledText::from(format::align_money(&display::cost(&totals)))]));
         line.extend(has_several_sources.then(|| vec![StyledText::new(snapshot.source(trace), Style::Dim)]));
         line.push(description(snapshot, trace));
         table.push(line);
@@ -143,10 +153,10 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
 /// Returns the duration of a trace, or how long it has been running.
 fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
     let data = snapshot.store.trace(trace);
-    if data.counts().running > 0 {
+    if snapshot.store.group_counts(trace).running > 0 {
         StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
     } else {
-        StyledText::from(format::duration(snapshot.store.length(trace, snapshot.now)))
+        StyledText::from(format::duration(snapshot.store.group_length(trace, snapshot.now)))
     }
 }
 
@@ -160,9 +170,13 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     if lead != head {
         pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
     }
-    pieces.extend(display::note(store, lead).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
     let failed = |row: &RowIx| store.totals(*row).fatal > 0;
-    let error = store.trace(trace).roots().iter().copied().find(failed).map_or("", |top| store.text(store.failure_text(top)));
+    let error = store
+        .group(trace)
+        .flat_map(|trace| store.trace(trace).roots())
+        .copied()
+        .find(failed)
+        .map_or("", |top| store.text(store.failure_text(top)));
     // A span that has not arrived shows the input of its first child.
     let input = if data.phase == Phase::Ended { Some(lead) } else { store.children(lead).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));
@@ -171,6 +185,7 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     } else if !input.is_empty() {
         pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
     }
+    pieces.extend(display::note(store, lead).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
     pieces
 }
 

@@ -120,13 +120,17 @@ fn tables(config: &Config) -> sources::sqlite::Tables {
     sources::sqlite::Tables { spans: config.spans_table.clone(), traces: config.traces_table.clone() }
 }
 
+/// Returns where Agno's tables are in a database.
+pub(super) fn location(config: &Config) -> sources::postgres::Location {
+    sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) }
+}
+
 fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, updates: &Sender<Update>) -> Result<Handle, Report> {
     let OpenOptions { limits, numbers_only, .. } = options;
     let sender = UpdateSender { numbers_only, ..update_sender(id, updates)? };
     if let Some(url) = path.to_str().filter(|path| sources::postgres::is_url(path)) {
-        let place = sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) };
         // The URL may hold a password, so the message leaves it out.
-        return sources::postgres::start_with(url, place, limits, sender).wrap_err("can't watch the PostgreSQL database");
+        return sources::postgres::start_with(url, location(config), limits, sender).wrap_err("can't watch the PostgreSQL database");
     }
     if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
         return Err(Report::new(UsageError(message)));

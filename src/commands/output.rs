@@ -10,7 +10,7 @@ use ratatui::prelude::IntoCrossterm;
 use crate::export::record::status_name;
 use crate::format;
 use crate::model::SpanType;
-use crate::store::{Row, RowIx, RunStatus, Store};
+use crate::store::{RowIx, RunStatus, Store};
 use crate::tui::display;
 use crate::tui::theme::{AUTO, Background, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
@@ -109,13 +109,14 @@ pub(crate) fn usage(store: &Store, row: RowIx) -> [String; 2] {
     if store.row(row).span_type == SpanType::Tool && totals.tokens().is_none() {
         return [String::new(), String::new()];
     }
-    [format::tokens(totals.tokens()), format::money(totals.cost())]
+    [format::tokens(totals.tokens()), display::cost(&totals)]
 }
 
 /// Returns the error of a row, else the tools that it requested, else its input if `shows_input`.
-pub(crate) fn description(store: &Store, data: &Row, shows_input: bool) -> StyledText {
-    let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
-    let status = data.run_status();
+pub(crate) fn description(store: &Store, row: RowIx, shows_input: bool) -> StyledText {
+    let (data, status) = (store.row(row), store.run_status(row));
+    let failure = if status == RunStatus::Error && data.error.is_empty() { store.failure_text(row) } else { data.error };
+    let [error, tools, input] = [failure, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
     match (status, shows_input) {
         (RunStatus::Error, _) => StyledText::new(&format!("✗ {error}"), Style::Status(status)),
         (RunStatus::Paused | RunStatus::Cut, _) => {

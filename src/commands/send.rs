@@ -1,10 +1,11 @@
 //! `agno-top send`: traces sent to an OTLP endpoint.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use color_eyre::eyre::{Report, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
+use super::progress::progress_bar;
 use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, print_message, spans};
 use crate::cli::SendArgs;
@@ -35,7 +36,7 @@ pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     // Oldest first, as they arrived.
     traces.reverse();
     let total = traces.iter().map(|&trace| u64::from(snapshot.store.trace(trace).counts().spans)).sum();
-    let progress = progress_bar(total);
+    let progress = progress_bar(total, "spans", "sent");
     let mut unsent = Unsent::default();
     let result = send(&mut sender, &mut snapshot, &traces, &progress, &mut unsent);
     progress.finish_and_clear();
@@ -80,13 +81,4 @@ fn send(
         unsent.without_payload += spans::for_each(snapshot, trace, push)?;
     }
     sender.finish(report).map_err(failed)
-}
-
-/// Returns a progress bar, hidden if standard error is not a terminal.
-fn progress_bar(total: u64) -> ProgressBar {
-    let progress = if io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} spans, {per_sec}  {msg}") {
-        progress.set_style(style);
-    }
-    progress
 }

@@ -91,6 +91,11 @@ impl Snapshot {
         Ok(Some((snapshot, traces)))
     }
 
+    /// Stops reading the sources.
+    pub(super) fn close(self) {
+        open::stop(self.hub);
+    }
+
     /// Returns the selected traces, newest first; `None` if a trace that is named is not there.
     fn selected(&mut self, selection: &Selection) -> Result<Option<Vec<TraceIx>>, Report> {
         let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.resolve(self.now));

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::export::record::{UsageRecord, millis};
 use crate::format;
 use crate::store::RunStatus;
+use crate::tui::display;
 use count::{Group, count};
 
 /// A group as JSON.
@@ -32,6 +33,9 @@ struct Record<'a> {
     errors: u64,
     failed_steps: u64,
     failed: bool,
+    /// Refusals by guardrails, of agents only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<u32>,
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
@@ -56,8 +60,8 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
     let total = Group::total(&groups);
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        let total = args.total.then(|| Record::new("total", &total));
-        let records = groups.iter().map(|group| Record::new(args.by.name(), group)).chain(total);
+        let total = args.total.then(|| Record::new("total", args.by, &total));
+        let records = groups.iter().map(|group| Record::new(args.by.name(), args.by, group)).chain(total);
         records.into_iter().try_for_each(|record| json::line(&mut out, &record))
     } else {
         table(args.by, &groups, &total).write(&mut out, Output::stdout(config.ascii))
@@ -66,7 +70,7 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
 }
 
 impl<'a> Record<'a> {
-    fn new(by: &'static str, group: &'a Group) -> Self {
+    fn new(by: &'static str, counted: GroupBy, group: &'a Group) -> Self {
         let ms = |percent| group.percentile(percent).map(millis);
         Self {
             by,
@@ -76,6 +80,7 @@ impl<'a> Record<'a> {
             errors: group.errors,
             failed_steps: group.failed,
             failed: group.failed > 0,
+            refused: (counted == GroupBy::Agent).then_some(group.usage.refused),
             p50_ms: ms(50),
             p95_ms: ms(95),
             p99_ms: ms(99),
@@ -97,6 +102,8 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
             column.is_optional = true;
         }
     }
+    let has_refusals = by == GroupBy::Agent && total.usage.refused > 0;
+    columns.extend(has_refusals.then(|| number("REFUSED")));
     columns.extend(has_costs.then(|| number("COST")));
     columns.extend(has_rates.then(|| number("$/1K").optional()));
     columns.push(text(heading(by, groups)));
@@ -110,8 +117,9 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
         let mut cells = vec![of_calls(format::count(group.calls)).into(), StyledText::new(&of_calls(format::count(group.failed)), errors)];
         cells.extend([50, 95, 99, 100].map(|percent| StyledText::from(duration(percent))));
         cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));
-        cells.extend(has_costs.then(|| StyledText::from(format::money(group.usage.cost()))));
-        let rate = || format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64));
+        cells.extend(has_refusals.then(|| StyledText::from(format::count(group.usage.refused.into()))));
+        cells.extend(has_costs.then(|| StyledText::from(format::align_money(&display::cost(&group.usage)))));
+        let rate = || format::align_money(&format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64)));
         cells.extend(has_rates.then(|| StyledText::from(rate())));
         cells.push(name);
         table.push(cells.into_iter().map(|cell| vec![cell]).collect());

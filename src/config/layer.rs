@@ -16,7 +16,7 @@ use crate::regular_file;
 const PREFIX: &str = "AGNO_TOP_";
 
 /// Where a value comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Origin {
     /// A file, with its text.
     File(PathBuf, String),
@@ -27,7 +27,7 @@ pub(super) enum Origin {
 }
 
 /// The settings of one origin.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Layer {
     pub(super) origin: Origin,
     pub(super) values: Table,
@@ -49,6 +49,13 @@ impl Origin {
 
 /// The size limit of a configuration file in bytes.
 const MAX_SIZE: u64 = 1 << 20;
+
+/// Hides the values and the text of the file, of which some are secret.
+impl std::fmt::Debug for Layer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layer").finish_non_exhaustive()
+    }
+}
 
 impl Layer {
     /// Reads the file `path`, or `default` if it exists.

@@ -7,6 +7,10 @@ const SECRET_PARAMETERS: [&str; 5] = ["pass", "pwd", "secret", "token", "key"];
 /// token, and the values of all parameters. Other texts are returned as they are.
 #[must_use]
 pub fn hide_secrets(text: &str) -> String {
+    if let Some((before, _)) = connection_string_password(text) {
+        // The value may be quoted and hold spaces, so that nothing behind it is shown.
+        return format!("{before}=***");
+    }
     let Some(Parts { scheme, is_web, authority, path, query }) = split(text) else { return text.to_owned() };
     let authority = match authority.rsplit_once('@') {
         Some((_, host)) if is_web => format!("***@{host}"),
@@ -25,10 +29,21 @@ pub fn hide_secrets(text: &str) -> String {
 /// Whether a text is a URL with a password, or with a parameter that holds one by its name.
 #[must_use]
 pub fn has_password(text: &str) -> bool {
+    if let Some((_, password)) = connection_string_password(text) {
+        return !password.trim().is_empty();
+    }
     let Some(Parts { authority, query, .. }) = split(text) else { return false };
     let has_user = |user: &str| user.split_once(':').is_some_and(|(_, password)| !password.is_empty());
     let is_password = |parameter: &str| parameter.split_once('=').is_some_and(|(name, value)| is_secret(name) && !value.is_empty());
     authority.rsplit_once('@').is_some_and(|(user, _)| has_user(user)) || query.is_some_and(|query| query.split('&').any(is_password))
+}
+
+/// Splits a connection string of libpq, `host=h password=p`, around the equals sign of its password.
+fn connection_string_password(text: &str) -> Option<(&str, &str)> {
+    let at = text.find("password")?;
+    let is_word = at == 0 || text[..at].contains('=') && text[..at].ends_with(char::is_whitespace);
+    let value = text[at + "password".len()..].trim_start().strip_prefix('=')?;
+    (is_word && !text.contains("://")).then_some((&text[..at + "password".len()], value))
 }
 
 struct Parts<'a> {
@@ -70,6 +85,9 @@ mod tests {
             ("postgres://u@h/d?sslkey=/a&SSLPASSWORD=q", "postgres://u@h/d?sslkey=/a&SSLPASSWORD=***"),
             ("http://h:4318", "http://h:4318"),
             ("tmp/a@b.db", "tmp/a@b.db"),
+            ("host=h password='a b' dbname=d", "host=h password=***"),
+            ("password = x", "password=***"),
+            ("my password=x.db", "my password=x.db"),
         ] {
             assert_eq!(hide_secrets(url), shown);
         }
@@ -77,11 +95,26 @@ mod tests {
 
     #[test]
     fn a_password_is_noticed() {
-        for url in ["postgres://u:p@h/d", "postgres://u:p/w@h", "https://u:p@h/x", "http://h/v1?api_key=1", "postgres:///d?password=x"] {
+        for url in [
+            "postgres://u:p@h/d",
+            "postgres://u:p/w@h",
+            "https://u:p@h/x",
+            "http://h/v1?api_key=1",
+            "postgres:///d?password=x",
+            "user=u password=x",
+        ] {
             assert!(has_password(url), "{url}");
         }
-        for text in ["postgres://u@h/d", "postgres://u:@h/d", "http://h:4318/a:b@c", "http://h?tenant=1&key=", "a:b@c", "tmp/a.db", "@url"]
-        {
+        for text in [
+            "postgres://u@h/d",
+            "postgres://u:@h/d",
+            "http://h:4318/a:b@c",
+            "http://h?tenant=1&key=",
+            "a:b@c",
+            "tmp/a.db",
+            "@url",
+            "user=u password= ",
+        ] {
             assert!(!has_password(text), "{text}");
         }
     }

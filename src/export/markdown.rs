@@ -173,7 +173,7 @@ fn usage(usage: &UsageRecord) -> Option<String> {
     for (count, what) in [(usage.input_tokens, "in"), (usage.output_tokens, "out")] {
         parts.extend(count.map(|count| format!("{} {what}", format::count(count))));
     }
-    parts.extend(usage.cost_usd.map(|cost| format::money(Some((cost * 1e9).round() as i64))));
+    parts.extend(usage.cost_usd.map(|cost| format::money_at_least(Some((cost * 1e9).round() as i64), usage.cost_incomplete)));
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 

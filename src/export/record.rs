@@ -23,8 +23,10 @@ pub struct UsageRecord {
     pub reasoning_tokens: Option<u64>,
     /// The cost in US dollars.
     pub cost_usd: Option<f64>,
-    /// Whether cached tokens are missing from a call whose provider counts them apart. Its input and cost may then be higher.
+    /// Whether cached tokens are missing from a call whose provider counts them apart. Its input may then be higher.
     pub cache_unstated: bool,
+    /// Whether the cost is a lower bound: the cost of a call is unknown, or was computed without its cached tokens.
+    pub cost_incomplete: bool,
 }
 
 impl UsageRecord {
@@ -41,6 +43,7 @@ impl UsageRecord {
             reasoning_tokens: count(usage.reasoning),
             cost_usd: usage.cost.map(dollars),
             cache_unstated: usage.cache_unstated,
+            cost_incomplete: usage.cache_unstated && usage.cost.is_some() && store.quote(row).is_some(),
         }
     }
 
@@ -49,13 +52,14 @@ impl UsageRecord {
     pub fn from_totals(totals: &Totals) -> Self {
         let part = |count| (count > 0).then_some(count);
         Self {
-            input_tokens: (totals.inputs > 0).then_some(totals.input),
+            input_tokens: (totals.inputs > 0 || totals.input > 0).then_some(totals.input),
             cached_tokens: part(totals.cache_read),
             cache_write_tokens: part(totals.cache_write),
-            output_tokens: (totals.outputs > 0).then_some(totals.output),
+            output_tokens: (totals.outputs > 0 || totals.output > 0).then_some(totals.output),
             reasoning_tokens: part(totals.reasoning),
             cost_usd: totals.cost().map(dollars),
             cache_unstated: totals.cache_unstated > 0,
+            cost_incomplete: totals.is_cost_incomplete(),
         }
     }
 }
@@ -207,18 +211,44 @@ pub struct TraceRecord {
     pub session: Option<String>,
     /// The user of the first span with one.
     pub user: Option<String>,
+    /// The ids of other traces that are parts of the same run. Of a group, the numbers cover them.
+    #[serde(serialize_with = "display_all")]
+    pub other_traces: Vec<TraceId>,
     /// The usage of all spans, each call counted once.
     #[serde(flatten)]
     pub usage: UsageRecord,
 }
 
 impl TraceRecord {
-    /// Returns the record of a trace; `source` is the name of its source.
+    /// Returns the record of a trace and of the traces that are parts of it; `source` is the name of its source.
+    #[must_use]
+    pub fn from_group(store: &Store, main: TraceIx, source: &str) -> Self {
+        let record = Self::from_trace(store, main, source);
+        if record.other_traces.is_empty() {
+            return record;
+        }
+        let (start, totals) = (record.start, store.group_totals(main));
+        let end = (totals.running == 0).then(|| store.group_end(main));
+        Self {
+            status: store.group_counts(main).run_status(),
+            end,
+            duration_ms: end.filter(|end| *end >= start).map(|end| millis(store.group_length(main, end))),
+            spans: totals.spans,
+            errors: totals.errors,
+            failed_steps: totals.failed,
+            failed: totals.fatal > 0,
+            usage: UsageRecord::from_totals(&totals),
+            ..record
+        }
+    }
+
+    /// Returns the record of a trace alone; `source` is the name of its source.
     #[must_use]
     pub fn from_trace(store: &Store, trace: TraceIx, source: &str) -> Self {
         let data = store.trace(trace);
         let totals = store.totals_of(trace);
         let end = (totals.running == 0).then_some(data.end);
+        let others = store.group(store.main_of(trace)).filter(|&other| other != trace);
         let first = |fact: &dyn Fn(RowIx) -> Symbol| {
             let text = store.walk(trace).map(|(row, _)| fact(row)).find(|text| !text.is_empty())?;
             non_empty(store.text(text))
@@ -240,6 +270,7 @@ impl TraceRecord {
             agent: first(&|row| store.agent(row)),
             session: first(&|row| store.stated_session(row)),
             user: first(&|row| store.row(row).user),
+            other_traces: others.map(|other| store.trace(other).id).collect(),
             usage: UsageRecord::from_totals(&totals),
         }
     }
@@ -286,6 +317,10 @@ fn non_empty(text: &str) -> Option<String> {
 
 fn display<S: Serializer>(id: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
+}
+
+fn display_all<S: Serializer>(ids: &[TraceId], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.iter().map(ToString::to_string))
 }
 
 #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -168,6 +168,7 @@ impl Redactor {
             errors: _,
             failed_steps: _,
             failed: _,
+            other_traces: _,
         } = trace;
         self.owned(source);
         self.owned(name);

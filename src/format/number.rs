@@ -1,6 +1,6 @@
 //! Formats tokens, money, counts, shares and sizes.
 
-use super::UNKNOWN;
+use super::{UNKNOWN, width};
 
 /// Formats a number of tokens in at most 5 cells: `420`, `1.9k`, `12.3k`, `123k`, `1.2M`, or [`UNKNOWN`].
 #[must_use]
@@ -50,8 +50,8 @@ pub fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// Formats nano-dollars in at most 7 cells, or 8 below zero: two significant digits below a cent (`$.0041`), tenths of a cent below a
-/// dollar (`$0.041`), cents below a thousand (`$12.40`), then `$1.2k`. Zero is `$0.00`, less than `$.00001` is `~$0`, and `None` is
+/// Formats nano-dollars in at most 8 cells, or 9 below zero: four decimals below a dollar (`$0.0041`), five below a tenth of a cent
+/// (`$0.00019`), cents below a thousand (`$12.40`), then `$1.2k`. Zero is `$0.00`, less than `$0.00001` is `~$0`, and `None` is
 /// [`UNKNOWN`].
 #[must_use]
 pub fn money(nano: Option<i64>) -> String {
@@ -62,16 +62,40 @@ pub fn money(nano: Option<i64>) -> String {
     match signed as u64 {
         0 => "$0.00".to_owned(),
         1..5_000 => "~$0".to_owned(),
-        // Below a hundredth of a cent only one digit fits.
-        nano @ 5_000..995_000 => format!("$.{:05}", (nano + 5_000) / 10_000),
-        nano @ 995_000..9_950_000 => format!("$.{:04}", (nano + 50_000) / 100_000),
-        nano @ 9_950_000..999_500_000 => format!("$0.{:03}", (nano + 500_000) / 1_000_000),
-        nano @ 999_500_000..999_995_000_000 => {
+        nano @ 5_000..995_000 => format!("$0.{:05}", (nano + 5_000) / 10_000),
+        nano @ 995_000..999_950_000 => format!("$0.{:04}", (nano + 50_000) / 100_000),
+        nano @ 999_950_000..999_995_000_000 => {
             let cents = (nano + 5_000_000) / 10_000_000;
             format!("${}.{:02}", cents / 100, cents % 100)
         }
         nano => format!("${}", scaled(nano, 999_995_000_000, 1_000_000_000, ["", "k", "M", "B", "T", "", ""])),
     }
+}
+
+/// Formats nano-dollars as [`money`] does, with `≥` before a known amount that is a lower bound.
+#[must_use]
+pub fn money_at_least(nano: Option<i64>, is_bound: bool) -> String {
+    let bound = if is_bound && nano.is_some() { "≥" } else { "" };
+    format!("{bound}{}", money(nano))
+}
+
+/// The decimals of the smallest amounts of [`money`].
+const MONEY_DECIMALS: usize = 5;
+
+/// Cells of an amount in a column, with a sign before it such as `≥`.
+pub const MONEY_WIDTH: usize = 9;
+
+/// Appends blanks to an amount of money so that, right-aligned in a column of [`MONEY_WIDTH`] cells, the decimal points of all amounts stand
+/// in one line. A large amount without room keeps its last digit at the right edge.
+#[must_use]
+pub fn align_money(text: &str) -> String {
+    let decimals = match text.rsplit_once('.') {
+        Some((_, decimals)) if decimals.bytes().all(|byte| byte.is_ascii_digit()) => decimals.len(),
+        // A dash or a scaled amount has no point to align.
+        _ => return text.to_owned(),
+    };
+    let blanks = MONEY_DECIMALS.saturating_sub(decimals).min(MONEY_WIDTH.saturating_sub(width(text)));
+    format!("{text}{:blanks$}", "")
 }
 
 /// Formats `n / unit` with the largest of `units`, which are factors of 1000 apart, and one decimal below 100; the first unit has no
@@ -96,7 +120,7 @@ fn scaled(n: u64, first: u64, unit: u64, units: [&str; 7]) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{bytes, count, money, percent, tokens};
+    use super::{MONEY_WIDTH, align_money, bytes, count, money, percent, tokens};
     use crate::format::width;
 
     #[test]
@@ -158,24 +182,24 @@ mod tests {
     }
 
     #[test]
-    fn money_has_two_significant_digits_below_a_cent() {
+    fn money_has_four_decimals_below_a_dollar_and_five_below_a_tenth_of_a_cent() {
         for (nano, text) in [
             (0, "$0.00"),
             (1, "~$0"),
             (4_999, "~$0"),
-            (5_000, "$.00001"),
-            (41_000, "$.00004"),
-            (99_499, "$.00010"),
-            (410_000, "$.00041"),
-            (994_999, "$.00099"),
-            (995_000, "$.0010"),
-            (4_100_000, "$.0041"),
-            (9_949_999, "$.0099"),
-            (9_950_000, "$0.010"),
-            (41_300_000, "$0.041"),
-            (120_000_000, "$0.120"),
-            (999_499_999, "$0.999"),
-            (999_500_000, "$1.00"),
+            (5_000, "$0.00001"),
+            (41_000, "$0.00004"),
+            (99_499, "$0.00010"),
+            (410_000, "$0.00041"),
+            (994_999, "$0.00099"),
+            (995_000, "$0.0010"),
+            (4_100_000, "$0.0041"),
+            (9_949_999, "$0.0099"),
+            (9_950_000, "$0.0100"),
+            (41_300_000, "$0.0413"),
+            (120_000_000, "$0.1200"),
+            (999_949_999, "$0.9999"),
+            (999_950_000, "$1.00"),
             (1_240_000_000, "$1.24"),
             (12_400_000_000, "$12.40"),
             (999_994_999_999, "$999.99"),
@@ -187,7 +211,15 @@ mod tests {
             assert_eq!(money(Some(nano)), text, "{nano}");
         }
         assert_eq!(money(None), "–");
-        assert_eq!([-33_000_000, -1, i64::MIN].map(|nano| money(Some(nano))), ["−$0.033", "−~$0", "−$9.2B"]);
+        assert_eq!([-33_000_000, -1, i64::MIN].map(|nano| money(Some(nano))), ["−$0.0330", "−~$0", "−$9.2B"]);
+    }
+
+    #[test]
+    fn decimal_points_stand_in_one_line() {
+        let amounts = ["$0.00019", "$0.0020", "$1.24", "$12.40", "$123.40", "≥$0.0020", "$1.2k", "~$0", "–"];
+        let column = amounts.map(|text| format!("{:>MONEY_WIDTH$}", align_money(text)));
+        let aligned = [" $0.00019", " $0.0020 ", " $1.24   ", "$12.40   ", "$123.40  ", "≥$0.0020 ", "    $1.2k", "      ~$0", "        –"];
+        assert_eq!(column, aligned);
     }
 
     proptest! {
@@ -197,7 +229,7 @@ mod tests {
             prop_assert!(width(&tokens(Some(n))) <= 5);
             prop_assert!(width(&bytes(n)) <= 7);
             prop_assert!(width(&percent(part, n)) <= 5);
-            prop_assert!(width(&money(Some(n.cast_signed()))) <= 7);
+            prop_assert!(width(&money(Some(n.cast_signed()))) <= 8);
             prop_assert_eq!(count(n).replace(',', ""), n.to_string());
         }
     }

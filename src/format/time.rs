@@ -4,6 +4,9 @@ use chrono::{DateTime, Datelike, Local, TimeZone, Utc};
 
 use super::UNKNOWN;
 
+/// The one form of a date with a time.
+const DATE_TIME: &str = "%Y-%m-%d %H:%M:%S";
+
 const MICRO: u64 = 1_000;
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -28,6 +31,18 @@ pub fn duration(nanos: i64) -> String {
         9_995_000_000..59_950_000_000 => decimal(rounded(nanos, SECOND / 10), 10, 1, "s"),
         _ => long(nanos, true),
     }
+}
+
+/// Formats a round duration in nanoseconds without its zeros: `200ms`, `5s`, `2m`, `1h`.
+#[must_use]
+pub fn round_duration(nanos: i64) -> String {
+    let text = duration(nanos);
+    for (long, short) in [(".00s", "s"), (".0s", "s"), (".0ms", "ms"), ("m00s", "m"), ("h00m", "h"), ("d00h", "d")] {
+        if let Some(number) = text.strip_suffix(long) {
+            return format!("{number}{short}");
+        }
+    }
+    text
 }
 
 /// Formats a running duration in nanoseconds in at most 6 cells, truncated so that it never runs ahead: `3.2s`, `59.9s`, `2m05s`, `1h02m`.
@@ -57,14 +72,20 @@ pub fn time_of_day(nanos: i64) -> String {
     time_of_day_in(&Local, nanos)
 }
 
-/// Formats a moment in local time: `14:03:07` on the day of `now`, `06-21 14:03:07` in its year, else `2025-06-21 14:03:07`.
+/// Formats a moment in local time with its date: `2026-06-21 14:03:07`.
+#[must_use]
+pub fn date_time(nanos: i64) -> String {
+    local(&Local, nanos).format(DATE_TIME).to_string()
+}
+
+/// Formats a moment in local time: `14:03:07` on the day of `now`, else `2026-06-21 14:03:07`.
 #[must_use]
 pub fn moment(nanos: i64, now: i64) -> String {
     moment_in(&Local, nanos, now)
 }
 
-/// Formats a moment in local time in at most `cells` cells, 8 or more: `14:03:07` on the day of `now`, `Jun 21 14:03` or `Jun 21` in its
-/// year, else `2025-06-21` or `Jun 2025`.
+/// Formats a moment in local time in at most `cells` cells, 8 or more: `14:03:07` on the day of `now`, `06-21 14:03` or `06-21` in its
+/// year, else `2025-06-21` or `2025-06`.
 #[must_use]
 pub fn short_moment(nanos: i64, now: i64, cells: usize) -> String {
     short_moment_in(&Local, nanos, now, cells)
@@ -88,13 +109,7 @@ fn time_of_day_in<Z: TimeZone>(zone: &Z, nanos: i64) -> String {
 
 fn moment_in<Z: TimeZone>(zone: &Z, nanos: i64, now: i64) -> String {
     let (then, now) = (local(zone, nanos), local(zone, now));
-    let pattern = if then.date() == now.date() {
-        "%H:%M:%S"
-    } else if then.year() == now.year() {
-        "%m-%d %H:%M:%S"
-    } else {
-        "%Y-%m-%d %H:%M:%S"
-    };
+    let pattern = if then.date() == now.date() { "%H:%M:%S" } else { DATE_TIME };
     then.format(pattern).to_string()
 }
 
@@ -102,10 +117,10 @@ fn short_moment_in<Z: TimeZone>(zone: &Z, nanos: i64, now: i64, cells: usize) ->
     let (then, now) = (local(zone, nanos), local(zone, now));
     let pattern = match (then.date() == now.date(), then.year() == now.year()) {
         (true, _) => "%H:%M:%S",
-        (_, true) if cells >= 12 => "%b %d %H:%M",
-        (_, true) => "%b %d",
+        (_, true) if cells >= 11 => "%m-%d %H:%M",
+        (_, true) => "%m-%d",
         _ if cells >= 10 => "%Y-%m-%d",
-        _ => "%b %Y",
+        _ => "%Y-%m",
     };
     then.format(pattern).to_string()
 }
@@ -192,6 +207,14 @@ mod tests {
     }
 
     #[test]
+    fn round_durations_have_no_zeros() {
+        let cases =
+            [(S / 500, "2ms"), (S / 5, "200ms"), (5 * S, "5s"), (20 * S, "20s"), (120 * S, "2m"), (3600 * S, "1h"), (172_800 * S, "2d")];
+        assert_eq!(cases.map(|(nanos, _)| super::round_duration(nanos)), cases.map(|(_, text)| text));
+        assert_eq!(super::round_duration(S + S / 20), "1.05s");
+    }
+
+    #[test]
     fn running_durations_never_run_ahead() {
         for (nanos, text) in [
             (i64::MIN, "0.0s"),
@@ -232,10 +255,10 @@ mod tests {
         let now = 1_784_618_914 * S; // 2026-07-21T07:28:34Z
         assert_eq!(time_of_day_in(&zone, now), "09:28:34");
         assert_eq!(moment_in(&zone, now - 3600 * S, now), "08:28:34");
-        assert_eq!(moment_in(&zone, now - 10 * 3600 * S, now), "07-20 23:28:34");
+        assert_eq!(moment_in(&zone, now - 10 * 3600 * S, now), "2026-07-20 23:28:34");
         assert_eq!(moment_in(&zone, now - 365 * 86_400 * S, now), "2025-07-21 09:28:34");
         for (before, wide, narrow) in
-            [(3600, "08:28:34", "08:28:34"), (10 * 3600, "Jul 20 23:28", "Jul 20"), (365 * 86_400, "2025-07-21", "Jul 2025")]
+            [(3600, "08:28:34", "08:28:34"), (10 * 3600, "07-20 23:28", "07-20"), (365 * 86_400, "2025-07-21", "2025-07")]
         {
             let short = |cells| short_moment_in(&zone, now - before * S, now, cells);
             assert_eq!((short(12).as_str(), short(8).as_str()), (wide, narrow));

@@ -76,6 +76,18 @@ pub fn fit_end(text: &str, cells: usize) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
+/// Fits text into `cells` cells: longer text keeps its beginning and, in two thirds of the cells, its end, with `…` between them.
+#[must_use]
+pub fn fit_middle(text: &str, cells: usize) -> Cow<'_, str> {
+    let end = fit_end(text, cells);
+    let first = cells / 3;
+    if matches!(end, Cow::Borrowed(_)) || first == 0 {
+        return end;
+    }
+    let beginning = fit(text, first + 1).trim_end_matches(ELLIPSIS).to_owned();
+    Cow::Owned(beginning + &fit_end(text, cells - first))
+}
+
 /// Right-aligns text in exactly `cells` cells.
 #[must_use]
 pub fn pad_left(text: &str, cells: usize) -> String {
@@ -111,7 +123,7 @@ fn grapheme_width(grapheme: &str) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{cells, fit, fit_end, pad_left, pad_right, parts, width};
+    use super::{cells, fit, fit_end, fit_middle, pad_left, pad_right, parts, width};
     use crate::format::safe;
 
     #[test]
@@ -179,6 +191,13 @@ mod tests {
     fn cutting_does_not_read_the_whole_text() {
         let long = "日本語".repeat(1_000_000);
         assert_eq!(width(&fit(&long, 10)), 9);
+    }
+
+    #[test]
+    fn a_name_keeps_its_ends() {
+        assert_eq!(fit_middle("agno-2026-production.sqlite", 12), "agno….sqlite");
+        assert_eq!(fit_middle("traces.db", 12), "traces.db");
+        assert_eq!((fit_middle("traces.db", 2), fit_middle("traces.db", 0)), ("…b".into(), "".into()));
     }
 
     proptest! {

@@ -69,6 +69,8 @@ impl Key {
             KeyCode::Left => "←".to_owned(),
             KeyCode::Right => "→".to_owned(),
             KeyCode::Enter => "⏎".to_owned(),
+            KeyCode::PageUp => "PgUp".to_owned(),
+            KeyCode::PageDown => "PgDn".to_owned(),
             KeyCode::Char(' ') | KeyCode::Esc | KeyCode::Tab => Self { modifiers: KeyModifiers::NONE, ..self }.to_string().to_lowercase(),
             _ if self.modifiers.is_empty() => self.to_string(),
             _ => Self { modifiers: KeyModifiers::NONE, ..self }.to_string(),

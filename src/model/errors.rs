@@ -26,6 +26,22 @@ pub fn normalize(message: &str) -> String {
     normalized
 }
 
+/// The number of words in a row that two texts of one failure share.
+const SHARED_WORDS: usize = 3;
+
+/// Returns whether two error messages tell of the same failure, though one may be wrapped in the other: they share three words in a row, or
+/// the shorter one has fewer words and all of them are in the other. Numbers and letter case do not matter. Costs the product of their lengths.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(|word| if word.bytes().all(|byte| byte.is_ascii_digit()) { "0".to_owned() } else { word.to_lowercase() }).collect()
+    };
+    let (one, other) = (words(one), words(other));
+    let shared = SHARED_WORDS.min(one.len()).min(other.len());
+    shared > 0 && one.windows(shared).any(|run| other.windows(shared).any(|words| words == run))
+}
+
 /// Opening and closing quotes.
 const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
 
@@ -59,6 +75,8 @@ fn normalize_word(word: &str, normalized: &mut String) {
     let (core, tail) = core.split_at(core_length);
     if is_http_status(core, normalized) {
         normalized.push_str(core);
+    } else if core.split('/').all(is_name) {
+        normalized.push_str(core);
     } else if is_path_or_url(core) || is_id(core) {
         push_star(normalized);
     } else {
@@ -72,6 +90,26 @@ fn is_http_status(word: &str, before: &str) -> bool {
     let label = before.trim_end().trim_end_matches([':', '=']).rsplit([' ', '_', '-', '(']).next().unwrap_or_default();
     let is_status = word.len() == 3 && matches!(word.as_bytes()[0], b'1'..=b'5') && word.bytes().all(|byte| byte.is_ascii_digit());
     is_status && ["http", "http/*", "code", "status"].iter().any(|name| label.eq_ignore_ascii_case(name))
+}
+
+/// Returns whether a word is a name, also one with a version or a date, such as that of a model: `gpt-4o`, `claude-3-5-sonnet-20241022`.
+/// It begins with a letter that is no hexadecimal digit's only, and its numbers are short unless a version precedes them.
+fn is_name(word: &str) -> bool {
+    let mut has_version = false;
+    word.split(['-', '.']).enumerate().all(|(at, part)| {
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        let begins_with_letter = part.starts_with(|c: char| c.is_ascii_alphabetic());
+        let is_hexadecimal = part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_of_name = match (at, digits) {
+            (0, 0..=2) => begins_with_letter && !is_hexadecimal,
+            (1.., 0) => !part.is_empty(),
+            (1.., 1 | 2) => part.len() <= 4,
+            (1.., 3 | 4 | 8) => has_version && part.len() <= digits + 1,
+            _ => false,
+        };
+        has_version |= digits > 0;
+        is_of_name && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// Returns whether a word is a URL or a path.
@@ -141,7 +179,10 @@ mod tests {
             ("no run 3f2b8c1e-aa00-4d5e-9b1f-0123456789ab", "no run *"),
             ("req_8dk3mvp0q refused (deadbeef01)", "req_* refused (*)"),
             ("connect to 127.0.0.1:5432 at 07:59:04.229", "connect to * at *"),
-            ("model gpt-4o not found, utf8 only", "model gpt-*o not found, utf8 only"),
+            ("model gpt-4o not found, utf8 only", "model gpt-4o not found, utf8 only"),
+            ("no gpt-4.1-mini, o4-mini or llama-3.1-405b", "no gpt-4.1-mini, o4-mini or llama-3.1-405b"),
+            ("openai/gpt-4o-2024-08-06: no claude-3-5-sonnet-20241022", "openai/gpt-4o-2024-08-06: no claude-3-5-sonnet-20241022"),
+            ("order-12345 of deadbeef-1 after 3-4 tries", "order-* of deadbeef-* after * tries"),
             ("ModelProviderError: upstream\n  exploded", "ModelProviderError: upstream exploded"),
             ("KeyError: 'a' and 'b', -3.5 of 1,000", "KeyError: * and *, -* of *"),
             ("C:\\temp\\x.txt: ../up and ~/home missing", "*: * and * missing"),
@@ -153,6 +194,20 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(normalize(message), normalized, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_recognized_in_its_wrapper() {
+        for (one, other) in [
+            ("RuntimeError: tool exploded", "tool exploded"),
+            ("Error in agent run: {'error': 'payment gateway refused order 7'}", "Payment gateway refused order 12"),
+            ("api_error", "Error code: 500 - {'type': 'api_error'}"),
+        ] {
+            assert!(is_same(one, other) && is_same(other, one), "{one}");
+        }
+        for (one, other) in [("quota exceeded", "connection refused"), ("run status: error", "upstream model exploded"), ("", "x")] {
+            assert!(!is_same(one, other), "{one}");
         }
     }
 

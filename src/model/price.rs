@@ -6,14 +6,26 @@
 mod provider;
 mod rate_cache;
 
+use std::io::Read;
+use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
+use flate2::read::GzDecoder;
 use genai_prices::{Calculator, PriceRequest, Usage as Counts, UsageKey};
 
 use super::Nanos;
 use super::usage::{NanoUsd, Usage};
 
 pub use rate_cache::RateCache;
+
+/// The list in the `genai-prices` crate, compressed: there it is as long as a twentieth of the program.
+const LIST: &[u8] = include_bytes!("../../assets/prices.json.gz");
+
+static BUNDLED: LazyLock<Option<Calculator>> = LazyLock::new(|| {
+    let mut json = Vec::new();
+    GzDecoder::new(LIST).read_to_end(&mut json).ok()?;
+    Calculator::from_json(json).ok()
+});
 
 /// A price set by the user, in US dollars per million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -84,7 +96,7 @@ impl Prices {
     /// Returns the prices of the built-in list. The first call takes about 50 ms.
     #[must_use]
     pub fn bundled() -> Self {
-        Self { bundled: Some(Calculator::bundled()), ..Self::default() }
+        Self { bundled: BUNDLED.as_ref(), ..Self::default() }
     }
 
     /// Adds flat prices by model name, which take precedence.

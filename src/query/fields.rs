@@ -18,8 +18,8 @@ pub const FIELDS: [(&str, &str); 26] = [
     ("service", "the service that sent the span"),
     ("host", "the machine that sent the span"),
     ("provider", "the model's provider"),
-    ("dur", "duration: >2s, <150ms"),
-    ("self", "duration without children"),
+    ("time", "how long it took: >2s, <150ms"),
+    ("self", "the same without its children"),
     ("tokens", "input and output: >5k"),
     ("in", "input tokens"),
     ("out", "output tokens"),
@@ -33,17 +33,19 @@ pub const FIELDS: [(&str, &str); 26] = [
     ("attr.", "an attribute: attr.NAME:value"),
 ];
 
+/// The former name of the field `time`.
+pub(super) const FORMER_TIME: &str = "dur";
+
 /// Returns whether a field has this name, in lower case.
 pub(super) fn is_field(name: &str) -> bool {
-    FIELDS.iter().any(|(field, _)| *field == name)
+    name == FORMER_TIME || FIELDS.iter().any(|(field, _)| *field == name)
 }
 
 /// Words that users write for a field.
-pub(super) const SYNONYMS: [(&str, &str); 18] = [
-    ("duration", "dur"),
-    ("latency", "dur"),
-    ("elapsed", "dur"),
-    ("time", "dur"),
+pub(super) const SYNONYMS: [(&str, &str); 17] = [
+    ("duration", "time"),
+    ("latency", "time"),
+    ("elapsed", "time"),
     ("token", "tokens"),
     ("input", "in"),
     ("prompt", "in"),

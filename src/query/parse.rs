@@ -1,7 +1,7 @@
 //! The terms of a filter line: fields, values and comparisons.
 
 use super::error::{ParseError, ParseErrorKind};
-use super::fields::{KINDS, STATUSES};
+use super::fields::{FORMER_TIME, KINDS, STATUSES};
 use super::lexer::{Operator, Value, Word, words};
 use super::time::TimeBound;
 use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
@@ -112,7 +112,7 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "status" => each(values, |value| named(value, "status", &STATUSES)).map(Test::Status),
         "kind" => each(values, |value| named(value, "kind", &KINDS)).map(|kinds| Test::SpanType(kinds.concat())),
         "trace" => each(values, id_prefix).map(Test::Trace),
-        "dur" => number(NumberField::Duration, nanoseconds),
+        "time" | FORMER_TIME => number(NumberField::Duration, nanoseconds),
         "self" => number(NumberField::OwnTime, nanoseconds),
         "tokens" => number(NumberField::Tokens, count),
         "in" => number(NumberField::Input, count),

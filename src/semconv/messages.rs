@@ -145,10 +145,62 @@ pub fn tool(attributes: &[Attribute]) -> Option<&str> {
     Field::Tool.keys().iter().find_map(|key| if let Value::Text(name) = get(attributes, key)? { Some(name.as_str()) } else { None })
 }
 
+/// Returns the name of the machine that sent a span, from its resource.
+#[must_use]
+pub fn host(resource: &[Attribute]) -> Option<&str> {
+    if let Value::Text(name) = get(resource, "host.name")? { Some(name) } else { None }
+}
+
 /// Returns the text of the user's last message, if `text` is messages in JSON.
 pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
     let is_question = |message: &Message| message.role == "user" && !message.text.is_empty();
     parts::read(&values::parse(text, MAX_MESSAGES_CHARS)?, "user").into_iter().rfind(is_question).map(|message| message.text)
+}
+
+/// Names under which programs state a question alone.
+const QUESTION: [&str; 5] = ["input", "inputs", "question", "query", "prompt"];
+
+/// The depth to which an input is searched for its question.
+const MAX_QUESTION_DEPTH: usize = 4;
+
+/// Returns the question in an input that is JSON: the text of the user's last message in messages, the text that stands alone under a name
+/// such as `input`, or a text in quotes. `None` for any other input, which is best shown as it is.
+pub(super) fn question_in_input(input: Scalar<'_>) -> Option<String> {
+    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = input else { return None };
+    let beginning = &raw[..raw.len().min(SEARCHED)];
+    let mentions = |word: &&[u8]| memchr::memmem::find(beginning, word).is_some();
+    let is_text = matches!((raw, input), ([b'"', .., b'"'], _) | ([b'\\', b'"', .., b'"'], Scalar::Escaped(_)));
+    let may_be = is_text || (matches!(raw.first(), Some(b'{' | b'[')) && SIGNS.iter().any(mentions));
+    if !may_be {
+        return None;
+    }
+    question(&values::parse(input, MAX_MESSAGES_CHARS)?, MAX_QUESTION_DEPTH)
+}
+
+/// Bytes of an input that show whether it may be messages or a question.
+const SEARCHED: usize = 4096;
+
+/// Words of which one is in the beginning of messages or of a question.
+const SIGNS: [&[u8]; 7] = [b"role", b"messages", b"contents", b"input", b"question", b"query", b"prompt"];
+
+fn question(value: &Value, depth: usize) -> Option<String> {
+    let is_question = |message: &Message| message.role == "user" && !message.text.is_empty();
+    match value {
+        Value::Text(text) => match parts::parsed(value) {
+            Some(inner) => depth.checked_sub(1).and_then(|depth| question(&inner, depth)),
+            None => Some(text.clone()).filter(|text| !text.is_empty()),
+        },
+        other => match parts::read_if_messages(other, "user").into_iter().rfind(is_question) {
+            Some(message) => Some(message.text),
+            None => match other {
+                Value::Map(map) => match map.as_slice() {
+                    [(name, inner)] if QUESTION.contains(&name.as_str()) => depth.checked_sub(1).and_then(|depth| question(inner, depth)),
+                    _ => None,
+                },
+                _ => None,
+            },
+        },
+    }
 }
 
 /// Describes an image or a file at `location`, a URL or a path. Embedded data is described by its size.

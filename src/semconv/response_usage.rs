@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 
 use super::token_names::{Counted, Name};
 use super::values;
-use crate::model::json::{self, Scalar, chars};
+use crate::model::json::Scalar;
 use crate::model::usage::{RareTokens, known_count};
 use crate::model::{Attribute, Usage, Value};
 
@@ -53,12 +53,7 @@ pub(super) fn from_details(value: Scalar<'_>, of: Part) -> Option<Usage> {
 
 /// Parses a short map.
 fn map(value: Scalar<'_>) -> Option<Vec<Attribute>> {
-    if !matches!(value, Scalar::Text(_) | Scalar::Escaped(_) | Scalar::Other(_)) || values::is_longer(value, MAX_USAGE_CHARS) {
-        return None;
-    }
-    let text: String = chars(value).collect();
-    let text = if text.contains('\'') { text.replace('\'', "\"").replace("None", "null") } else { text };
-    match json::parse_value(text.as_bytes()).ok()? {
+    match values::parse_printed(value, MAX_USAGE_CHARS)? {
         Value::Map(map) => Some(map),
         _ => None,
     }

@@ -111,6 +111,56 @@ pub(super) fn parse(value: Scalar<'_>, max: usize) -> Option<Value> {
     json::parse_value(&text).ok()
 }
 
+/// Parses a list or a map of at most `max` characters, in JSON or as Python prints it.
+pub(super) fn parse_printed(value: Scalar<'_>, max: usize) -> Option<Value> {
+    let json = parse(value, max);
+    if json.is_some() || is_longer(value, max) {
+        return json;
+    }
+    json::parse_value(unprinted(chars(value)).as_bytes()).ok()
+}
+
+/// Returns lists, maps and texts as JSON that Python printed: in single quotes, with `None`, `True` and `False`.
+pub(super) fn unprinted(text: impl Iterator<Item = char>) -> String {
+    let (mut json, mut word, mut quote) = (String::new(), String::new(), None);
+    let mut text = text.peekable();
+    while let Some(c) = text.next() {
+        match (quote, c) {
+            (None, c) if c.is_ascii_alphabetic() => {
+                word.push(c);
+                if text.peek().is_none_or(|next| !next.is_ascii_alphabetic()) {
+                    json.push_str(match word.as_str() {
+                        "None" => "null",
+                        "True" => "true",
+                        "False" => "false",
+                        other => other,
+                    });
+                    word.clear();
+                }
+            }
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                json.push('"');
+            }
+            (None, '(') => json.push('['),
+            (None, ')') => json.push(']'),
+            (Some(open), c) if c == open => {
+                quote = None;
+                json.push('"');
+            }
+            (Some(_), '"') => json.push_str("\\\""),
+            (Some(_), '\\') => match text.next() {
+                Some('\'') => json.push('\''),
+                // Python has escapes of two digits.
+                Some('x') => json.push_str("\\u00"),
+                next => json.extend(['\\'].into_iter().chain(next)),
+            },
+            (_, c) => json.push(c),
+        }
+    }
+    json
+}
+
 /// Whether a text, or the JSON of a list or a map, has more than `max` characters, however it is escaped.
 pub(super) fn is_longer(value: Scalar<'_>, max: usize) -> bool {
     let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return false };

@@ -50,13 +50,12 @@ impl AgnoRow<'_> {
         };
         let start = time::parse(start.unwrap_or_default()).ok_or_else(|| invalid("start_time", "a time", start))?;
         let end = time::parse(end.unwrap_or_default()).ok_or_else(|| invalid("end_time", "a time", end))?;
-        let exception;
         let mut builder = SpanBuilder::default();
         builder.name(name.unwrap_or_default());
         let status = status.and_then(|code| Status::parse(std::str::from_utf8(code).ok()?));
         builder.status(status.unwrap_or_default(), message.unwrap_or_default());
         let events = scan(attributes.unwrap_or(b"null"), &mut builder)?;
-        exception = events.and_then(stored_exception);
+        let exception = events.and_then(stored_exception);
         if let Some((kind, message, time)) = &exception {
             builder.exception(kind.as_bytes(), message.as_bytes());
             if ends_span(*time, end) {

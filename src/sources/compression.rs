@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use flate2::Decompress;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 /// A compression, as `Content-Encoding` and `grpc-encoding` name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,53 +55,9 @@ pub(super) fn decompress(encoding: ContentEncoding, data: Bytes, limit: usize) -
             let has_ended = decoder.total_in() == data.len() as u64;
             if has_ended { Ok(output) } else { Err(DecompressError::Malformed("trailing bytes".to_owned())) }
         }
-        ContentEncoding::Zstd => read(ZstdFrames { remaining: &data, decoder: None }, data.len(), limit),
-    }
-}
-
-/// Reads consecutive zstd frames, with skippable frames between them: <https://datatracker.ietf.org/doc/html/rfc8878#section-3>.
-struct ZstdFrames<'a> {
-    /// The bytes after the current frame.
-    remaining: &'a [u8],
-    decoder: Option<StreamingDecoder<&'a [u8], FrameDecoder>>,
-}
-
-/// The lowest of the sixteen magic numbers of skippable frames.
-const SKIPPABLE_MAGIC: u32 = 0x184d_2a50;
-
-impl ZstdFrames<'_> {
-    /// Skips skippable frames. Returns whether another frame follows.
-    fn skip(&mut self) -> io::Result<bool> {
-        while let Some((magic, after)) = self.remaining.split_first_chunk()
-            && u32::from_le_bytes(*magic) & !0xf == SKIPPABLE_MAGIC
-        {
-            let next = after.split_first_chunk().and_then(|(length, after)| after.get(u32::from_le_bytes(*length) as usize..));
-            self.remaining = next.ok_or_else(|| io::Error::other("truncated zstd frame"))?;
-        }
-        Ok(!self.remaining.is_empty())
-    }
-}
-
-impl Read for ZstdFrames<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let Some(decoder) = &mut self.decoder else {
-                if !self.skip()? {
-                    return Ok(0);
-                }
-                self.decoder = Some(StreamingDecoder::new(self.remaining).map_err(|_| io::Error::other("not a zstd frame"))?);
-                continue;
-            };
-            let read = decoder.read(out)?;
-            if read > 0 || out.is_empty() {
-                return Ok(read);
-            }
-            let checksum = decoder.decoder.get_checksum_from_data();
-            if checksum.is_some() && checksum != decoder.decoder.get_calculated_checksum() {
-                return Err(io::Error::other("wrong zstd checksum"));
-            }
-            self.remaining = *decoder.get_ref();
-            self.decoder = None;
+        ContentEncoding::Zstd => {
+            let malformed = |error: io::Error| DecompressError::Malformed(error.to_string());
+            read(zstd::Decoder::with_buffer(&data[..]).map_err(malformed)?, data.len(), limit)
         }
     }
 }
@@ -144,7 +99,7 @@ mod tests {
         zlib.write_all(&body).unwrap();
         let mut raw = DeflateEncoder::new(Vec::new(), Compression::fast());
         raw.write_all(&body).unwrap();
-        let zstd = ruzstd::encoding::compress_to_vec(&body[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let zstd = zstd::encode_all(&body[..], 1).unwrap();
         let limit = body.len();
         for (name, compressed) in [
             ("gzip", gzip(&body)),
@@ -172,9 +127,9 @@ mod tests {
 
     #[test]
     fn all_members_and_frames_are_read_and_trailing_bytes_are_refused() {
-        let zstd = |body: &[u8]| ruzstd::encoding::compress_to_vec(body, ruzstd::encoding::CompressionLevel::Fastest);
+        let zstd = |body: &[u8]| zstd::encode_all(body, 1).unwrap();
         let decompress = |encoding, body: Vec<u8>| decompress(encoding, body.into(), 100);
-        let skippable = [&SKIPPABLE_MAGIC.to_le_bytes()[..], &[3, 0, 0, 0, 9, 9, 9]].concat();
+        let skippable = [&0x184d_2a50_u32.to_le_bytes()[..], &[3, 0, 0, 0, 9, 9, 9]].concat();
         let frames = [&skippable, &zstd(b"one, "), &skippable, &zstd(b""), &zstd(b"two"), &skippable].map(Vec::as_slice).concat();
         assert_eq!(decompress(ContentEncoding::Zstd, frames), Ok(Bytes::from_static(b"one, two")));
         assert_eq!(decompress(ContentEncoding::Gzip, [gzip(b"one, "), gzip(b"two")].concat()), Ok(Bytes::from_static(b"one, two")));

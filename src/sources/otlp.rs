@@ -45,6 +45,7 @@ use forward::Forward;
 use ingest::Ingest;
 pub use options::{ConnectionLimits, GRPC, HTTP, MAX_BODY, MAX_EVENT_BYTES, Options};
 use record::Recorder;
+pub(super) use record::create_tables as create_agno_tables;
 use server::{SHUTDOWN_TIMEOUT, Server};
 use service::Service;
 use worker::Worker;

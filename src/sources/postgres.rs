@@ -35,14 +35,17 @@ use super::sqlite::Tables;
 use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender};
 use crate::model::{Batch, Payload, PayloadQuery, SpanId};
 use connection::Connection;
-use connection_config::ConnectionConfig;
+pub(super) use connection_config::ConnectionConfig;
 pub use connection_config::is_url;
-use error::Error;
+pub(super) use error::Error;
 use progress::Progress;
 use search::Scan;
+pub(super) use session::{Parameter, Session};
 
 /// The interval of polls: while the agent writes, and while it does not.
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
+/// The interval of polls while only other databases of the server are written.
+const APART_POLL: Duration = Duration::from_millis(700);
 /// The interval of polls while the table does not exist.
 const MISSING_POLL: Duration = Duration::from_millis(100);
 /// The pause between two steps of a sweep or a search.
@@ -67,12 +70,12 @@ impl Default for Location {
 
 impl Location {
     /// Returns the quoted name of the table of spans.
-    fn spans(&self) -> String {
+    pub(super) fn spans(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.tables.spans))
     }
 
     /// Returns the quoted name of the table of traces.
-    fn traces(&self) -> String {
+    pub(super) fn traces(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.tables.traces))
     }
 }
@@ -215,10 +218,18 @@ impl Watcher<'_> {
         match outcome {
             Ok(()) => {
                 self.retry = RETRY[0];
-                self.send_state(self.progress.state())?;
+                let mut state = self.progress.state();
+                if self.connection.is_paused() && matches!(self.state, Some(State::Watching { .. } | State::Waiting(_))) {
+                    let name = &self.config.name;
+                    state = State::Waiting(format!(
+                        "{name} is a standby whose replay is paused; new spans come when pg_wal_replay_resume() is called"
+                    ));
+                }
+                self.send_state(state)?;
                 Ok(match (self.progress.load.is_some(), self.progress.is_behind()) {
                     (true, _) => Duration::ZERO,
                     (false, true) => STEP,
+                    (false, false) if self.connection.is_apart() => APART_POLL,
                     (false, false) => POLL[usize::from(self.connection.is_idle())],
                 })
             }
@@ -235,6 +246,9 @@ impl Watcher<'_> {
         let Some(session) = &self.connection.session else { return Ok(()) };
         read::read(session, &self.location, &mut self.progress, &mut self.batches).await?;
         self.connection.set_read();
+        if !self.batches.is_empty() {
+            self.connection.set_active();
+        }
         Ok(())
     }
 
@@ -258,7 +272,7 @@ impl Watcher<'_> {
         // The table may have been altered.
         self.progress.definition = None;
         self.send_state(error.state(&self.config, &self.location))?;
-        if error.is_waiting() {
+        if error.is_waiting() && !matches!(error, Error::Hidden) {
             return Ok(MISSING_POLL);
         }
         let wait = self.retry;

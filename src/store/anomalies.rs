@@ -104,7 +104,7 @@ impl Store {
             {
                 retried.push((before, row));
             }
-            if data.has_failed() && data.phase == Phase::Ended {
+            if data.own_failure() && data.phase == Phase::Ended {
                 // Of nested rows of one failed call, the outer one comes first and represents it.
                 failed.entry(data.label).or_insert(row);
             }

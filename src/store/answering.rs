@@ -70,6 +70,7 @@ impl Store {
         let model_id = std::mem::replace(&mut self.usages[usage].model_id, new.model_id);
         self.attribute_own(row, &own);
         self.set_counted(row, counted);
+        self.settle_cost_models(row);
         StatedModel { label, model_id }
     }
 

@@ -46,7 +46,7 @@ impl Store {
     pub fn attributed_model(&self, row: RowIx) -> Symbol {
         let label = self.label(By::Model, row);
         let has_own_usage = || self.row(row).usage != NONE && !self.own_totals(row).usage_only().is_zero();
-        if label.is_empty() && has_own_usage() { self.model(row) } else { label }
+        if label.is_empty() && has_own_usage() { self.counted_model(row) } else { label }
     }
 
     /// Returns the name under which the row owns the usage at and below it; `None` if it is not an owner.
@@ -120,7 +120,7 @@ impl Store {
         if own.is_zero() {
             return;
         }
-        let (end, model) = (self.row(row).end, self.model(row));
+        let (end, model) = (self.row(row).end, self.counted_model(row));
         self.update_stats(self.row(row).trace(), |stats| stats.add_own(end, model, own));
     }
 
@@ -211,13 +211,13 @@ impl Store {
     #[must_use]
     pub fn has_failed(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        data.has_failed() || (data.span_type.is_agentic() && self.below(row).fatal > 0)
+        data.own_failure() || (data.span_type.is_agentic() && self.below(row).fatal > 0)
     }
 
     /// Returns the status of a row; that of a run is an error as soon as a step in it failed.
     #[must_use]
     pub fn run_status(&self, row: RowIx) -> RunStatus {
-        if self.has_failed(row) { RunStatus::Error } else { self.row(row).run_status() }
+        if self.has_failed(row) { RunStatus::Error } else { self.row(row).own_status() }
     }
 
     /// Counts a run as failed, or no longer, after the failures below it changed.

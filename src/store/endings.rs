@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashMap;
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
-use super::ix::{NONE, RowIx, TraceIx};
+use super::ix::{NONE, RowIx};
 use super::outcome::Mark;
 use super::{Changes, Store};
 use crate::model::{Batch, Ending, Nanos, Span, SpanType};
@@ -120,12 +120,13 @@ impl Services {
         }
     }
 
-    /// Returns whether the service of a row sent a step of an agent's work.
-    fn is_agentic_row(&self, row: RowIx) -> bool {
-        self.by_row.get(row.0 as usize).is_some_and(|service| *service != UNNAMED && self.is_agentic(u32::from(*service)))
+    /// Returns the numbers of the services that sent a step of an agent's work.
+    pub(super) fn agentic(&self) -> impl Iterator<Item = u16> {
+        self.agentic.iter().zip(0..UNNAMED).filter_map(|(agentic, number)| agentic.then_some(number))
     }
 
-    fn is_agentic(&self, service: u32) -> bool {
+    /// Returns whether a service sent a step of an agent's work.
+    pub(super) fn is_agentic(&self, service: u32) -> bool {
         self.agentic.get(service as usize).copied().unwrap_or_default()
     }
 
@@ -161,23 +162,18 @@ impl Store {
     /// Returns the name of the service that sent the row; empty if it is unknown.
     #[must_use]
     pub fn service(&self, row: RowIx) -> &str {
-        let number = self.services.by_row.get(row.0 as usize).copied().unwrap_or(UNNAMED);
+        self.service_number(row).map_or("", |number| self.service_name(number))
+    }
+
+    /// Returns the number of the service that sent the row.
+    pub(super) fn service_number(&self, row: RowIx) -> Option<u16> {
+        self.services.by_row.get(row.0 as usize).copied().filter(|number| *number != UNNAMED)
+    }
+
+    /// Returns the name of a service; empty if its source states none.
+    #[must_use]
+    pub fn service_name(&self, number: u16) -> &str {
         self.services.names.get(usize::from(number)).map_or("", |name| name)
-    }
-
-    /// Returns whether a trace holds no step of an agent's work and no session though its service sends such: a poll, a query, a health check.
-    #[must_use]
-    pub fn is_ordinary(&self, trace: TraceIx) -> bool {
-        let data = self.trace(trace);
-        let mut roots =
-            data.roots().iter().take(MAX_EXAMINED_CHILDREN).flat_map(|&root| [Some(root), self.children(root).first().copied()]);
-        data.work == 0 && roots.any(|row| row.is_some_and(|row| self.services.is_agentic_row(row)))
-    }
-
-    /// Returns the number of services that sent steps of an agent's work.
-    #[must_use]
-    pub fn agentic_services(&self) -> usize {
-        self.services.agentic.iter().filter(|agentic| **agentic).count()
     }
 
     fn enter_service(&mut self, row: RowIx, batch: &Batch, span: &Span) -> Option<u32> {
@@ -268,7 +264,7 @@ impl Store {
         let mut next = Some(row);
         while let Some(row) = next.filter(|&row| self.row(row).span_type == SpanType::Tool) {
             let has_failed_below = self.row(row).outcome.has(Mark::FailedElsewhere);
-            let is_failed = |child: &&RowIx| self.row(**child).has_failed() && self.is_same_operation(row, **child);
+            let is_failed = |child: &&RowIx| self.row(**child).own_failure() && self.is_same_operation(row, **child);
             let fails = self.below(row).errors + self.below(row).failed > 0
                 && self.children(row).iter().take(MAX_EXAMINED_CHILDREN).any(|child| is_failed(&child));
             if fails == has_failed_below {
@@ -306,7 +302,7 @@ impl Store {
     /// Returns the call of those right below a row that failed, though only the row says so.
     pub(super) fn failed_nested_call(&self, row: RowIx, calls: &[RowIx]) -> Option<RowIx> {
         let data = self.row(row);
-        let is_told_above = data.span_type == SpanType::Model && data.has_failed() && !calls.iter().any(|&call| self.row(call).fails());
+        let is_told_above = data.span_type == SpanType::Model && data.own_failure() && !calls.iter().any(|&call| self.row(call).fails());
         calls.last().copied().filter(|&call| is_told_above && self.lies_within(call, row))
     }
 
@@ -319,6 +315,9 @@ impl Store {
             self.set_counted(row, counted);
             changes.rows.push(row);
             self.touch(self.row(row).trace(), changes);
+            if mark != Mark::Continued {
+                self.mark_own_reasons(row, changes);
+            }
         }
     }
 }

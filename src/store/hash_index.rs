@@ -5,11 +5,11 @@ use hashbrown::HashTable;
 
 const PARTS: usize = 64;
 
+/// An entry of a [`HashIndex`] in bytes: an index and a control byte in tables that are three quarters full.
+pub(super) const INDEX: usize = 7;
+
 /// The initial capacity of a part. Most of the cost of growing arises while a table is small.
 const MIN_CAPACITY: usize = 448;
-
-/// An entry in bytes: an index and a control byte, in tables that are three quarters full.
-pub(super) const ENTRY_BYTES: usize = 7;
 
 /// Indexes by hashes that the caller computes.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::hash_index::{ENTRY_BYTES, HashIndex};
+use super::hash_index::{HashIndex, INDEX};
 
 /// The bytes that an allocator adds to a small piece of memory: its header, and what rounding leaves unused.
 const ALLOCATION: usize = 16;
@@ -137,7 +137,7 @@ impl Interner {
 
     /// Returns the bytes of memory of all texts, estimated: the texts, what an allocator adds to each, and their places in the tables.
     pub(super) fn memory(&self) -> usize {
-        self.bytes + (self.entries.len() - self.free.len()) * (size_of::<Entry>() * 3 / 2 + ALLOCATION + ENTRY_BYTES)
+        self.bytes + (self.entries.len() - self.free.len()) * (size_of::<Entry>() * 3 / 2 + ALLOCATION + INDEX)
     }
 
     /// Returns one more than the highest [`Symbol::index`].

@@ -66,7 +66,7 @@ impl Store {
 
     /// Returns whether a row that calls a model got an answer. Then its failed attempts below it fail no run.
     pub(super) fn has_ended_well(&self, row: RowIx) -> bool {
-        self.row(row).run_status() == RunStatus::Ok && (self.usage(row).is_some() || self.inner(row).has_usage())
+        self.row(row).own_status() == RunStatus::Ok && (self.usage(row).is_some() || self.inner(row).has_usage())
     }
 
     /// Returns whether the row keeps the sum of the calls below it that it reports, too.

@@ -184,6 +184,10 @@ impl Store {
             None => self.stated_parents.remove(&row),
         };
         self.link(row, parent);
+        for around in [old, Some(row)].into_iter().flatten() {
+            self.mark_own_reasons(around, changes);
+            self.settle_cost_models(around);
+        }
         for around in [old, parent, Some(row)].into_iter().flatten() {
             self.recount_around(around);
             self.mark_execution(around, changes);

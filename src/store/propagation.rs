@@ -36,15 +36,16 @@ impl Store {
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status() == Status::Error);
         if data.fails() {
-            totals.fatal = totals.fatal.max(1);
-            if totals.failed == 0 && !self.is_duplicate(row) {
-                totals.failed = 1;
-                totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
+            let is_another = data.has_own_reason();
+            totals.fatal = if is_another { totals.fatal + 1 } else { totals.fatal.max(1) };
+            if (totals.failed == 0 || is_another) && !self.is_duplicate(row) {
+                totals.failed += 1;
+                totals.refused += u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
             }
         } else if data.span_type == SpanType::Model && self.has_ended_well(row) {
             totals.fatal -= self.inner(row).fatal;
         }
-        match data.run_status() {
+        match data.own_status() {
             RunStatus::Running => totals.running += 1,
             RunStatus::Lost => totals.lost += 1,
             RunStatus::Paused => totals.paused += 1,
@@ -75,13 +76,19 @@ impl Store {
     }
 
     /// Returns the totals that stand beside a row: those of the row, and beside the first root of a trace those of the trace, without runs
-    /// that leaked.
+    /// that leaked, and of the traces that are parts of it.
     #[must_use]
     pub fn shown_totals(&self, row: RowIx) -> Totals {
         let trace = self.row(row).trace();
         let data = self.trace(trace);
-        let stands_for_trace = data.leaked == 0 && data.roots().first() == Some(&row);
-        if stands_for_trace { self.totals_of(trace) } else { self.totals(row) }
+        if data.roots().first() != Some(&row) {
+            return self.totals(row);
+        }
+        let mut totals = if data.leaked == 0 { self.totals_of(trace) } else { self.totals(row) };
+        if !self.is_part(trace) {
+            self.group(trace).skip(1).for_each(|part| totals.add(&self.totals_of(part)));
+        }
+        totals
     }
 
     /// Changes a linked row in a way that may change its totals but neither its name nor its type, and propagates the difference.
@@ -91,6 +98,7 @@ impl Store {
         let difference = Totals::difference(&before, &self.totals(row));
         let calls = Totals::difference(&call_before, &self.reported_call(row));
         self.attribute_own(row, &difference);
+        self.settle_cost_model(row);
         let mut unowned = [difference; 2];
         self.attribute_to_owner(row, &mut unowned);
         self.propagate(row, difference, (calls, Some(row)), unowned);
@@ -176,6 +184,7 @@ impl Store {
                 }
                 change = parent_change;
             }
+            self.settle_cost_model(parent);
             self.recount_failure(parent, had_failed);
             if keeps_inner {
                 from = Some(parent);
@@ -185,6 +194,10 @@ impl Store {
             }
             self.attribute_to_owner(parent, &mut unowned);
             row = parent;
+        }
+        // The sums above stay as they are, but another row may count in them.
+        if let Some(parent) = self.row(row).parent() {
+            self.settle_cost_models(parent);
         }
     }
 }

@@ -36,6 +36,8 @@ impl Store {
         let data = self.trace(trace);
         let (id, start, spans) = (data.id, data.start, data.counts.spans);
         self.remove_from_stats(trace);
+        self.forget_idle(trace);
+        self.leave_group(trace, changes);
         let rows = self.rows_of(trace);
         let responses: Vec<u32> = rows.iter().map(|&row| self.remove_report(row)).filter(|&response| response != 0).collect();
         let id_slots: Vec<IdSlot> = rows.iter().filter_map(|&row| self.leave_recurring(row)).collect();
@@ -82,6 +84,7 @@ impl Store {
         self.retained_bytes -= u64::from(retained_bytes);
         release_payload(source, payload_ref, retained_bytes, changes);
         self.forget_run(row);
+        self.cost_models.remove(&row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.stated_parents.remove(&row);

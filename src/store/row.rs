@@ -74,7 +74,7 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// What is known of the sender: [`RICH`] and [`MISPLACED`].
+    /// What is known of the sender: [`RICH`] and [`MISPLACED`]; and [`OWN_REASON`].
     pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
@@ -86,7 +86,15 @@ pub(super) const RICH: u8 = 1;
 /// The sender may name a parent that the span did not run in.
 pub(super) const MISPLACED: u8 = 2;
 
+/// The row is a run that failed for another reason than the rows below it.
+pub(super) const OWN_REASON: u8 = 4;
+
 impl Row {
+    /// Returns whether the row is a run that failed for another reason than the rows below it.
+    pub(super) fn has_own_reason(&self) -> bool {
+        self.sender & OWN_REASON != 0
+    }
+
     pub(super) fn is_rich(&self) -> bool {
         self.sender & RICH != 0
     }
@@ -139,9 +147,10 @@ impl Row {
         self.outcome.ending()
     }
 
-    /// Returns whether the row itself is a failed step, whatever happened below it; of a tool call, whether its execution failed.
+    /// Returns whether the row itself is a failed step, whatever happened below it; of a tool call, whether its execution failed. What is
+    /// shown is [`Store::has_failed`](super::Store::has_failed).
     #[must_use]
-    pub fn has_failed(&self) -> bool {
+    pub fn own_failure(&self) -> bool {
         self.fails() || self.outcome.has(Mark::FailedElsewhere)
     }
 
@@ -156,11 +165,12 @@ impl Row {
         self.outcome.has_own_failure() && self.outcome.has(Mark::Harmless)
     }
 
-    /// Returns the row's own status, whatever the status of the rows below it.
+    /// Returns the row's own status, whatever the status of the rows below it. What is shown is
+    /// [`Store::run_status`](super::Store::run_status).
     #[must_use]
-    pub fn run_status(&self) -> RunStatus {
+    pub fn own_status(&self) -> RunStatus {
         match (self.phase, self.outcome.ending()) {
-            _ if self.has_failed() => RunStatus::Error,
+            _ if self.own_failure() => RunStatus::Error,
             (Phase::Running, _) => RunStatus::Running,
             (Phase::Lost, _) => RunStatus::Lost,
             (Phase::Ended, Ending::Paused) if !self.outcome.has(Mark::Continued) => RunStatus::Paused,

@@ -34,11 +34,11 @@ impl Store {
         self.selection = Some(selection);
     }
 
-    /// Returns the statistics over one trace. Costs its rows.
+    /// Returns the statistics over a trace and its parts. Costs their rows.
     #[must_use]
     pub fn stats_of(&self, trace: TraceIx) -> Stats {
         let mut stats = self.stats.empty_like();
-        self.add_trace(trace, &mut stats, true);
+        self.group(trace).for_each(|trace| self.add_trace(trace, &mut stats, true));
         stats
     }
 
@@ -62,7 +62,7 @@ impl Store {
             let own = self.own_totals(row);
             if !own.is_zero() {
                 let own = signed(own);
-                stats.add_own(self.row(row).end, self.model(row), &own);
+                stats.add_own(self.row(row).end, self.counted_model(row), &own);
                 for (&owner, by) in owners.iter().zip(OWNERS).filter(|(owner, _)| !owner.is_empty()) {
                     stats.add_usage(by, owner, &own);
                 }

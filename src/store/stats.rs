@@ -74,6 +74,9 @@ pub struct MinuteTotals {
     pub tokens: u64,
     /// The known cost.
     pub cost: NanoUsd,
+    /// Calls whose cost is unknown or lacks their cached tokens. Wraps below zero where a cost is stated for calls that ended in another
+    /// minute.
+    pub incomplete: u32,
     /// Spans.
     pub spans: u32,
     /// Failed steps.
@@ -255,6 +258,7 @@ impl Stats {
         let totals = self.minutes.entry(minute).or_default();
         totals.tokens = totals.tokens.wrapping_add(own.input).wrapping_add(own.output);
         totals.cost = totals.cost.wrapping_add(own.cost);
+        totals.incomplete = totals.incomplete.wrapping_add(own.calls).wrapping_sub(own.priced).wrapping_add(own.underpriced);
         totals.spans = totals.spans.wrapping_add(own.spans);
         totals.failed = totals.failed.wrapping_add(own.failed);
         if *totals == MinuteTotals::default() {

@@ -82,7 +82,7 @@ fn a_missing_parent_is_a_running_placeholder_and_keeps_its_row_when_it_arrives()
     assert_eq!(changes.rows.len(), 2);
     let parent = row(&store, 1);
     assert!(store.row(parent).placeholder);
-    assert_eq!(store.row(parent).run_status(), RunStatus::Running);
+    assert_eq!(store.run_status(parent), RunStatus::Running);
     assert_eq!(store.row(parent).start, 2 * SECOND, "it starts no later than its child");
     assert_eq!(store.all().spans, 1, "a placeholder does not count as a span");
 
@@ -99,7 +99,7 @@ fn a_running_row_is_lost_without_news_and_runs_again_with_the_next_span() {
     store.apply(&batch(&[spec(2, Some(1))]), 3 * SECOND);
     assert!(store.expire(63 * SECOND).rows.is_empty());
     assert_eq!(store.expire(64 * SECOND).rows, [row(&store, 1)]);
-    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Lost);
+    assert_eq!(store.run_status(row(&store, 1)), RunStatus::Lost);
     assert_eq!((store.all().running, store.all().lost), (0, 1));
     store.apply(&batch(&[spec(3, Some(1))]), 65 * SECOND);
     assert_eq!((store.all().running, store.all().lost), (1, 0));
@@ -424,7 +424,10 @@ fn minus(one: Used, other: Used) -> Used {
 
 /// Adds the stated tokens to those of a call: each fact is the larger one.
 fn completed(call: Used, (input, output): (u32, u32)) -> Used {
-    [call[0].max(input.into()), call[1].max(output.into()), call[2].max(1), call[3].max(1), call[4].max(1)]
+    let [input, output] = [input, output].map(u64::from);
+    let [more_input, more_output] = [input > call[0], output > call[1]].map(u64::from);
+    let [inputs, outputs] = [call[3] + more_input, call[4] + more_output].map(|count| count.max(1));
+    [call[0].max(input), call[1].max(output), call[2].max(1), inputs, outputs]
 }
 
 /// Counts at and below a span, by the rules in the module documentation of `nesting`.

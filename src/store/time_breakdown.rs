@@ -29,12 +29,12 @@ impl TimeBreakdown {
 }
 
 impl Store {
-    /// Returns where the trace's time went, up to `now`. Costs its rows, sorted.
+    /// Returns where the time of a trace and of its parts went, up to `now`. Costs their rows, sorted.
     #[must_use]
     pub fn time_breakdown(&self, trace: TraceIx, now: Nanos) -> TimeBreakdown {
         // Each row adds 1 at its start and -1 at its end; at equal times, ends sort first.
         let mut steps: Vec<(Nanos, i32, usize)> = Vec::new();
-        for (row, _) in self.walk(trace) {
+        for (row, _) in self.group(trace).flat_map(|trace| self.walk(trace)) {
             if let Some((start, end)) = self.run_time(row, now) {
                 let category = match self.row(row).span_type {
                     span_type if span_type.calls_model() => 0,

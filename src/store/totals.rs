@@ -33,11 +33,13 @@ pub struct Totals {
     pub stated: u32,
     /// Rows whose usage counts and lacks its cached tokens.
     pub cache_unstated: u32,
+    /// Calls whose cost counts and was computed without their cached tokens.
+    pub underpriced: u32,
     /// Spans, without placeholders.
     pub spans: u32,
     /// Spans whose status is an error.
     pub errors: u32,
-    /// Failed steps: failed rows without a failed row below them.
+    /// Failed steps: failed rows without a failed row below them, or with another reason than those.
     pub failed: u32,
     /// Failed steps that fail their run. An attempt does not, if the call that made it ended well. Unlike `failed`, a call that counts
     /// elsewhere is one.
@@ -69,6 +71,12 @@ impl Totals {
         (self.priced > 0 || self.cost != 0).then_some(self.cost)
     }
 
+    /// Returns whether the known cost is a lower bound: the cost of a call is unknown, or lacks its cached tokens.
+    #[must_use]
+    pub fn is_cost_incomplete(&self) -> bool {
+        self.cost().is_some() && (self.underpriced > 0 || self.priced < self.calls)
+    }
+
     /// Adds the usage that a row states to the totals below it, for each fact that no row below states. A stated cost replaces computed
     /// costs below it, since the sender knows it.
     pub(super) fn add_stated(&mut self, usage: Usage, states_cost: bool) {
@@ -89,21 +97,23 @@ impl Totals {
         }
         self.calls = self.calls.max(1);
         match usage.cost {
-            Some(cost) if states_cost && self.stated == 0 => (self.priced, self.cost, self.stated) = (self.calls, cost, 1),
-            Some(cost) if !states_cost && self.priced == 0 && is_lowest => (self.priced, self.cost) = (1, cost),
+            Some(cost) if states_cost && self.stated == 0 => self.state_cost(cost),
+            Some(cost) if !states_cost && self.priced == 0 && is_lowest => {
+                (self.priced, self.cost, self.underpriced) = (1, cost, u32::from(usage.cache_unstated));
+            }
             _ => {}
         }
     }
 
     /// Adds the usage that a model call states to the totals of the calls below it that are the same call: each fact is the larger one.
     pub(super) fn add_call(&mut self, usage: Usage, states_cost: bool) {
-        let Self { calls, inputs, outputs, priced, .. } = *self;
+        let Self { calls, priced, .. } = *self;
         self.add_larger(usage, states_cost);
         if calls > 0 && self.duplicates == 0 {
             // It remains one call, or as many as are below.
             self.calls = calls;
-            self.inputs = inputs.max(u32::from(usage.input.is_some()));
-            self.outputs = outputs.max(u32::from(usage.output.is_some()));
+            self.inputs = self.inputs.max(u32::from(usage.input.is_some()));
+            self.outputs = self.outputs.max(u32::from(usage.output.is_some()));
             self.priced = self.priced.min(calls.max(priced));
         }
     }
@@ -129,12 +139,18 @@ impl Totals {
         self.calls += u32::from(has_rest);
         let Some(cost) = usage.cost else { return };
         if states_cost && self.stated == 0 && !is_part {
-            (self.priced, self.cost, self.stated) = (self.calls, cost, 1);
+            self.state_cost(cost);
         } else if self.priced == 0 {
-            (self.priced, self.cost, self.stated) = (1, cost, u32::from(states_cost));
+            let priced = if is_part { 1 } else { self.calls };
+            (self.priced, self.cost, self.stated) = (priced, cost, u32::from(states_cost));
         } else if cost > self.cost && !is_part && (states_cost || (self.stated == 0 && has_rest)) {
-            (self.priced, self.cost) = (self.calls, cost);
+            (self.priced, self.cost, self.underpriced) = (self.calls, cost, 0);
         }
+    }
+
+    /// Sets the cost that a row states for all calls below it.
+    fn state_cost(&mut self, cost: NanoUsd) {
+        (self.priced, self.cost, self.stated, self.underpriced) = (self.calls, cost, 1, 0);
     }
 
     /// Subtracts `old` and adds `new`, field by field.
@@ -155,6 +171,7 @@ impl Totals {
             priced,
             stated,
             cache_unstated,
+            underpriced,
             spans,
             errors,
             failed,
@@ -213,12 +230,14 @@ impl Totals {
     /// Returns whether every field is zero.
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
-        let Self { calls, inputs, outputs, priced, stated, cache_unstated, spans, errors, running, lost, duplicates, .. } = *self;
+        let Self { calls, inputs, outputs, priced, stated, cache_unstated, underpriced, spans, errors, running, lost, duplicates, .. } =
+            *self;
         let Self { failed, fatal, refused, paused, cut, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
-            && (calls | inputs | outputs | priced | stated | cache_unstated | spans | errors | running | lost | duplicates) == 0
+            && (calls | inputs | outputs | priced | stated | cache_unstated | underpriced | spans | errors | running | lost | duplicates)
+                == 0
             && (failed | fatal | refused | paused | cut) == 0
     }
 }

@@ -27,6 +27,11 @@ pub struct Trace {
     pub(super) counts: Counts,
     pub(super) version: u32,
     pub(super) selected: bool,
+    /// The traces before and after it in its group.
+    pub(super) previous: u32,
+    pub(super) next: u32,
+    /// The service that counts it as idle.
+    pub(super) idle: Option<u16>,
     /// Whether its rows are scattered over the index of spans. Rows of a small trace are kept close together.
     pub(super) scattered: bool,
 }
@@ -51,6 +56,31 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Returns the status: failed if a step failed and no call outlived that, else running while any span runs, else paused, cut, lost or ok.
+    #[must_use]
+    pub fn run_status(&self) -> RunStatus {
+        let Self { fatal, running, paused, cut, lost, .. } = *self;
+        match () {
+            () if fatal > 0 => RunStatus::Error,
+            () if running > 0 => RunStatus::Running,
+            () if paused > 0 => RunStatus::Paused,
+            () if cut > 0 => RunStatus::Cut,
+            () if lost > 0 => RunStatus::Lost,
+            () => RunStatus::Ok,
+        }
+    }
+
+    /// Adds the counts of another trace.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.spans += other.spans;
+        self.failed += other.failed;
+        self.fatal += other.fatal;
+        self.paused += other.paused;
+        self.cut += other.cut;
+        self.running += other.running;
+        self.lost += other.lost;
+    }
+
     /// Adds a difference, whose fields may have wrapped below zero.
     pub(super) fn add(&mut self, change: &Totals) {
         self.spans = self.spans.wrapping_add(change.spans);
@@ -85,14 +115,6 @@ impl Trace {
     /// Returns the trace's status: failed if a step in it failed and no call outlived that, else running while any span runs, else paused, cut, lost or ok.
     #[must_use]
     pub fn run_status(&self) -> RunStatus {
-        let Counts { fatal, running, paused, cut, lost, .. } = self.counts;
-        match () {
-            () if fatal > 0 => RunStatus::Error,
-            () if running > 0 => RunStatus::Running,
-            () if paused > 0 => RunStatus::Paused,
-            () if cut > 0 => RunStatus::Cut,
-            () if lost > 0 => RunStatus::Lost,
-            () => RunStatus::Ok,
-        }
+        self.counts.run_status()
     }
 }

@@ -90,6 +90,7 @@ impl Store {
         let (place, is_moved) = stated.map_or((None, false), |stated| self.place(row, stated));
         self.set_stated_parent(row, span.parent, place, is_moved);
         self.link(row, place);
+        self.settle_cost_model(row);
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
@@ -113,6 +114,7 @@ impl Store {
         self.unlink(row);
         self.set_counted(row, false);
         self.attribute(row, false);
+        self.cost_models.remove(&row);
         self.release_facts(row);
         Removed { parent, span_type, was_agent, belonging, response, id_slot, slot }
     }
@@ -132,6 +134,10 @@ impl Store {
         }
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
+        }
+        for row in [Some(row), removed.parent].into_iter().flatten() {
+            self.mark_own_reasons(row, changes);
+            self.settle_cost_models(row);
         }
         for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
             if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
@@ -206,6 +212,9 @@ impl Store {
             counts: Counts::default(),
             version: 0,
             selected: false,
+            previous: NONE,
+            next: NONE,
+            idle: None,
             scattered: false,
         };
         let trace = TraceIx(self.traces.insert(data));

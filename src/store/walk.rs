@@ -90,21 +90,29 @@ impl Store {
     }
 
     /// Returns the failed row below `row` that is the cause: the first failed child, its first failed child, and so on. Failures that fail a
-    /// run go first.
+    /// run go first. `None` if there is none, or if the row failed for a reason of its own.
     #[must_use]
     pub fn first_failure(&self, row: RowIx) -> Option<RowIx> {
         let first = |row: &RowIx, count: fn(&Totals) -> u32| {
             let has_failed = |row: &&RowIx| count(&self.totals(**row)) > 0;
             (count(&self.below(*row)) > 0).then(|| self.children(*row).iter().find(has_failed).copied()).flatten()
         };
-        let next = |row: &RowIx| first(row, |totals| totals.fatal).or_else(|| first(row, |totals| totals.failed));
+        // A run that failed for a reason of its own is its own cause.
+        let next = |row: &RowIx| {
+            if self.row(*row).has_own_reason() {
+                None
+            } else {
+                first(row, |totals| totals.fatal).or_else(|| first(row, |totals| totals.failed))
+            }
+        };
         std::iter::successors(next(&row), next).take(MAX_ANCESTORS).last()
     }
 
-    /// Returns whether the row is where a failure began: it failed, nothing below it did, and it counts here.
+    /// Returns whether the row is where a failure began: it failed, nothing below it did or for another reason, and it counts here.
     #[must_use]
     pub fn is_failed_step(&self, row: RowIx) -> bool {
-        self.row(row).fails() && self.below(row).failed == 0 && !self.is_duplicate(row)
+        let data = self.row(row);
+        data.fails() && (self.below(row).failed == 0 || data.has_own_reason()) && !self.is_duplicate(row)
     }
 
     /// Returns the error text of a failed row: of the step where the failure began, or of the next row above that this failure alone
@@ -113,7 +121,7 @@ impl Store {
     pub fn failure_text(&self, row: RowIx) -> Symbol {
         let from = self.first_failure(row).unwrap_or(row);
         let is_same_failure =
-            |&at: &RowIx| at == from || (self.row(at).has_failed() && self.below(at).failed.max(self.below(at).fatal) == 1);
+            |&at: &RowIx| at == from || (self.row(at).own_failure() && self.below(at).failed.max(self.below(at).fatal) == 1);
         let failed = self.path(from).take(MAX_ANCESTORS).take_while(is_same_failure).map(|at| self.row(at).error);
         failed.chain([self.row(row).error]).find(|text| !text.is_empty()).unwrap_or_default()
     }

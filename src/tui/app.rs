@@ -7,6 +7,7 @@ pub mod compare;
 mod detail;
 mod dispatch;
 mod export_dialog;
+mod help;
 mod insights;
 mod intake;
 mod line;
@@ -30,8 +31,9 @@ mod update;
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Page, PayloadState, Tab, value_text};
+pub use detail::{Detail, Page, PayloadState, Tab, asked_above, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
+pub use help::Help;
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
 pub use mouse::HitTarget;
@@ -40,7 +42,7 @@ pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use tour::Tour;
-pub use trace_tree::{Sort, Sorting, TraceTree};
+pub use trace_tree::{FootLine, Sort, Sorting, TraceTree};
 
 use std::collections::{HashSet, VecDeque};
 
@@ -91,8 +93,8 @@ pub enum Focus {
 /// A window over the panes.
 #[derive(Clone, Debug)]
 pub enum Overlay {
-    /// The keys, with the first line on the screen.
-    Help(usize),
+    /// The signs, keys and filter words.
+    Help(Help),
     /// The sources, with the first line on the screen.
     Sources(usize),
     /// A list of values to filter by.
@@ -187,6 +189,8 @@ pub struct App {
     pub columns: Columns,
     /// Whether to draw only ASCII characters.
     pub ascii: bool,
+    /// Whether the screen has room for the totals beside the traces.
+    pub has_totals: bool,
     /// The time of the last tick or batch; all times on the screen refer to it.
     pub now: Nanos,
     /// Budgets for traces.

@@ -1,16 +1,18 @@
 //! The appearance of rows on the screen and on standard output: names, symbols, theme roles, numbers and bars.
 
 mod bar;
+mod note;
 mod symbols;
 mod tokens;
 
 pub use bar::row_bar;
+pub use note::{group_note, note, skew};
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
-pub use tokens::{Shares, cost, tokens_in_out};
+pub use tokens::{Shares, cost, cost_width, tokens_in_out};
 
 use crate::format;
 use crate::model::{Attribute, Nanos, SpanType, Value};
-use crate::store::{Phase, Row, RowIx, Store, TraceIx};
+use crate::store::{Phase, Row, Store, Symbol, TraceIx};
 
 /// Levels of a tree that are indented; deeper rows are drawn at the last of them.
 pub const INDENTED_LEVELS: usize = 24;
@@ -31,7 +33,10 @@ pub fn name(store: &Store, row: &Row) -> String {
                 _ => "agent",
             };
             let state = if row.phase == Phase::Running { "still running" } else { "never ended" };
-            format!("{what}, {state}")
+            match store.text(likely_name(store, row)) {
+                "" => format!("{what}, {state}"),
+                likely => format!("~{likely}, {state}"),
+            }
         }
         (true, true) => "(no name)".to_owned(),
     }
@@ -44,6 +49,11 @@ pub fn parameters(parameters: &[Attribute]) -> String {
     parameters.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(" · ")
 }
 
+/// Returns the likely name of a row that has not arrived; empty if nothing tells it.
+fn likely_name(store: &Store, row: &Row) -> Symbol {
+    store.find(row.trace(), row.id).map_or(Symbol::EMPTY, |row| store.likely_name(row))
+}
+
 /// Whether a model call is among the first rows below a row.
 fn calls_models(store: &Store, row: &Row) -> bool {
     let children = store.find(row.trace(), row.id).map_or(&[][..], |row| store.children(row));
@@ -54,23 +64,6 @@ fn calls_models(store: &Store, row: &Row) -> bool {
 #[must_use]
 pub fn lead_name(store: &Store, trace: TraceIx) -> String {
     store.lead(trace).map_or_else(String::new, |lead| name(store, store.row(lead)))
-}
-
-/// The digits of a trace id in a note.
-const ID_DIGITS: usize = 8;
-
-/// Returns what connects a row with another run, or keeps it apart, if anything does.
-#[must_use]
-pub fn note(store: &Store, row: RowIx) -> Option<String> {
-    if store.is_leaked(row) {
-        return Some("leaked context".to_owned());
-    }
-    let id = |row: RowIx| store.trace(store.row(row).trace()).id.to_string().chars().take(ID_DIGITS).collect::<String>();
-    match store.continuations(row) {
-        (Some(before), _) => Some(format!("continues {}", id(before))),
-        (None, Some(after)) => Some(format!("continued in {}", id(after))),
-        (None, None) => None,
-    }
 }
 
 /// Formats the duration of a row at the time `now`, or [`format::UNKNOWN`] for a lost row.

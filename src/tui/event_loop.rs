@@ -63,9 +63,16 @@ pub struct Session {
 #[derive(Debug)]
 enum Pending {
     Detail,
+    /// The step above that the shown model call answers.
+    Question(SpanId),
     Export(Box<PendingExport>),
     Copy(Box<ExportedSpan>),
-    Compare { side: usize, span: SpanId },
+    Compare {
+        side: usize,
+        span: SpanId,
+    },
+    /// The calls whose parameters are compared.
+    Parameters(Vec<SpanId>),
 }
 
 /// The result of work on another thread.
@@ -312,12 +319,21 @@ impl Loop<'_> {
             }
         }
         let compared = app.take_compare_requests(store);
+        let parameters = app.take_parameter_requests(store);
+        let question = app.detail.take_question_request();
         if let Some(request) = app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
             self.request([request], Pending::Detail);
         }
+        if let Some(request) = question {
+            self.request([request], Pending::Question(request.span));
+        }
         for (side, request) in compared {
             self.request([request], Pending::Compare { side, span: request.span });
+        }
+        if !parameters.is_empty() {
+            let spans = parameters.iter().map(|request| request.span).collect();
+            self.request(parameters, Pending::Parameters(spans));
         }
     }
 }

@@ -14,6 +14,7 @@ mod popup;
 mod sources;
 mod styling;
 mod table;
+mod tabs;
 mod title;
 mod totals;
 mod tour;
@@ -28,9 +29,9 @@ use tui_input::Input;
 
 use crate::format;
 use crate::store::Store;
-use crate::tui::app::{App, HitTarget, Overlay};
+use crate::tui::app::{App, Help, HitTarget, Overlay};
 use crate::tui::widget::put_grapheme;
-pub use detail::exchange_texts;
+pub use detail::{exchange_texts, parameters};
 pub use hit_map::HitMap;
 pub use layout::PaneLayout;
 use styling::Styling;
@@ -82,10 +83,11 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
 pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
     let (area, _) = tour::split(area, app);
     let end = max_scroll(app, area);
-    if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
+    if let Some(Overlay::Help(Help { scroll: line, .. }) | Overlay::Sources(line)) = &mut app.overlay {
         *line = end.min(*line);
     }
     let panes = PaneLayout::new(area, app.focus);
+    app.has_totals = !panes.cost.is_empty();
     let more = app.prepare_frame(store, panes.trace_lines(), panes.detail_size());
     write_pages(app, store);
     more
@@ -106,7 +108,7 @@ pub fn write_pages(app: &mut App, store: &Store) {
 /// Returns the largest scroll position, in lines, of the open popup on a screen of this size; 0 if it does not scroll.
 fn max_scroll(app: &App, area: Rect) -> usize {
     match &app.overlay {
-        Some(Overlay::Help(_)) => help::max_scroll(area),
+        Some(Overlay::Help(help)) => help::max_scroll(area, app, &help.searched()),
         Some(Overlay::Sources(_)) => sources::max_scroll(app, area, Styling { theme: app.themes.current(), ascii: app.ascii }),
         _ => 0,
     }

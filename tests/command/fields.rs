@@ -4,10 +4,18 @@ use serde_json::{Value, json};
 
 use super::{Program, names};
 
-const USAGE: [&str; 7] =
-    ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "cache_unstated"];
+const USAGE: [&str; 8] = [
+    "input_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "cache_unstated",
+    "cost_incomplete",
+];
 
-const TRACE: [&str; 15] = [
+const TRACE: [&str; 16] = [
     "source",
     "trace_id",
     "name",
@@ -23,6 +31,7 @@ const TRACE: [&str; 15] = [
     "agent",
     "session",
     "user",
+    "other_traces",
 ];
 
 const SPAN: [&str; 19] = [
@@ -63,9 +72,9 @@ fn list_writes_these_fields() {
         json!({
             "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "root": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
-            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
+            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null, "other_traces": [],
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
-            "cost_usd": null, "cache_unstated": false,
+            "cost_usd": null, "cache_unstated": false, "cost_incomplete": false,
         })
     );
     let team = trace("bcc844e18edeb6510135150b6e8fc602");
@@ -186,6 +195,9 @@ fn stats_writes_these_fields() {
     for by in ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month"] {
         for line in program.objects(&["stats", "--json", "--by", by, "traces.db"]) {
             let mut fields = [&STATS[..], &USAGE, &["cost_usd_per_1k_tokens"]].concat();
+            if by == "agent" {
+                fields.insert(6, "refused");
+            }
             if ["hour", "day", "month"].contains(&by) {
                 fields.insert(2, "start");
             }

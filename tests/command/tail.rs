@@ -113,6 +113,30 @@ fn every_span_of_a_database_that_appears_or_is_replaced_is_printed_once() {
     assert_eq!(tail.child.wait().unwrap().code(), Some(0), "the limit ends it");
 }
 
+/// Spans that ended long before the start are old, also if the file they are in comes back.
+#[test]
+fn no_old_span_of_a_database_that_comes_back_is_printed() {
+    let program = Program::new();
+    let hour_ago = (chrono::Utc::now() - chrono::TimeDelta::hours(1)).to_rfc3339();
+    let database = rusqlite::Connection::open(program.path("traces.db")).unwrap();
+    database.execute("UPDATE agno_spans SET end_time = ?1, created_at = ?1", [&hour_ago]).unwrap();
+    database.close().map_err(|(_, error)| error).unwrap();
+    // The span of a file that is read once is printed when the database was read, too.
+    let span = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"first","startTimeUnixNano":"1","endTimeUnixNano":"2"}"#;
+    let request = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+    std::fs::write(program.path("once.json"), request).unwrap();
+    let mut tail = Tail::start(&program, &["tail", "--json", "--limit", "2", "traces.db", "once.json"]);
+    let mut messages = BufReader::new(tail.child.stderr.take().unwrap());
+    assert_eq!(tail.next()["name"], "first");
+    std::fs::rename(program.path("traces.db"), program.path("moved.db")).unwrap();
+    let mut line = String::new();
+    messages.read_line(&mut line).unwrap();
+    assert!(line.contains("was deleted"), "{line}");
+    std::fs::rename(program.path("moved.db"), program.path("traces.db")).unwrap();
+    write_span(&program, "second");
+    assert_eq!(tail.next()["name"], "second");
+}
+
 #[test]
 fn a_filter_selects_spans_and_searches_payloads() {
     let program = Program::new();

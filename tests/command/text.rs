@@ -8,10 +8,14 @@ fn list_prints_a_line_per_trace_with_its_error() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12);
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["BEGAN", "STATUS", "ID", "TIME", "SPANS", "ERR", "TOK", "COST", "TRACE"]);
-    assert!(lines[1].ends_with("ok      bcc844e1  468ms     38    0  2.6k   $.0042  Report Team  Write a report about AI"), "{}", lines[1]);
+    assert!(
+        lines[1].ends_with("ok      bcc844e1  468ms     38    0  2.6k  $0.0042   Report Team  Write a report about AI"),
+        "{}",
+        lines[1]
+    );
     let failed = lines.iter().find(|line| line.contains("f1da07c7")).unwrap();
     assert!(
-        failed.ends_with("error   f1da07c7  106ms      2    1     –        –  Unlucky Agent  ModelProviderError: upstream model exploded"),
+        failed.ends_with("error   f1da07c7  106ms      2    1     –         –  Unlucky Agent  ModelProviderError: upstream model exploded"),
         "{failed}"
     );
     assert!(!text.contains('\u{1b}'), "no colours without a terminal");
@@ -56,7 +60,7 @@ fn show_prints_a_tree_with_bars_and_errors() {
         program.text(&["show", "f1da", "traces.db"]),
         "trace    f1da07c790e40640405b376d69e46dbc
 status   error
-began    2026-11-22T05:59:05.347970Z, for 106ms
+began    2026-11-22 05:59:05, for 106ms
 holds    2 spans · 1 failed step · tokens unknown · cost unknown
 session  sess-5
 user     –
@@ -90,7 +94,7 @@ fn a_tool_call_shows_its_arguments_and_not_their_hash() {
 fn stats_prints_a_table() {
     let text = Program::new().text(&["stats", "--by", "model", "traces.db"]);
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED   OUT     COST     $/1K  MODEL"));
+    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED   OUT       COST      $/1K  MODEL"));
     assert!(lines.next().is_some_and(|line| line.starts_with("   22    2") && line.ends_with("gpt-5-mini")), "{text}");
 }
 
@@ -193,6 +197,36 @@ fn list_joins_a_paused_run_and_its_continuation() {
     std::fs::copy(crate::fixture("frameworks/agno-hitl/traces.sqlite"), program.path("traces.db")).unwrap();
     let text = program.text(&["list", "traces.db"]);
     let line = |id: &str| text.lines().find(|line| line.contains(&format!("  {id}  "))).unwrap_or_default();
-    assert!(line("d1305194").contains("Careful confirm  continued in 922b819b  Do it"), "{text}");
-    assert!(line("922b819b").contains("Careful confirm  continues d1305194  Do it"), "{text}");
+    assert!(line("d1305194").ends_with("Careful confirm  Do it  continued in 922b819b"), "{text}");
+    assert!(line("922b819b").ends_with("Careful confirm  Do it  continues d1305194"), "{text}");
+}
+
+#[test]
+fn list_shows_a_turn_in_several_traces_as_one() {
+    let program = Program::empty();
+    std::fs::copy(crate::fixture("groups/turn-in-three-traces.json"), program.path("traces.json")).unwrap();
+    let text = program.text(&["list", "traces.json"]);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let line = text.lines().next_back().unwrap_or_default();
+    assert!(line.contains("  ff3c697c  531ms      4    0  1.5k  ") && line.ends_with("gemini-2.5-flash  +2 traces"), "{text}");
+    let traces = program.objects(&["list", "--json", "traces.json"]);
+    let others = ["b5460fd8ab95dfa70a030829d869f0f3", "5e27ad4ec7172fceb6bd065f804c37e3"];
+    assert_eq!(traces.len(), 1);
+    assert_eq!((&traces[0]["other_traces"], &traces[0]["input_tokens"], &traces[0]["spans"]), (&others.into(), &1400.into(), &4.into()));
+    let by_part = program.objects(&["list", "--json", "--filter", "tool:run_shell_command", "traces.json"]);
+    assert_eq!(by_part, traces, "a part stands for its turn");
+    let part = program.text(&["show", "5e27", "traces.json"]);
+    assert!(part.contains("\nparts    goes on with the turn of trace ff3c697c\n"), "{part}");
+}
+
+#[test]
+fn list_shows_calls_outside_the_trace_of_their_run_with_it() {
+    let program = Program::empty();
+    std::fs::copy(crate::fixture("groups/agno-memory.sqlite"), program.path("traces.db")).unwrap();
+    let text = program.text(&["list", "traces.db"]);
+    assert_eq!(text.lines().count(), 5, "{text}");
+    let line = |id: &str| text.lines().find(|line| line.contains(&format!("  {id}  "))).unwrap_or_default();
+    assert!(line("b8eee969").ends_with("Rememberer  tea please, I am Ada  +1 trace"), "{text}");
+    assert!(line("165ff77c").ends_with("Learner  tea please, I learn  +2 traces"), "{text}");
+    assert!(line("f8da172a").ends_with("Unrelated  tea please, no memory"), "{text}");
 }

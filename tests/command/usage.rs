@@ -76,5 +76,11 @@ fn a_claude_call_without_cached_tokens_is_marked() {
     assert_eq!((traces.len(), marked.len()), (2, 1));
     assert_eq!((&marked[0]["input_tokens"], &marked[0]["cost_usd"]), (&5.into(), &0.000_315.into()));
     let shown = program.text(&["show", marked[0]["trace_id"].as_str().unwrap(), source]);
-    assert!(shown.contains("5 tokens in (cache not stated), 20 out · ≥ $.00032"), "{shown}");
+    assert!(shown.contains("5 tokens in (cache not stated), 20 out · ≥$0.00032"), "{shown}");
+    let incomplete = |objects: &[Value]| objects.iter().map(|object| object["cost_incomplete"].as_bool().unwrap()).collect::<Vec<_>>();
+    let counts = program.objects(&["stats", "--by", "model", "--json", "--total", source]);
+    assert_eq!((incomplete(&marked.into_iter().cloned().collect::<Vec<_>>()), incomplete(&counts)), (vec![true], vec![true; 2]));
+    for arguments in [&["list", source][..], &["stats", "--by", "model", source], &["export", "--format", "markdown", source]] {
+        assert!(program.text(arguments).contains("≥$"), "{arguments:?}");
+    }
 }

@@ -12,7 +12,7 @@ use crate::record::recording;
 
 /// Returns the requests of a corpus in the order in which they were sent.
 fn requests(path: &Path) -> Vec<PathBuf> {
-    let is_request = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(".pb") || path.ends_with(".pb.gz"));
+    let is_request = |path: &PathBuf| path.to_string_lossy().contains(".pb");
     let entries =
         if path.is_dir() { std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect() } else { vec![path.to_owned()] };
     let mut requests: Vec<PathBuf> = entries.into_iter().filter(is_request).collect();
@@ -28,7 +28,9 @@ fn list(directory: &Path, sources: &[String]) -> BTreeMap<String, Map<String, Va
     let line = |line: &str| {
         let mut trace: Map<String, Value> = serde_json::from_str(line).unwrap();
         // Agno's table has microseconds.
-        ["source", "start", "end", "duration_ms"].iter().for_each(|field| drop(trace.remove(*field)));
+        for field in ["source", "start", "end", "duration_ms"] {
+            trace.remove(field);
+        }
         (trace["trace_id"].to_string(), trace)
     };
     String::from_utf8(output.stdout).unwrap().lines().map(line).collect()

@@ -107,7 +107,7 @@ fn compressed_and_framed_files_are_unpacked() {
     };
     let framed =
         |parts: &[Vec<u8>]| parts.iter().flat_map(|part| [&(part.len() as u32).to_be_bytes()[..], part].concat()).collect::<Vec<u8>>();
-    let zstd = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+    let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
     let (first, second) = spans.split_at(30);
     let proto = [written(first, Format::OtlpProto), written(second, Format::OtlpProto)];
     let json = [written(first, Format::Otlp), written(second, Format::Otlp)];

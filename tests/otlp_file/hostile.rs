@@ -22,7 +22,7 @@ fn files() -> Vec<Vec<u8>> {
     let proto = written(spans, Format::OtlpProto);
     let mut files: Vec<_> = [Format::Otlp, Format::OtlpProto, Format::Jsonl, Format::Agno].map(|format| written(spans, format)).to_vec();
     files.push([&(proto.len() as u32).to_be_bytes()[..], &proto].concat());
-    files.push(ruzstd::encoding::compress_to_vec(&proto[..], ruzstd::encoding::CompressionLevel::Fastest));
+    files.push(zstd::encode_all(&proto[..], 1).unwrap());
     files.extend([JAEGER, PHOENIX, PRINTED, MLFLOW, ZIPKIN, GRAFANA].map(|text| text.as_bytes().to_vec()));
     files
 }

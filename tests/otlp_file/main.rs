@@ -95,6 +95,7 @@ fn trace(first: &SpanRecord) -> TraceRecord {
         agent: None,
         session: None,
         user: None,
+        other_traces: Vec::new(),
         usage: UsageRecord::default(),
     }
 }

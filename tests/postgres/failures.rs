@@ -129,6 +129,22 @@ fn tables_that_cannot_be_followed_are_reported() {
 }
 
 #[test]
+fn row_level_security_that_hides_every_row_is_reported() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 11));
+    writer.run(&format!(
+        "CREATE ROLE viewer_{database} LOGIN; GRANT USAGE ON SCHEMA ai TO viewer_{database}; \
+         GRANT SELECT ON ai.agno_spans, ai.agno_traces TO viewer_{database}; ALTER TABLE ai.agno_spans ENABLE ROW LEVEL SECURITY"
+    ));
+    let mut watch = watch(&server.url(&database).replace("postgres@", &format!("viewer_{database}@")), u64::MAX);
+    watch.until_message("row-level security hides those that its policies do not allow");
+    writer.run(&format!("CREATE POLICY visible ON ai.agno_spans FOR SELECT TO viewer_{database} USING (span_id <> lpad('1', 16, '0'))"));
+    watch.until_spans(9);
+}
+
+#[test]
 fn a_missing_privilege_is_reported() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();

@@ -131,7 +131,7 @@ fn a_standby_is_followed_and_promoted() {
     let database = server.database();
     let mut writer = server.writer(&database);
     writer.run(&spans(1, 101));
-    let standby = server.standby();
+    let Some(standby) = server.standby() else { return };
     let mut watch = standby.watch(&database);
     watch.until_spans(100);
     watch.until_watching();
@@ -143,9 +143,14 @@ fn a_standby_is_followed_and_promoted() {
     }
     late.run("COMMIT");
     watch.until_spans(130);
+    standby.writer(&database).run("SELECT pg_wal_replay_pause()");
+    watch.until_message("is a standby whose replay is paused");
+    standby.writer(&database).run("SELECT pg_wal_replay_resume()");
+    writer.run(&spans(1100, 1101));
+    watch.until_spans(131);
     drop(server);
     standby.promote();
     standby.writer(&database).run(&spans(2001, 2011));
-    watch.until_spans(140);
+    watch.until_spans(141);
     once_each(&watch);
 }

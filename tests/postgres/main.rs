@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
 mod agno;
+mod archive;
 mod cost;
 mod failures;
 mod lifecycle;

@@ -72,9 +72,13 @@ impl Server {
         Some(server)
     }
 
-    /// Starts a standby of this server.
-    pub(crate) fn standby(&self) -> Self {
-        let mut standby = Self::prepare().unwrap();
+    /// Starts a standby of this server; `None` if the programs for that are missing.
+    pub(crate) fn standby(&self) -> Option<Self> {
+        if !self.bin.join("pg_basebackup").exists() {
+            eprintln!("skipped: this PostgreSQL has no pg_basebackup");
+            return None;
+        }
+        let mut standby = Self::prepare()?;
         let mut copy = self.program("pg_basebackup");
         copy.args(["-R", "-c", "fast", "-U", "postgres", "-p", &self.port.to_string(), "-h"])
             .arg(self.dir.path())
@@ -82,7 +86,7 @@ impl Server {
             .arg(standby.data());
         finish(&mut copy);
         standby.start(&["hot_standby=on"]);
-        standby
+        Some(standby)
     }
 
     fn prepare() -> Option<Self> {

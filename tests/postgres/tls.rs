@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::server::{Server, watch};
 use crate::writer::spans;
@@ -14,7 +14,8 @@ fn certificates(name: &str) -> [String; 3] {
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let root = authority.self_signed(&authority_key).unwrap();
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
     let certificate = params.signed_by(&key, &Issuer::from_params(&authority, &authority_key)).unwrap();
     [root.pem(), certificate.pem(), key.serialize_pem()]
 }
@@ -118,5 +119,40 @@ fn a_server_without_tls() {
     watch(&url(no_certificates), 100).until_message("no root certificate is known");
     for mode in ["prefer", "allow", "disable"] {
         watch(&url(mode), 100).until_spans(10);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_client_identifies_itself_with_a_certificate() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let Some((mut server, database, ..)) = encrypted(dir.path()) else { return };
+    let [root, certificate, key] = certificates("reader");
+    let [_, other, other_key] = certificates("reader");
+    server.write("clients.crt", &root);
+    server.write("pg_hba.conf", "hostssl all reader all cert\nlocal all all trust\nhost all postgres all trust\n");
+    server.stop();
+    server.start(&["ssl=on", "ssl_ca_file=clients.crt"]);
+    let own = |name: &str, text: &str| {
+        let path = file(dir.path(), name, text);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let (certificate, key) = (own("c.crt", &certificate), own("c.key", &key));
+    let (other, other_key) = (own("o.crt", &other), own("o.key", &other_key));
+    let public = own("p.key", &std::fs::read_to_string(&key).unwrap());
+    std::fs::set_permissions(&public, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let url = |query: &str| format!("postgres://reader@127.0.0.1:{}/{database}?sslmode=require{query}", server.port);
+    watch(&url(&format!("&sslcert={certificate}&sslkey={key}")), 100).until_spans(10);
+    for (query, said) in [
+        (String::new(), "certificate"),
+        (format!("&sslcert={other}&sslkey={other_key}"), "can't be reached"),
+        (format!("&sslcert={certificate}&sslkey={other_key}"), "the client certificate can't be used"),
+        (format!("&sslcert={certificate}&sslkey={public}"), "other users may read the key"),
+        (format!("&sslcert={certificate}&sslkey=/no/such/key"), "the key /no/such/key can't be read"),
+        (format!("&sslcert=/no/such/file&sslkey={key}"), "the client certificate /no/such/file can't be read"),
+    ] {
+        watch(&url(&query), 100).until_message(said);
     }
 }

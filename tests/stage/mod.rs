@@ -38,6 +38,10 @@ pub(crate) struct Stage {
     tickets: u64,
     /// The side of the comparison and the span that the last ticket belongs to.
     compared: Option<(usize, SpanId)>,
+    /// The step above, whose payload the last ticket asks for.
+    question: Option<SpanId>,
+    /// The calls whose parameters the last ticket asks for.
+    parameters: Vec<SpanId>,
 }
 
 impl Stage {
@@ -57,7 +61,18 @@ impl Stage {
         let source = source.expect("a source starts");
         let mut store = Store::new(Limits::default());
         store.set_prices(Arc::new(Prices::bundled()));
-        let mut stage = Self { app, store, source, updates, terminal, hits: HitMap::default(), tickets: 0, compared: None };
+        let mut stage = Self {
+            app,
+            store,
+            source,
+            updates,
+            terminal,
+            hits: HitMap::default(),
+            tickets: 0,
+            compared: None,
+            question: None,
+            parameters: Vec::new(),
+        };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
         stage
@@ -80,8 +95,17 @@ impl Stage {
             match runtime.block_on(next).expect("an update in time").expect("a source that lives") {
                 Update::Batch(batch) => self.app.receive(&mut self.store, batch, NOW),
                 Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
+                Update::Payloads { ticket, payloads } if ticket == self.tickets && !self.parameters.is_empty() => {
+                    let spans = std::mem::take(&mut self.parameters);
+                    let parameters = payloads.into_iter().map(|payload| payload.ok().map(|payload| view::parameters(&payload)));
+                    self.app.load_parameters(&self.store, spans.into_iter().zip(parameters));
+                }
                 Update::Payloads { ticket, payloads } if ticket == self.tickets => {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
+                    if let Some(span) = self.question.take() {
+                        self.app.detail.load_question(span, payload.expect("a payload"));
+                        continue;
+                    }
                     match self.compared.take() {
                         Some((side, id)) => {
                             self.app.load_compared(&self.store, side, id, view::exchange_texts(&payload.expect("a payload")));
@@ -121,16 +145,35 @@ impl Stage {
             self.ask(request);
             self.wait(|stage| !matches!(stage.app.detail.payload, PayloadState::Loading));
         }
+        if let Some(request) = self.app.detail.take_question_request() {
+            self.ask(request);
+            self.question = Some(request.span);
+            self.wait(|stage| stage.question.is_none());
+        }
         for (side, request) in self.app.take_compare_requests(&self.store) {
             self.ask(request);
             self.compared = Some((side, request.span));
             self.wait(|stage| stage.compared.is_none());
         }
+        loop {
+            let requests = self.app.take_parameter_requests(&self.store);
+            if requests.is_empty() {
+                break;
+            }
+            self.parameters = requests.iter().map(|request| request.span).collect();
+            self.ask_all(requests);
+            self.wait(|stage| stage.parameters.is_empty());
+        }
     }
 
     fn ask(&mut self, request: PayloadRequest) {
+        self.ask_all(vec![request]);
+    }
+
+    fn ask_all(&mut self, requests: Vec<PayloadRequest>) {
         self.tickets += 1;
-        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(request.payload_ref, request.span)] };
+        let addresses = requests.into_iter().map(|request| (request.payload_ref, request.span)).collect();
+        let request = Request::Payloads { ticket: self.tickets, addresses };
         self.source.requests.send(request).expect("a source that lives");
     }
 

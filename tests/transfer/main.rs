@@ -1,7 +1,8 @@
-//! The commands `export` and `send`.
+//! The commands `export`, `send`, `archive`, `prune` and `restore`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and prints why it is skipped")]
 
+mod archive;
 mod export;
 mod phoenix;
 mod send;

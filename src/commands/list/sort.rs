@@ -17,10 +17,10 @@ pub(super) fn sort(snapshot: &Snapshot, traces: &mut [TraceIx], column: ListSort
 
 /// Returns the number of a column; `None` if it is unknown.
 fn number(snapshot: &Snapshot, trace: TraceIx, column: ListSort) -> Option<f64> {
-    let totals = snapshot.store.totals_of(trace);
+    let totals = snapshot.store.group_totals(trace);
     match column {
         ListSort::Began | ListSort::Trace => None,
-        ListSort::Time => Some(snapshot.store.length(trace, snapshot.now) as f64),
+        ListSort::Time => Some(snapshot.store.group_length(trace, snapshot.now) as f64),
         ListSort::Spans => Some(totals.spans.into()),
         ListSort::Errors => Some(totals.failed.into()),
         ListSort::Tokens => totals.tokens().map(|tokens| tokens as f64),

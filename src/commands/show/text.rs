@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use super::super::output::{Output, Style, StyledText, description, usage};
 use super::super::snapshot::Snapshot;
 use super::PayloadFacts;
-use crate::export::record::{rfc3339, status_name};
+use crate::export::record::status_name;
 use crate::format;
 use crate::model::{Attribute, Dropped, Nanos, SpanType};
-use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
+use crate::store::{Phase, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::display::{self, INDENTED_LEVELS};
 use crate::tui::widget::Axis;
 use crate::tui::widget::waterfall::{Cell, Shade};
@@ -20,7 +20,6 @@ const MIN_BAR_WIDTH: usize = 10;
 /// The widths of the columns of numbers.
 const TIME_WIDTH: usize = 7;
 const TOKENS_WIDTH: usize = 6;
-const COST_WIDTH: usize = 8;
 
 /// Writes a trace. `facts` are those that payloads hold.
 pub(super) fn write(
@@ -63,10 +62,16 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         |out: &mut _, label: &str, value: StyledText| output.line(out, &[StyledText::new(&format::pad_right(label, 9), Style::Dim), value]);
     line(out, "trace", StyledText::new(&data.id.to_string(), Style::Strong))?;
     line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
-    line(out, "began", format!("{}, for {}", rfc3339(data.start), format::duration(end.saturating_sub(data.start))).into())?;
+    line(out, "began", format!("{}, for {}", format::date_time(data.start), format::duration(end.saturating_sub(data.start))).into())?;
     line(out, "holds", counts.into())?;
     line(out, "session", first(&|row| store.stated_session(row)).into())?;
     line(out, "user", first(&|row| store.row(row).user).into())?;
+    if let Some(note) = display::group_note(store, trace) {
+        line(out, "parts", note.into())?;
+    }
+    for skew in store.skews(trace) {
+        line(out, "clock", display::skew(store, skew).into())?;
+    }
     line(out, "source", snapshot.source(trace).to_owned().into())
 }
 
@@ -77,7 +82,7 @@ struct Tree<'a> {
     output: Output,
     axis: Axis,
     name_width: usize,
-    has_cost: bool,
+    cost_width: usize,
     bar_width: usize,
 }
 
@@ -85,15 +90,15 @@ fn tree(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, rows: &[(RowI
     let (store, now) = (&snapshot.store, snapshot.now);
     let data = store.trace(trace);
     let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
-    let has_cost = store.totals_of(trace).cost().is_some();
+    let cost_width = display::cost_width(&store.totals_of(trace));
     let widest = rows
         .iter()
         .map(|&(row, depth)| depth.min(INDENTED_LEVELS) * 2 + 2 + format::width(&format::safe(&display::name(store, store.row(row)))))
         .max();
-    let number_width = TIME_WIDTH + TOKENS_WIDTH + if has_cost { COST_WIDTH } else { 0 };
+    let number_width = TIME_WIDTH + TOKENS_WIDTH + cost_width;
     let name_width = widest.unwrap_or_default().min(output.width.map_or(usize::MAX, |width| (width * 2 / 5).max(12)));
     let bar_width = output.width.map_or(BAR_WIDTH, |width| (width.saturating_sub(name_width + number_width + 2) / 2).max(MIN_BAR_WIDTH));
-    let tree = Tree { store, now, output, axis: Axis { start: data.start, end }, name_width, has_cost, bar_width };
+    let tree = Tree { store, now, output, axis: Axis { start: data.start, end }, name_width, cost_width, bar_width };
     tree.headings(out)?;
     let guides = guides(rows);
     rows.iter().zip(guides).try_for_each(|(&(row, depth), guide)| tree.line(out, row, depth, &guide))
@@ -104,7 +109,7 @@ impl Tree<'_> {
     fn headings(&self, out: &mut impl Write) -> io::Result<()> {
         let length = format::duration(self.axis.end.saturating_sub(self.axis.start));
         let line = "─".repeat(self.bar_width.saturating_sub(format::width(&length) + 4));
-        let cost = if self.has_cost { format::pad_left("COST", COST_WIDTH) } else { String::new() };
+        let cost = if self.cost_width > 0 { format::pad_left("COST", self.cost_width) } else { String::new() };
         let [pad, time, tokens] =
             [" ".repeat(self.name_width), format::pad_left("TIME", TIME_WIDTH), format::pad_left("TOK", TOKENS_WIDTH)];
         self.output.line(out, &[StyledText::new(&format!("{pad}{time}{tokens}{cost}  0s {line} {length}"), Style::Dim)])
@@ -128,8 +133,8 @@ impl Tree<'_> {
         pieces.push("  ".to_owned().into());
         pieces.extend(self.bar(row));
         pieces.push("  ".to_owned().into());
-        pieces.extend(display::note(store, row).map(|note| StyledText::new(&format!("{note} "), Style::Dim)));
-        pieces.push(description(store, data, data.span_type != SpanType::Model));
+        pieces.push(description(store, row, data.span_type != SpanType::Model));
+        pieces.extend(display::note(store, row).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
         output.line(out, &pieces)
     }
 
@@ -143,7 +148,7 @@ impl Tree<'_> {
         };
         let [tokens, cost] = usage(self.store, row);
         let mut pieces = vec![StyledText::new(&format::pad_left(&time, TIME_WIDTH), style), format::pad_left(&tokens, TOKENS_WIDTH).into()];
-        pieces.extend(self.has_cost.then(|| StyledText::from(format::pad_left(&cost, COST_WIDTH))));
+        pieces.extend((self.cost_width > 0).then(|| StyledText::from(format::pad_left(&format::align_money(&cost), self.cost_width))));
         pieces
     }
 
@@ -154,7 +159,7 @@ impl Tree<'_> {
         let cells = bar.cells(self.axis, self.bar_width, self.output.glyphs);
         let mut pieces: Vec<StyledText> = Vec::new();
         for cell in cells {
-            let piece = self.cell(cell, data);
+            let piece = self.cell(cell, data.span_type, self.store.run_status(row));
             match pieces.last_mut() {
                 Some(last) if last.style == piece.style => last.text.push_str(&piece.text),
                 _ => pieces.push(piece),
@@ -164,17 +169,17 @@ impl Tree<'_> {
     }
 
     /// A left edge is drawn in reverse: its symbol is the gap. Without colours, the nearest right-aligned block is used.
-    fn cell(&self, cell: Cell, data: &Row) -> StyledText {
+    fn cell(&self, cell: Cell, span_type: SpanType, status: RunStatus) -> StyledText {
         let mut buffer = [0; 4];
         let symbol: &str = cell.symbol.encode_utf8(&mut buffer);
-        let style = match (data.run_status(), cell.shade) {
+        let style = match (status, cell.shade) {
             (_, Shade::Blank) => Style::Plain,
-            (RunStatus::Ok, _) => Style::SpanType(data.span_type),
+            (RunStatus::Ok, _) => Style::SpanType(span_type),
             (status, _) => Style::Status(status),
         };
         match (cell.reversed, self.output.colour) {
             (false, _) => StyledText::new(symbol, style),
-            (true, true) => StyledText::new(symbol, Style::Reversed(data.span_type)),
+            (true, true) => StyledText::new(symbol, Style::Reversed(span_type)),
             (true, false) => StyledText::new(if ('▏'..='▎').contains(&cell.symbol) { "▐" } else { "▕" }, style),
         }
     }

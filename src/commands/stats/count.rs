@@ -134,7 +134,7 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
             }
             levels.truncate(depth);
             let owner = match by {
-                By::Model => store.model(row),
+                By::Model => store.counted_model(row),
                 _ => Some(store.label(by, row)).filter(|label| !label.is_empty()).or(levels.last().copied()).unwrap_or_default(),
             };
             levels.push(owner);
@@ -148,15 +148,16 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
         rest = Group { usage: rest.usage, key: None, ..nameless };
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.extend(Some(rest).filter(|rest| rest.calls > 0 || rest.has_usage()));
+    let has_refusals = by == By::Agent && rest.usage.refused > 0;
+    groups.extend(Some(rest).filter(|rest| rest.calls > 0 || rest.has_usage() || has_refusals));
     groups
 }
 
 impl Group {
     /// Whether it has any usage. What a row adds to the totals below it is not another call.
     fn has_usage(&self) -> bool {
-        let Totals { calls, inputs, outputs, priced, cost, .. } = self.usage;
-        calls + inputs + outputs + priced > 0 || cost != 0
+        let Totals { calls, inputs, outputs, priced, input, output, cost, .. } = self.usage;
+        calls + inputs + outputs + priced > 0 || (input | output) > 0 || cost != 0
     }
 
     /// Counts a call, failed if it or, `with_rows_below`, anything in it failed.

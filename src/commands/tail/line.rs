@@ -32,7 +32,7 @@ fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
         StyledText::new(&format::time_of_day(data.end), Style::Dim),
         number(format::duration(data.end.saturating_sub(data.start)), 8),
         number(tokens, 7),
-        number(cost, 8),
+        number(cost, 9),
         "  ".to_owned().into(),
         Output::symbol(data.span_type),
         " ".to_owned().into(),
@@ -44,6 +44,6 @@ fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
     }
     pieces.push(StyledText::new(&name, Style::SpanType(data.span_type)));
     pieces.push("  ".to_owned().into());
-    pieces.push(description(store, data, data.span_type == SpanType::Tool));
+    pieces.push(description(store, row, data.span_type == SpanType::Tool));
     pieces
 }

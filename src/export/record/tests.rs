@@ -56,7 +56,8 @@ fn records_have_stable_field_names() {
             "failed": true, "failed_steps": 1, "error": null, "start": "1970-01-01T00:00:00.001Z", "end": "1970-01-01T00:00:00.009Z", "duration_ms": 8.0, "self_ms": 4.5,
             "agent": "Clerk", "model": null, "provider": null, "tool": null, "session": "s1", "user": "ann", "input_tokens": null,
             "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null, "cost_usd": null,
-            "cache_unstated": false
+            "cache_unstated": false,
+            "cost_incomplete": false
         })
     );
     let model = json(1);
@@ -71,8 +72,8 @@ fn records_have_stable_field_names() {
         serde_json::json!({
             "source": "traces.db", "trace_id": "07".repeat(16), "name": "a name", "root": "a name", "status": "error", "start": "1970-01-01T00:00:00.001Z",
             "end": "1970-01-01T00:00:00.012Z", "duration_ms": 11.0, "spans": 4, "errors": 1, "failed_steps": 1, "failed": true, "agent": "Clerk", "session": "s1",
-            "user": "ann", "input_tokens": 10, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": 3, "reasoning_tokens": null,
-            "cost_usd": 0.0015, "cache_unstated": false
+            "user": "ann", "other_traces": [], "input_tokens": 10, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": 3, "reasoning_tokens": null,
+            "cost_usd": 0.0015, "cache_unstated": false, "cost_incomplete": false
         })
     );
 }

@@ -266,6 +266,7 @@ fn every_text_of_a_trace_is_redacted() {
         agent: some_secret(),
         session: some_secret(),
         user: some_secret(),
+        other_traces: Vec::new(),
         usage: UsageRecord::default(),
     };
     redactor().trace(&mut trace);

@@ -64,7 +64,7 @@ pub(super) fn file() -> Vec<Vec<u8>> {
     let mut seeds = fixtures(&[".pb", ".json", ".jsonl", ".gz"]);
     let message = crate::otlp::json::encode_traces(OTLP.as_bytes()).unwrap().body;
     seeds.push([&(message.len() as u32).to_be_bytes()[..], &message].concat());
-    seeds.push(ruzstd::encoding::compress_to_vec(&message[..], ruzstd::encoding::CompressionLevel::Fastest));
+    seeds.push(zstd::encode_all(&message[..], 1).unwrap());
     seeds.extend([JAEGER, OTLP, LOGS, METRICS].map(|text| text.as_bytes().to_vec()));
     seeds.push(format!("2026-11-22 INFO starting\n{OTLP}\nplain line\n{LOGS}\n").into_bytes());
     seeds

@@ -172,3 +172,19 @@ fn cached_prices_equal_those_of_the_list() {
     }
     assert!(compared > 10_000, "{compared}");
 }
+
+/// After an update of the crate: `gzip -9nc PATH_OF_THE_CRATE/data/prices.json > assets/prices.json.gz`.
+#[test]
+fn the_built_in_list_is_that_of_the_crate() {
+    let models = |list: &'static Calculator| {
+        list.providers().flat_map(|provider| provider.models().map(move |model| (provider.id(), model.id(), model.context_window())))
+    };
+    assert!(models(Prices::bundled().bundled.unwrap()).eq(models(Calculator::bundled())));
+    let crate_s = Prices { bundled: Some(Calculator::bundled()), ..Prices::default() };
+    for (provider, model, _) in models(Calculator::bundled()) {
+        for usage in [usage(1000, 0, 0, 100, 0), usage(300_000, 100_000, 50_000, 2000, 500)] {
+            let call = call(provider, model, usage);
+            assert_eq!(Prices::bundled().quote(&call), crate_s.quote(&call), "{call:?}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use crate::semconv::keys::Field;
 use crate::semconv::{INPUT_PREVIEW, argument_hash, beginning, messages, preview};
 
 impl Extractor<'_> {
-    /// Copies the beginning of the input: of a model call, of the user's last message.
+    /// Copies the beginning of the input: of a model call, and of another step whose input is messages, of the user's last message.
     pub(super) fn input(&self, span_type: SpanType, batch: &mut Batch) -> Text {
         if span_type == SpanType::Model {
             let question = self.seen.question.filter(|(number, _)| Some(*number) == self.seen.last_question);
@@ -17,7 +17,12 @@ impl Extractor<'_> {
         }
         let plain = self.arguments();
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
-        match if plain.is_none() { messages::last_question(text) } else { None } {
+        let question = match plain {
+            None => messages::last_question(text),
+            Some(_) if span_type == SpanType::Tool => None,
+            Some(input) => messages::question_in_input(input),
+        };
+        match question {
             Some(question) => batch.intern_chars(beginning(question.chars(), INPUT_PREVIEW)),
             None => preview::<INPUT_PREVIEW>(text, batch),
         }

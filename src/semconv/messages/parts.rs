@@ -13,6 +13,7 @@ pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
             Some(value) => read(&value, role),
             None => vec![text_message(role, text.clone())],
         },
+        Value::List(items) if let Some(message) = pair(items) => vec![message],
         // LangChain records a list of messages for each prompt.
         Value::List(items) => items.iter().flat_map(|item| read(item, role)).collect(),
         Value::Map(map) => match Envelope::of(map) {
@@ -78,10 +79,22 @@ pub(super) fn read_if_messages(value: &Value, role: &str) -> Vec<Message> {
     }
 }
 
+/// Reads a message that is a role and a text, as graphs take them: `["user", "Weather?"]`.
+fn pair(items: &[Value]) -> Option<Message> {
+    let [Value::Text(role), Value::Text(text)] = items else { return None };
+    let role = match role.as_str() {
+        "human" | "user" => "user",
+        "ai" | "assistant" => "assistant",
+        "system" => "system",
+        _ => return None,
+    };
+    Some(text_message(role, text.clone()))
+}
+
 /// Whether every item has a role or a type of LangChain.
 fn is_messages(value: &Value) -> bool {
     match value {
-        Value::List(items) => !items.is_empty() && items.iter().all(is_messages),
+        Value::List(items) => pair(items).is_some() || (!items.is_empty() && items.iter().all(is_messages)),
         Value::Map(map) => get(map, &["role"]).is_some() || langchain(map).is_some(),
         _ => false,
     }

@@ -2,7 +2,7 @@
 //!
 //! | form | source |
 //! |---|---|
-//! | [`record`] | agno-top's exports `jsonl` and `agno`; spans of Phoenix's client, the rows of its `get_spans_dataframe()`, the answers of its REST API; OpenTelemetry's `ConsoleSpanExporter` for Python |
+//! | [`record`] | agno-top's exports `jsonl` and `agno`, and its archives; spans of Phoenix's client, the rows of its `get_spans_dataframe()`, the answers of its REST API; OpenTelemetry's `ConsoleSpanExporter` for Python |
 //! | [`mlflow`] | traces of MLflow 2 and 3 |
 //! | [`zipkin`] | spans of Zipkin's API v2 |
 //! | OTLP/JSON | spans without a request around them, as Phoenix's `/spans/otlpv1` answers |
@@ -25,6 +25,7 @@ use crate::model::json::{self, JsonError, items, parse_to_depth, parse_value, va
 use crate::model::{Skipped, Value};
 use crate::otlp::encode::SpanMessages;
 use crate::otlp::json as otlp;
+use crate::sources::archive::file as archive;
 use fields::Fields;
 
 /// How deep the attributes of an event are nested in a record: `{"events": [{"attributes": {}}]}`. Their values may be [`MAX_NESTING`] deep.
@@ -105,6 +106,7 @@ impl<'a> Reader<'a> {
 
     fn object(&mut self, text: &'a [u8], envelope: Envelope<'_>) -> Result<(), JsonError> {
         let (mut list, mut data, mut info, mut trace, mut has_columns) = (None, None, None, None, false);
+        let mut is_frame = false;
         json::fields(text, |name, value| match (name, value.first()) {
             (b"spans", Some(b'[')) => list = Some(value),
             (b"data", Some(b'[')) => list = list.or(Some(value)),
@@ -112,8 +114,13 @@ impl<'a> Reader<'a> {
             (b"info", Some(b'{')) => info = Some(value),
             (b"trace_id", _) => trace = Some(value),
             (b"context.trace_id", Some(b'{')) => has_columns = true,
+            (name, _) if name == archive::HEADER.as_bytes() || name == archive::END.as_bytes() => is_frame = true,
             _ => {}
         })?;
+        // The first and the last line of an archive.
+        if is_frame {
+            return Ok(());
+        }
         if let (Some(data), Some(info)) = (data, info) {
             let info = mlflow::Info::read(info);
             let mut list = None;

@@ -113,7 +113,6 @@ pub(super) fn is_own_address(url: &str, addresses: &[SocketAddr]) -> bool {
 }
 
 /// An endpoint and the headers of its requests.
-#[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
     /// The proxy of a plain HTTP endpoint. `agent` knows that of an encrypted one.
@@ -127,6 +126,13 @@ pub(crate) struct Client {
     pub(crate) name: String,
     /// Names the proxy in errors; empty if there is none.
     via: String,
+}
+
+/// Hides the headers, the URL and the proxy, which may hold secrets.
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Client {

@@ -75,7 +75,7 @@ fn file_at(path: &Path) -> Option<FileId> {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum OpenError {
+pub(in crate::sources) enum OpenError {
     #[error("it holds tables that are not Agno's")]
     Foreign,
     #[error(transparent)]
@@ -85,19 +85,24 @@ enum OpenError {
 fn open(path: &Path, tables: &Tables) -> Result<Connection, OpenError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-    if objects == 0 {
-        // Agno uses WAL too: readers and the writer do not block each other.
-        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    } else if !schema::is_agno_database(&connection, tables)? {
-        return Err(OpenError::Foreign);
-    }
+    create_tables(&connection, tables)?;
     connection.execute_batch("PRAGMA synchronous = FULL")?;
-    schema::create(&connection, tables)?;
     // An incompatible schema fails here, not at the first span.
     connection.prepare(&rows::insert_span(tables))?;
     connection.prepare(&rows::upsert_trace(tables))?;
     Ok(connection)
+}
+
+/// Creates Agno's tables where they are missing. Fails if the file holds other tables than Agno's.
+pub(in crate::sources) fn create_tables(connection: &Connection, tables: &Tables) -> Result<(), OpenError> {
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    if objects == 0 {
+        // Agno uses WAL too: readers and the writer do not block each other.
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    } else if !schema::is_agno_database(connection, tables)? {
+        return Err(OpenError::Foreign);
+    }
+    Ok(schema::create(connection, tables)?)
 }
 
 /// Leaks a connection to a deleted or replaced file. Closing it would unlink `<path>-wal`, which may belong to the new file.

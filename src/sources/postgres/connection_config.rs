@@ -3,28 +3,29 @@
 //! It reads the URLs of libpq and of SQLAlchemy, so that the URL given to Agno works unchanged. `tokio_postgres::Config` can't parse them:
 //! it rejects a driver in the scheme, an `@` in a password, options that it does not know and environment variables.
 
+mod service;
 mod url;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use super::passfile;
-use super::tls::{Mode, Roots, Tls};
+use super::tls::{Identity, Mode, Roots, Tls};
 pub use url::is_url;
 
 /// The application name that the server shows.
-const APPLICATION: &str = "agno-top";
+pub(super) const APPLICATION: &str = "agno-top";
 /// The default timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The directories of the server's Unix socket, as libpq has them.
 const SOCKET_DIRS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// libpq's environment variables and the settings that they stand for.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 16] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -34,6 +35,9 @@ const VARIABLES: [(&str, &str); 13] = [
     ("PGPASSFILE", "passfile"),
     ("PGSSLMODE", "sslmode"),
     ("PGSSLROOTCERT", "sslrootcert"),
+    ("PGSSLCERT", "sslcert"),
+    ("PGSSLKEY", "sslkey"),
+    ("PGSERVICE", "service"),
     ("PGCONNECT_TIMEOUT", "connect_timeout"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
     ("PGCHANNELBINDING", "channel_binding"),
@@ -42,10 +46,10 @@ const VARIABLES: [(&str, &str); 13] = [
 
 /// A database, and how to connect to it.
 #[derive(Clone, Debug)]
-pub(super) struct ConnectionConfig {
+pub(in crate::sources) struct ConnectionConfig {
     /// The URL without password and options, for messages.
-    pub(super) name: String,
-    pub(super) user: String,
+    pub(in crate::sources) name: String,
+    pub(in crate::sources) user: String,
     pub(super) config: Config,
     pub(super) tls: Tls,
     /// The password, decoded and as in the URL, to remove from messages.
@@ -55,20 +59,27 @@ pub(super) struct ConnectionConfig {
 /// The reason why a URL is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct UrlError(String);
+pub(in crate::sources) struct UrlError(String);
 
 impl ConnectionConfig {
     /// Parses a URL. `environment` returns the value of an environment variable.
-    pub(super) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
+    pub(in crate::sources) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
         let mut settings: BTreeMap<String, String> = BTreeMap::new();
         for (variable, setting) in VARIABLES {
             if let Some(value) = environment(variable).filter(|value| !value.is_empty()) {
                 settings.insert(setting.to_owned(), value);
             }
         }
-        let mut secrets = settings.get("password").cloned().into_iter().collect::<Vec<_>>();
-        secrets.extend(url::parse(url, &mut settings)?);
         let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
+        let mut of_url = BTreeMap::new();
+        let mut secrets = url::parse(url, &mut of_url)?;
+        // Like libpq: the URL outranks a service, and this the environment.
+        let service = of_url.get("service").or_else(|| settings.get("service")).cloned();
+        if let Some(name) = service {
+            settings.extend(service::read(&name, home.as_deref(), &environment)?);
+        }
+        secrets.extend(settings.get("password").cloned());
+        settings.extend(of_url);
         let user = settings
             .remove("user")
             .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment(name)))
@@ -86,7 +97,7 @@ impl ConnectionConfig {
             secrets.push(password.clone());
         }
         set_options(&mut settings, &mut config)?;
-        let tls = tls(&mut settings, home)?;
+        let tls = tls(&mut settings, home.as_deref())?;
         secrets.retain(|secret| !secret.is_empty());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
@@ -123,7 +134,8 @@ fn mask(text: &str, secret: &str) -> String {
 fn set_hosts(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(Vec<(String, u16)>, String), UrlError> {
     let ports = settings.remove("port").unwrap_or_else(|| "5432".to_owned());
     let ports = ports.split(',').map(|port| if port.is_empty() { Ok(5432) } else { port.parse::<u16>() });
-    let ports: Vec<u16> = ports.collect::<Result<_, _>>().map_err(|_| invalid("its port is not a number from 0 to 65535"))?;
+    let ports: Vec<u16> =
+        ports.collect::<Result<_, _>>().map_err(|_| invalid("its port is not a number from 0 to 65535 (in a password, write / as %2F)"))?;
     let addresses = settings.remove("hostaddr");
     let hosts = settings.remove("host").or_else(|| addresses.clone()).unwrap_or_else(|| local_host(ports[0]));
     let hosts: Vec<&str> = hosts.split(',').map(|host| if host.is_empty() { "localhost" } else { host }).collect();
@@ -139,11 +151,12 @@ fn set_hosts(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Re
             config.hostaddr(address.parse().map_err(|_| invalid("its hostaddr is not an IP address"))?);
         }
     }
-    let format = |(host, port): &(String, u16)| match (host.starts_with('/'), *port) {
-        // The directory of a socket would look like the database.
-        (true, _) => String::new(),
-        (false, 5432) => host.clone(),
-        (false, port) => format!("{host}:{port}"),
+    let format = |(host, port): &(String, u16)| {
+        let host = match host {
+            address if address.contains(':') => format!("[{address}]"),
+            host => host.replace('/', "%2F"),
+        };
+        if *port == 5432 { host } else { format!("{host}:{port}") }
     };
     let name = found.iter().map(format).collect::<Vec<_>>().join(",");
     Ok((found, name))
@@ -177,8 +190,9 @@ fn set_options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> 
     Ok(())
 }
 
-fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result<Tls, UrlError> {
+fn tls(settings: &mut BTreeMap<String, String>, home: Option<&Path>) -> Result<Tls, UrlError> {
     let root_cert = settings.remove("sslrootcert");
+    let in_home = |name: &str| home.map(|home| home.join(".postgresql").join(name)).filter(|path| path.exists());
     // asyncpg calls it `ssl`.
     let mode = match settings.remove("sslmode").or_else(|| settings.remove("ssl")).as_deref() {
         None => None,
@@ -193,7 +207,14 @@ fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result
     let roots = match root_cert.as_deref() {
         Some("system") => Roots::System,
         Some(path) => Roots::File(PathBuf::from(path)),
-        None => home.map(|home| home.join(".postgresql/root.crt")).filter(|path| path.exists()).map_or(Roots::System, Roots::File),
+        None => in_home("root.crt").map_or(Roots::System, Roots::File),
+    };
+    let certificate = settings.remove("sslcert").map(PathBuf::from).or_else(|| in_home("postgresql.crt"));
+    let key = settings.remove("sslkey").map(PathBuf::from).or_else(|| in_home("postgresql.key"));
+    let identity = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
+        (Some(_), None) => return Err(invalid("it has a sslcert and no sslkey")),
+        (None, _) => None,
     };
     let mode = match mode {
         None if root_cert.as_deref() == Some("system") => Mode::VerifyFull,
@@ -201,7 +222,7 @@ fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result
         Some(Mode::Require) if root_cert.is_some() => Mode::VerifyCa,
         mode => mode.unwrap_or(Mode::Prefer),
     };
-    Ok(Tls { mode, roots })
+    Ok(Tls { mode, roots, identity })
 }
 
 fn invalid(what: impl Into<String>) -> UrlError {

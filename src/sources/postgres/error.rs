@@ -8,7 +8,7 @@ use crate::sources::{State, agno_row};
 
 /// The reason why a database can't be read. [`Error::message`] tells the user about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Error {
+pub(in crate::sources) enum Error {
     /// The server does not answer.
     Unreachable(String),
     /// The connection broke.
@@ -33,6 +33,8 @@ pub(super) enum Error {
     NoTable(Vec<String>),
     /// The user may not read the table.
     Denied,
+    /// The table has no rows that row-level security shows to the user.
+    Hidden,
     /// The table is something else: a view, a partitioned table.
     NotATable(&'static str),
     /// The table of spans lacks this column.
@@ -51,7 +53,7 @@ pub(super) enum Error {
 
 impl Error {
     /// Returns the message for the user, without secrets.
-    pub(super) fn message(&self, config: &ConnectionConfig, location: &Location) -> String {
+    pub(in crate::sources) fn message(&self, config: &ConnectionConfig, location: &Location) -> String {
         let ConnectionConfig { name: server, user, .. } = config;
         // Only texts from outside can contain the password; it may equal the user's or the server's name.
         let redact = |reason: &str| config.redact(reason);
@@ -77,6 +79,10 @@ impl Error {
                 "{user} may not read {table} in {server}; its owner allows it: GRANT USAGE ON SCHEMA {schema} TO {user}; \
                  GRANT SELECT ON {table}, {traces} TO {user}"
             ),
+            Self::Hidden => format!(
+                "{table} in {server} shows no rows to {user}: row-level security hides those that its policies do not allow; its owner adds a \
+                 policy for {user}, or the URL names another user"
+            ),
             Self::NotATable(what) => format!("{table} in {server} is {what}, which can't be followed; name a table with --spans-table"),
             Self::NoColumn(column) => agno_row::missing_column(server, &table, column),
             Self::NoIndex(column) => {
@@ -97,7 +103,7 @@ impl Error {
 
     /// Whether Agno has not written anything yet.
     pub(super) fn is_waiting(&self) -> bool {
-        matches!(self, Self::NoSchema | Self::NoTable(_))
+        matches!(self, Self::NoSchema | Self::NoTable(_) | Self::Hidden)
     }
 
     /// Whether the connection can still be used.
@@ -125,7 +131,12 @@ impl Error {
             None if text.contains("server does not support TLS") => Self::NoTls,
             None if text.contains("password missing") => Self::NoPassword,
             None if text.starts_with("error performing TLS handshake") => Self::Tls(root_cause(error)),
-            None => Self::Unreachable(root_cause(error)),
+            None => match root_cause(error) {
+                cause if cause.contains("reset by peer") => Self::Unreachable(format!(
+                    "{cause}; a server that takes one connection at a time, such as PGlite, refuses a second one"
+                )),
+                cause => Self::Unreachable(cause),
+            },
         }
     }
 }
@@ -136,6 +147,10 @@ impl From<tokio_postgres::Error> for Error {
         match error.code() {
             None if error.is_closed() => Self::Lost("it was closed".to_owned()),
             None => Self::Lost(root_cause(&error)),
+            Some(_) if server_message(&error).contains("statement pooling mode") => {
+                let hint = "its pooler hands out single statements; name the server itself, or a pool in session or transaction mode";
+                Self::Other(hint.to_owned())
+            }
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Denied,
             Some(&SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE) => Self::Slow,
             Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::UNDEFINED_COLUMN) => Self::Changed,

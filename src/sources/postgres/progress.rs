@@ -36,8 +36,11 @@ pub(super) struct Progress {
     /// The rows of the next page: fewer if they are large.
     pub(super) page: usize,
     pub(super) left_out: u64,
-    /// Whether the table was missing: then all its rows are new.
+    /// Whether the table was missing and no row of it was ever read: then all its rows are new. Rows of one that comes back may have been
+    /// there before.
     pub(super) was_missing: bool,
+    /// Whether rows were read, of this table or an earlier one.
+    pub(super) has_had_rows: bool,
     /// The snapshot of the first read: its rows existed at the start.
     pub(super) first: Option<Snapshot>,
     /// The `created_at` of the oldest row read, if older rows were left out.
@@ -113,6 +116,7 @@ impl Progress {
             page: PAGE,
             left_out: 0,
             was_missing: false,
+            has_had_rows: false,
             first: None,
             oldest: None,
             last: None,
@@ -130,12 +134,14 @@ impl Progress {
 
     /// Starts over, to read everything again.
     pub(super) fn start_over(&mut self) {
-        *self = Self { was_missing: self.was_missing, ..Self::new(self.updates.clone(), self.limits.again()) };
+        let Self { was_missing, has_had_rows, .. } = *self;
+        *self = Self { was_missing, has_had_rows, ..Self::new(self.updates.clone(), self.limits.again()) };
     }
 
     /// Starts over because the table is missing.
     pub(super) fn set_missing(&mut self) {
-        *self = Self { was_missing: true, ..Self::new(self.updates.clone(), self.limits.again()) };
+        let has_had_rows = self.has_had_rows;
+        *self = Self { was_missing: !has_had_rows, has_had_rows, ..Self::new(self.updates.clone(), self.limits.again()) };
     }
 
     /// Whether there is more to read now.

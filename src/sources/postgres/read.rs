@@ -85,6 +85,9 @@ impl Reader<'_> {
             }
         };
         progress.adapt_page(begun.elapsed());
+        if is_first && found.is_empty() && self.definition.hides_rows(self.session).await? {
+            return Err(Error::Hidden);
+        }
         let mut batch = progress.updates.batch(load.origin);
         let mut taken: Vec<_> = found.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))).collect();
         // Of a database without an encoding the time may be unreadable: then the next page begins at an earlier row of this one.
@@ -103,6 +106,7 @@ impl Reader<'_> {
             }
         }
         load.done += taken.len() as u64;
+        progress.has_had_rows |= !taken.is_empty();
         progress.left_out = left_out;
         if left_out > 0 {
             progress.oldest = load.last.as_ref().map(|(created, _)| created.clone());

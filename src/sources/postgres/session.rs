@@ -12,27 +12,33 @@ use tokio_postgres::{Client, Row};
 use super::connection_config::ConnectionConfig;
 use super::error::Error;
 
-/// Begins a transaction in which the planner never reads the whole table and compiles nothing.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 500; \
-    SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0";
+/// The settings of a transaction: how long a statement may run and wait, in milliseconds, unless the user's own limit is lower.
+const TIMEOUTS: [(&str, u32); 2] = [("statement_timeout", 5000), ("lock_timeout", 500)];
+/// The other settings of a transaction: the planner never reads the whole table and compiles nothing.
+const PLANNER: &str = "set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
+    set_config('max_parallel_workers_per_gather', '0', true)";
 /// Has the server send texts of a database without an encoding as they are: it would fail at the first one that is not UTF-8.
-const AS_THEY_ARE: &str = "; SET LOCAL client_encoding = 'SQL_ASCII'";
+const AS_THEY_ARE: &str = ", set_config('client_encoding', 'SQL_ASCII', true)";
+/// The oldest supported version of the server: the first that reads a range of blocks.
+const MIN_VERSION: u32 = 14;
 /// How long the server may take to answer before the connection counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A parameter with its type. Typed parameters need no prepared statement, which poolers do not support.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(in crate::sources) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// An open connection.
-pub(super) struct Session {
+pub(in crate::sources) struct Session {
     client: Client,
+    /// The major version of the server.
+    pub(super) version: u32,
     /// The statements that begin a transaction.
     begin: String,
 }
 
 impl Session {
     /// Connects, with or without TLS as the settings allow.
-    pub(super) async fn open(config: &ConnectionConfig) -> Result<Self, Error> {
+    pub(in crate::sources) async fn open(config: &ConnectionConfig) -> Result<Self, Error> {
         let tls = config.tls.connector().map_err(Error::Tls)?;
         let mut outcome = Err(Error::Slow);
         for &mode in config.tls.attempts() {
@@ -43,12 +49,12 @@ impl Session {
                 Ok(Err(error)) => Err(Error::connecting(&error)),
                 Ok(Ok((client, connection))) => {
                     let has_encoding = connection.parameter("server_encoding") != Some("SQL_ASCII");
-                    let begin = format!("{BEGIN}{}", if has_encoding { "" } else { AS_THEY_ARE });
+                    let version = connection.parameter("server_version").unwrap_or_default().to_owned();
                     tokio::spawn(async move {
                         // Pending queries report the error.
                         let _ = connection.await;
                     });
-                    Ok(Self { client, begin })
+                    return Self::begin_with(client, &version, has_encoding).await;
                 }
             };
             if !matches!(&outcome, Err(error) if error.may_depend_on_tls()) {
@@ -59,6 +65,22 @@ impl Session {
             }
         }
         outcome
+    }
+
+    /// Checks the version, and reads the limits of the user.
+    async fn begin_with(client: Client, full_version: &str, has_encoding: bool) -> Result<Self, Error> {
+        let version = full_version.split(|char: char| !char.is_ascii_digit()).next().and_then(|major| major.parse().ok());
+        let version = version.filter(|version| *version >= MIN_VERSION).ok_or_else(|| Error::TooOld(full_version.to_owned()))?;
+        let mut session = Self { client, version, begin: String::new() };
+        let limits = session.query("SELECT name::text, setting::text FROM pg_catalog.pg_settings WHERE unit = 'ms'", &[]).await?;
+        let own = |name: &str| limits.iter().find(|row| text(row, 0) == Some(name)).and_then(|row| number::<u32>(row, 1)).unwrap_or(0);
+        let timeouts = TIMEOUTS.map(|(name, most)| {
+            let own = own(name);
+            format!("set_config('{name}', '{}', true)", if own == 0 { most } else { own.min(most) })
+        });
+        let encoding = if has_encoding { "" } else { AS_THEY_ARE };
+        session.begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT {}, {PLANNER}{encoding}", timeouts.join(", "));
+        Ok(session)
     }
 
     /// Runs a statement that reads no table, outside of a transaction. Returns the value of its only row; `None` for null.
@@ -75,8 +97,13 @@ impl Session {
     }
 
     /// Runs a statement, in the transaction if one has begun.
-    pub(super) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+    pub(in crate::sources) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         with_timeout(self.client.query_typed(sql, parameters)).await
+    }
+
+    /// Runs statements that return no rows.
+    pub(in crate::sources) async fn execute(&self, sql: &str) -> Result<(), Error> {
+        with_timeout(self.client.batch_execute(sql)).await
     }
 
     /// Ends the transaction, and returns its outcome unless that fails.

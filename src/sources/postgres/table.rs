@@ -7,6 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::Location;
 use super::columns::expression;
+use super::connection_config::APPLICATION;
 use super::error::Error;
 use super::session::{Session, number, text};
 use super::snapshot::Snapshot;
@@ -14,11 +15,8 @@ use crate::model::Nanos;
 use crate::sources::agno_row::{self, COLUMNS};
 use crate::sources::sql::literal;
 
-/// The oldest supported server version: the first that reads a range of blocks.
-const MIN_VERSION: u32 = 140_000;
-
 /// The oldest version whose connections report rows that they wrote soon, also while they rest.
-const REPORTING_VERSION: u32 = 150_000;
+const REPORTING_VERSION: u32 = 15;
 
 /// The order in which existing rows are read.
 const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.ctid DESC";
@@ -96,15 +94,9 @@ impl TableDefinition {
     pub(super) async fn read(session: &Session, oid: u32) -> Result<Self, Error> {
         let sql = "SELECT a.attname::text, format_type(a.atttypid, NULL), a.attnotnull::text, \
             EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid \
-                AND i.indpred IS NULL)::text, \
-            current_setting('server_version_num'), current_setting('server_version') \
+                AND i.indpred IS NULL)::text \
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped";
         let rows = session.query(sql, &[(&oid.to_string(), Type::TEXT)]).await?;
-        let row = rows.first().ok_or(Error::Changed)?;
-        let version: u32 = number(row, 4).unwrap_or(0);
-        if version < MIN_VERSION {
-            return Err(Error::TooOld(text(row, 5).unwrap_or_default().to_owned()));
-        }
         let column = |name: &'static str| rows.iter().find(|row| text(row, 0) == Some(name)).ok_or(Error::NoColumn(name));
         let mut columns = String::new();
         for name in COLUMNS {
@@ -122,7 +114,7 @@ impl TableDefinition {
             oid,
             created_type: text(created, 1).unwrap_or("text").to_owned(),
             is_nullable,
-            counts_late: version < REPORTING_VERSION,
+            counts_late: session.version < REPORTING_VERSION,
             columns,
         })
     }
@@ -132,6 +124,23 @@ impl TableDefinition {
         let oid = self.oid;
         let sql = format!("SELECT (pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid}))::text");
         Ok(session.value_outside(&sql).await?.and_then(|rows| rows.parse().ok()))
+    }
+
+    /// Whether row-level security may hide rows from the user.
+    pub(super) async fn hides_rows(&self, session: &Session) -> Result<bool, Error> {
+        let rows = session.query(&format!("SELECT row_security_active({}::oid)::text", self.oid), &[]).await?;
+        Ok(rows.first().is_some_and(|row| text(row, 0) == Some("true")))
+    }
+
+    /// Returns an expression that changes when somebody works in this database. It begins with `t` if that is hidden from the user: then it
+    /// changes only with the table.
+    pub(super) fn activity(&self) -> String {
+        let oid = self.oid;
+        format!(
+            "(SELECT concat_ws(' ', count(*) > count(state_change), count(*), max(state_change), max(backend_start), pg_relation_size({oid}), \
+             pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid})) FROM pg_catalog.pg_stat_activity \
+             WHERE datname = current_database() AND backend_type <> 'autovacuum worker' AND application_name IS DISTINCT FROM '{APPLICATION}')"
+        )
     }
 
     /// Returns a condition on rows of this `created_at` and later ones.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres::config::SslMode;
@@ -39,11 +39,19 @@ pub(super) enum Roots {
     File(PathBuf),
 }
 
+/// The certificate with which the client identifies itself, and its key: PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+}
+
 /// The TLS settings of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tls {
     pub(super) mode: Mode,
     pub(super) roots: Roots,
+    pub(super) identity: Option<Identity>,
 }
 
 impl Tls {
@@ -75,8 +83,39 @@ impl Tls {
         let checks = Verifier { chain, roots, checks_name: self.mode == Mode::VerifyFull, provider: provider.clone() };
         let config =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(checks)).with_no_client_auth();
+        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(checks));
+        let config = match &self.identity {
+            Some(identity) if self.mode != Mode::Disable => {
+                let (certificates, key) = identity.load()?;
+                config.with_client_auth_cert(certificates, key).map_err(|error| format!("the client certificate can't be used: {error}"))?
+            }
+            _ => config.with_no_client_auth(),
+        };
         Ok(MakeRustlsConnect::new(config))
+    }
+}
+
+impl Identity {
+    /// Reads both files. Like libpq, refuses a key that other users may read.
+    fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+        let Self { certificate, key } = self;
+        let certificates = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+        let certificates =
+            certificates.map_err(|error: pem::Error| format!("the client certificate {} can't be read: {error}", certificate.display()))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = key.metadata().map_or(0, |metadata| metadata.permissions().mode());
+            if mode & 0o037 != 0 {
+                return Err(format!("other users may read the key {}; run chmod 600 on it", key.display()));
+            }
+        }
+        let encrypted = "an encrypted key is not supported";
+        let read = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
+            pem::Error::NoItemsFound => format!("the key {} can't be read: it holds no key; {encrypted}", key.display()),
+            error => format!("the key {} can't be read: {error}", key.display()),
+        })?;
+        Ok((certificates, read))
     }
 }
 
@@ -86,9 +125,7 @@ impl Roots {
             Self::System => Ok(rustls_native_certs::load_native_certs().certs),
             Self::File(path) => {
                 let message = |error| format!("the root certificate {} can't be read: {error}", path.display());
-                CertificateDer::pem_file_iter(path)
-                    .and_then(Iterator::collect)
-                    .map_err(|error: rustls::pki_types::pem::Error| message(error))
+                CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error: pem::Error| message(error))
             }
         }
     }

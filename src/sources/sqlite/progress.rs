@@ -34,8 +34,11 @@ pub(super) struct Progress {
     /// Whether the table has rows that are newer than the newest checkpoint.
     pub(super) has_newer_rows: bool,
     pub(super) left_out: u64,
-    /// Whether the file or its table was missing: then all its rows are new.
+    /// Whether the file or its table was missing and no row of it was ever read: then all its rows are new. Rows of one that comes back may
+    /// have been there before.
     pub(super) was_missing: bool,
+    /// Whether rows were read, of this file or an earlier one.
+    has_had_rows: bool,
     /// Whether the rows that are being loaded are new.
     pub(super) origin: Origin,
 }
@@ -103,6 +106,7 @@ impl Progress {
             has_newer_rows: false,
             left_out: 0,
             was_missing: false,
+            has_had_rows: false,
             origin: Origin::History,
         }
     }
@@ -111,13 +115,15 @@ impl Progress {
     pub(super) fn set_file(&mut self, file: FileId) {
         if self.file != Some(file) {
             let limits = if self.existed() { self.limits.again() } else { self.limits };
-            *self = Self { file: Some(file), was_missing: self.was_missing, ..Self::new(self.source, limits) };
+            let Self { was_missing, has_had_rows, .. } = *self;
+            *self = Self { file: Some(file), was_missing, has_had_rows, ..Self::new(self.source, limits) };
         }
     }
 
     /// Starts over because the file or its table is missing.
     pub(super) fn set_missing(&mut self) {
-        *self = Self { file: self.file, was_missing: true, ..Self::new(self.source, self.limits.again()) };
+        let Self { file, has_had_rows, .. } = *self;
+        *self = Self { file, was_missing: !has_had_rows, has_had_rows, ..Self::new(self.source, self.limits.again()) };
     }
 
     /// Starts to load again, because no row that was read can be found any more. `has_rows` tells whether there is anything to load.
@@ -166,6 +172,7 @@ impl Progress {
 
     /// Records that the newest rows were read; `is_last` if there are no others.
     pub(super) fn first_page_read(&mut self, total: u64, rows_read: &[Checkpoint], is_last: bool, lowest: i64) {
+        self.has_had_rows |= !rows_read.is_empty();
         let mut load = Load { done: rows_read.len() as u64, total, from: i64::MIN, lowest, slow: false, ranges: Vec::new() };
         if let Some(&checkpoint) = rows_read.last().filter(|_| !is_last) {
             let bottom = self.floor.max(lowest);

@@ -58,6 +58,45 @@ fn what_a_run_states_beyond_its_calls_is_its_own() {
 }
 
 #[test]
+fn a_cost_counts_for_the_model_of_its_tokens_in_any_order() {
+    let named = |models: [&str; 3], cost: Option<i64>| {
+        let mut batch = nested(typed_batch(&[
+            (1, None, SpanType::Other, tokens(2000, 100)),
+            (2, Some(1), SpanType::Other, tokens(1000, 50)),
+            (3, Some(1), SpanType::Other, tokens(1000, 50)),
+        ]));
+        for (at, model) in models.into_iter().enumerate() {
+            batch.spans[at].facts.model = batch.intern(model);
+        }
+        batch.spans[0].facts.usage = batch.spans[0].facts.usage.map(|usage| Usage { cost, ..usage });
+        batch
+    };
+    let by_model = |batch: &Batch, order: [usize; 3]| {
+        let mut store = Store::new(Limits::default());
+        store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+        for at in order {
+            let mut part = batch.clone();
+            part.spans = vec![batch.spans[at].clone()];
+            store.apply(&part, 1000 * SECOND);
+            store.check_invariants();
+        }
+        let groups = store.stats().groups(By::Model);
+        let mut found: Vec<_> =
+            groups.map(|(name, group)| (store.text(name).to_owned(), group.usage.tokens(), group.usage.cost())).collect();
+        found.sort();
+        found
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let computed = by_model(&named(["gpt-5-mini", "", ""], None), order);
+        assert_eq!(computed, [(String::new(), Some(2100), Some(700_000))], "only the sum names the model");
+        let stated = by_model(&named(["claude", "gpt-5-mini", "gpt-5-mini"], Some(9_000_000)), order);
+        assert_eq!(stated, [("gpt-5-mini".to_owned(), Some(2100), Some(9_000_000))], "the sum states another cost");
+        let several = by_model(&named(["", "gpt-5-mini", "gpt-5"], Some(9_000_000)), order);
+        assert_eq!(several[0], (String::new(), None, Some(9_000_000 - 350_000 - 1_750_000)), "nothing tells whose the rest is");
+    }
+}
+
+#[test]
 fn failed_model_calls_below_each_other_are_one() {
     let spans = [
         (1, None, SpanType::Agent, None),

@@ -16,13 +16,15 @@ struct Step {
     run: &'static str,
     continues: bool,
     tool: &'static str,
+    /// The error text; empty for one that all failures share.
+    error: &'static str,
     /// Whether a model call states usage.
     answers: bool,
 }
 
 fn step(id: u64, parent: Option<u64>, span_type: SpanType) -> Step {
     let (status, ending) = (Status::Ok, Ending::Plain);
-    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "", answers: false }
+    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "", error: "", answers: false }
 }
 
 fn failed(mut step: Step) -> Step {
@@ -33,9 +35,9 @@ fn failed(mut step: Step) -> Step {
 fn steps(steps: &[Step]) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for step in steps {
+        let error = if step.error.is_empty() { format!("error {}", step.id) } else { step.error.to_owned() };
         let [service, run, tool, error] =
-            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), format!("error {}", step.id)]
-                .map(|text| batch.intern(&text));
+            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), error].map(|text| batch.intern(&text));
         batch.spans.push(Span {
             trace: trace_id(step.trace),
             id: span_id(step.id),
@@ -94,6 +96,34 @@ fn a_failure_that_travels_up_counts_where_it_began() {
 }
 
 #[test]
+fn a_run_that_survived_a_failure_and_failed_for_its_own_reason_fails_twice() {
+    let tool = |error| Step { error, ..failed(step(2, Some(1), SpanType::Tool)) };
+    let agent = |error| Step { error, ..failed(step(1, None, SpanType::Agent)) };
+    let counts = |parts: &[&Step]| {
+        let parts: Vec<&[Step]> = parts.iter().map(|part| std::slice::from_ref(*part)).collect();
+        let store = held(&parts);
+        let text = store.text(store.failure_text(row(&store, 1))).to_owned();
+        (store.all().failed, (1..=2).map(|id| store.is_failed_step(row(&store, id))).collect::<Vec<_>>(), text)
+    };
+    let own = agent("quota exceeded");
+    for parts in [[&tool("connection refused"), &own], [&own, &tool("connection refused")]] {
+        assert_eq!(counts(&parts), (2, vec![true, true], "quota exceeded".to_owned()));
+    }
+    for (told, below) in [("ToolError: connection refused", "connection refused"), ("connection refused", "connection refused")] {
+        assert_eq!(counts(&[&agent(told), &tool(below)]).0, 1, "{told}");
+    }
+    // A model call that fails ends the run, unless a later step shows that it did not.
+    let call = Step { error: "upstream exploded", ..failed(step(2, Some(1), SpanType::Model)) };
+    assert_eq!(counts(&[&own, &call]).0, 1);
+    let later = Step { parent: Some(1), ..step(250, None, SpanType::Model) };
+    assert_eq!(counts(&[&own, &call, &later]).0, 2);
+    assert_eq!(counts(&[&later, &call, &own]).0, 2);
+    // The tool succeeds in a later record.
+    let mended = Step { status: Status::Ok, ..tool("connection refused") };
+    assert_eq!(counts(&[&own, &tool("connection refused"), &mended]), (1, vec![true, false], "quota exceeded".to_owned()));
+}
+
+#[test]
 fn an_ordinary_span_fails_nothing_if_its_service_sends_agents() {
     let hook = |trace, service| Step { trace, service, ..failed(step(1, None, SpanType::Other)) };
     let agent = Step { trace: 3, ..step(2, None, SpanType::Agent) };
@@ -121,7 +151,7 @@ fn a_tool_call_failed_if_its_execution_did() {
     let call = called(1, None, "add");
     for parts in [[&call, &execution], [&execution, &call]] {
         let store = held(&parts.map(std::slice::from_ref));
-        assert_eq!([1, 2].map(|id| store.row(row(&store, id)).run_status()), [RunStatus::Error; 2]);
+        assert_eq!([1, 2].map(|id| store.row(row(&store, id)).own_status()), [RunStatus::Error; 2]);
         assert_eq!((store.all().failed, store.all().errors), (1, 1));
         let group = store.stats().groups(By::Tool).next().unwrap().1;
         assert_eq!((group.calls, group.failed), (1, 1));
@@ -135,10 +165,10 @@ fn a_tool_call_failed_if_its_execution_did() {
     assert_eq!(status(&held(&[&[hook]]), 1), RunStatus::Error, "alone it is the call");
     // Another tool that a tool calls may fail without it.
     let store = held(&[&[called(1, None, "sum"), execution.clone()]]);
-    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Ok);
+    assert_eq!(store.row(row(&store, 1)).own_status(), RunStatus::Ok);
     // A retry of the execution replaces it.
     let store = held(&[&[call, execution.clone()], &[Step { status: Status::Ok, ..execution }]]);
-    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Ok);
+    assert_eq!(store.row(row(&store, 1)).own_status(), RunStatus::Ok);
 }
 
 #[test]
@@ -147,13 +177,13 @@ fn a_model_call_failed_if_the_row_above_that_reports_it_did() {
     let (first, last) = (step(2, Some(1), SpanType::Model), step(3, Some(1), SpanType::Model));
     for parts in [[&upper, &first, &last], [&last, &first, &upper], [&first, &upper, &last]] {
         let store = held(&parts.map(std::slice::from_ref));
-        assert_eq!([1, 2, 3].map(|id| store.row(row(&store, id)).has_failed()), [true, false, true]);
+        assert_eq!([1, 2, 3].map(|id| store.row(row(&store, id)).own_failure()), [true, false, true]);
         assert_eq!(store.all().failed, 1);
         let group = store.stats().groups(By::Model).next().unwrap().1;
         assert_eq!((group.calls, group.failed), (2, 1));
     }
     let store = held(&[&[upper, failed(first), last]]);
-    assert!(!store.row(row(&store, 3)).has_failed(), "the failure travelled up from another call");
+    assert!(!store.row(row(&store, 3)).own_failure(), "the failure travelled up from another call");
 }
 
 #[test]
@@ -168,7 +198,7 @@ fn a_failed_attempt_fails_no_run_if_the_call_that_made_it_got_an_answer() {
         let store = held(&order.map(|at| std::slice::from_ref(&steps[at])));
         assert_eq!((status(&store, 1), store.run_status(row(&store, 1)), store.stats().runs().failed), (RunStatus::Ok, RunStatus::Ok, 0));
         assert_eq!((store.all().failed, store.all().fatal, store.all().errors), (1, 0, 1), "the attempt is shown");
-        assert!(store.is_failed_step(row(&store, 4)) && store.row(row(&store, 4)).run_status() == RunStatus::Error);
+        assert!(store.is_failed_step(row(&store, 4)) && store.row(row(&store, 4)).own_status() == RunStatus::Error);
         let group = store.stats().groups(By::Model).next().unwrap().1;
         assert_eq!((group.calls, group.failed), (2, 1));
     }
@@ -239,15 +269,16 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     );
     let names =
         (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
-    let step = (kind, names, 1..4u8, any::<(bool, bool)>(), any::<prop::sample::Index>(), 0..5u8);
+    let error = prop::sample::select(&["", "quota exceeded", "tool exploded", "ToolError: tool exploded"][..]);
+    let step = (kind, (names, error), 1..4u8, any::<(bool, bool)>(), any::<prop::sample::Index>(), 0..5u8);
     proptest::collection::vec(step, 1..40).prop_map(|steps| {
         let mut found: Vec<Step> = Vec::new();
-        for (at, ((span_type, ending, status), (service, run, tool), trace, (continues, answers), parent, rare)) in
+        for (at, ((span_type, ending, status), ((service, run, tool), error), trace, (continues, answers), parent, rare)) in
             steps.into_iter().enumerate()
         {
             let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
             let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
-            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, answers });
+            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, error, answers });
         }
         found
     })

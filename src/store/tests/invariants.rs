@@ -16,6 +16,7 @@ impl Store {
         self.check_namings();
         self.check_tree();
         self.check_places();
+        self.check_groups();
         self.check_calls_and_duplicates();
         self.check_running_totals();
         self.check_recurring_ids();
@@ -65,11 +66,13 @@ impl Store {
                 || (data.span_type == SpanType::Tool && data.ending() == Ending::Watching && watches());
             assert_eq!(data.outcome.has(Mark::Harmless), is_harmless, "failures that harm no agent");
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
-            let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
+            let fails_below = |&child: &RowIx| self.row(child).own_failure() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
             let fails_above = |&above: &RowIx| self.failed_nested_call(above, &self.nested_calls(above)) == Some(row);
             let has_failed_above = data.span_type == SpanType::Model && data.parent().as_ref().is_some_and(fails_above);
             assert_eq!(data.outcome.has(Mark::FailedElsewhere), has_failed_below || has_failed_above, "calls that failed elsewhere");
+            assert_eq!(self.cost_models.get(&row).copied(), self.cost_model(row), "models of what is added to calls below");
+            assert_eq!(data.has_own_reason(), self.has_own_reason(row), "runs that failed for reasons of their own");
         }
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);
@@ -117,6 +120,26 @@ impl Store {
                 assert_eq!(self.is_moved(row), place != Some(stated));
             }
         }
+    }
+
+    /// Checks that every trace is in its group, and that the idle ones are counted.
+    fn check_groups(&self) {
+        let mut idle = vec![0; self.idle_traces.len()];
+        for trace in self.traces() {
+            let data = self.trace(trace);
+            let before = (data.previous != NONE).then_some(TraceIx(data.previous));
+            assert!(before.is_none_or(|before| self.trace(before).next == trace.0), "links agree");
+            if self.is_side_call(trace) {
+                assert_eq!(Some(self.main_of(trace)), self.run_around(trace), "a side call is part of its run");
+            } else {
+                assert_eq!((before, self.run_around(trace)), (self.turn_before(trace), None), "a trace goes on with its turn");
+            }
+            assert!(data.idle.is_none() || data.work == 0, "an idle trace does no work");
+            if let Some(service) = data.idle {
+                idle[usize::from(service)] += 1;
+            }
+        }
+        assert_eq!(idle, self.idle_traces, "idle traces are counted");
     }
 
     fn check_calls_and_duplicates(&self) {

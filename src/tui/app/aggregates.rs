@@ -40,7 +40,7 @@ impl Aggregates {
         self.queue = VecDeque::new();
         if tree.is_filtered() {
             store.begin_selection();
-            self.queue = tree.traces().collect();
+            self.queue = tree.traces().flat_map(|trace| store.group(trace)).collect();
         } else {
             store.end_selection();
         }
@@ -57,7 +57,8 @@ impl Aggregates {
         let begun = Instant::now();
         while let Some(trace) = self.queue.pop_front() {
             if store.is_trace_held(trace) {
-                store.select(trace, tree.shows(trace));
+                let is_shown = tree.shows(store, trace);
+                store.select(trace, is_shown);
             }
             if begun.elapsed() > TIME_PER_FRAME {
                 break;
@@ -81,7 +82,7 @@ impl Aggregates {
             self.trace = None;
             return;
         };
-        let is_running = store.trace(trace).counts().running > 0;
+        let is_running = store.group_counts(trace).running > 0;
         let usable =
             self.trace.as_ref().map(|known| known.version).filter(|version| {
                 version.is_usable(store, trace, now) && (!is_running || version.is_from(now) || version.is_kept(store, now))

@@ -2,6 +2,7 @@
 
 mod actions;
 mod align;
+mod parameters;
 
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use crate::model::{Nanos, SpanId, SpanType};
 use crate::sources::PayloadRequest;
 use crate::store::{Row, RowIx, Store, Symbol, TraceIx};
 use align::align;
+use parameters::Parameters;
 
 /// Steps of a trace to compare at most; the others are only counted.
 pub const STEPS: usize = 2000;
@@ -39,6 +41,8 @@ pub struct Differences {
     pub cost: bool,
     /// The beginning of the input, or the error.
     pub text: bool,
+    /// The parameters of a model call.
+    pub parameters: bool,
 }
 
 impl Differences {
@@ -85,6 +89,7 @@ pub struct Compare {
     /// The texts of the two steps under the cursor; `None` until their payloads arrive.
     pub texts: [Option<Texts>; 2],
     is_requested: [bool; 2],
+    parameters: Parameters,
     pace: Pace,
 }
 
@@ -101,6 +106,7 @@ impl Compare {
             cursor: 0,
             texts: [None, None],
             is_requested: [false; 2],
+            parameters: Parameters::default(),
             pace: Pace::due(),
         };
         compare.refresh(store);
@@ -133,6 +139,7 @@ impl Compare {
         } else {
             self.set_cursor(cursor);
         }
+        self.queue_parameters(store);
         self.pace.finish(begun);
     }
 
@@ -188,11 +195,12 @@ impl Compare {
         };
         Differences {
             step: key(a) != key(b),
-            status: a.run_status() != b.run_status(),
+            status: store.run_status(left) != store.run_status(right),
             time: long - short >= 10_000_000 && long - short >= short / 5,
             tokens: x.tokens() != y.tokens(),
             cost: x.cost() != y.cost(),
             text: (a.input, a.error) != (b.input, b.error),
+            parameters: self.parameters_differ(left, right),
         }
     }
 

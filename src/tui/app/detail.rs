@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Action;
-use crate::model::{Attribute, Payload, SourceId, SpanId, Value};
+use crate::model::{Attribute, Payload, SourceId, SpanId, SpanType, Value};
 use crate::semconv;
 use crate::settings::named_enum;
 use crate::sources::PayloadRequest;
@@ -82,6 +82,11 @@ pub struct Detail {
     pub pager: Pager,
     shown: Option<ShownRow>,
     is_requested: bool,
+    /// The step above that a model call without a question answers.
+    asked: Option<PayloadRequest>,
+    is_question_requested: bool,
+    /// The payload of that step.
+    question: Option<Arc<Payload>>,
     is_outdated: bool,
     /// See [`Page::attributes`].
     attributes: Vec<(usize, usize)>,
@@ -96,6 +101,9 @@ impl Default for Detail {
             pager: Pager::new(Document::new()),
             shown: None,
             is_requested: false,
+            asked: None,
+            is_question_requested: false,
+            question: None,
             is_outdated: false,
             attributes: Vec::new(),
             height: 0,
@@ -112,6 +120,13 @@ impl Detail {
                 (!data.placeholder).then_some(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
             ShownRow { row, request, phase: data.phase }
         });
+        let asked = row.and_then(|row| asked_above(store, row)).map(|above| {
+            let data = store.row(above);
+            PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }
+        });
+        if asked != self.asked {
+            (self.asked, self.is_question_requested, self.question) = (asked, false, None);
+        }
         if shown == self.shown {
             return;
         }
@@ -139,6 +154,27 @@ impl Detail {
         let request = self.request().filter(|_| !self.is_requested);
         self.is_requested |= request.is_some();
         request
+    }
+
+    /// Returns the payload of the step above that a model call without a question answers, once, if the conversation is shown.
+    pub fn take_question_request(&mut self) -> Option<PayloadRequest> {
+        let request = self.asked.filter(|_| self.tab == Tab::Messages && !self.is_question_requested);
+        self.is_question_requested |= request.is_some();
+        request
+    }
+
+    /// Stores the payload of the step above, if that is still the one which the shown call answers.
+    pub fn load_question(&mut self, span: SpanId, payload: Payload) {
+        if self.asked.is_some_and(|asked| asked.span == span) {
+            self.question = Some(Arc::new(payload));
+            self.is_outdated = true;
+        }
+    }
+
+    /// Returns the payload of the step above that the shown call answers, once it arrived.
+    #[must_use]
+    pub fn question(&self) -> Option<&Payload> {
+        self.question.as_deref()
     }
 
     /// Requests the payload again if it belongs to one of these spans.
@@ -236,6 +272,23 @@ impl Detail {
         }
         true
     }
+}
+
+/// Returns the nearest step above a model call that has an input, up to the agent that made the call; `None` if the call states a question.
+#[must_use]
+pub fn asked_above(store: &Store, row: RowIx) -> Option<RowIx> {
+    if store.row(row).span_type != SpanType::Model || !store.row(row).input.is_empty() {
+        return None;
+    }
+    let mut above = store.row(row).parent();
+    while let Some(at) = above {
+        let data = store.row(at);
+        if !data.input.is_empty() {
+            return Some(at);
+        }
+        above = if data.span_type.is_agentic() { None } else { data.parent() };
+    }
+    None
 }
 
 /// Returns a value as text: strings unquoted, other values as JSON.

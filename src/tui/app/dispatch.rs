@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
-use super::{Action, App, Effect, Key, Message, Overlay};
+use super::{Action, App, Effect, Help, Key, Message, Overlay};
 use crate::model::Nanos;
 use crate::query::with_values;
 use crate::store::Store;
@@ -33,6 +33,11 @@ impl App {
     }
 
     fn overlay_key(&mut self, store: &mut Store, key: KeyEvent, action: Option<Action>, now: Nanos) -> Option<Effect> {
+        if let Some(Overlay::Help(help)) = &mut self.overlay
+            && help.key(key, action)
+        {
+            return None;
+        }
         match (&mut self.overlay, key.code, action) {
             (Some(Overlay::Palette(palette)), ..) => {
                 let action = palette.key(key).break_value()?;
@@ -74,7 +79,7 @@ impl Overlay {
     /// Moves the cursor, or scrolls by lines.
     pub(super) fn step(&mut self, by: isize) {
         match self {
-            Self::Help(line) | Self::Sources(line) => *line = line.saturating_add_signed(by),
+            Self::Help(Help { scroll: line, .. }) | Self::Sources(line) => *line = line.saturating_add_signed(by),
             Self::Picker(picker) => picker.step(by),
             Self::Sorter(sorter) => sorter.step(by),
             Self::Palette(palette) => palette.step(by),

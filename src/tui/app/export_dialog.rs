@@ -74,7 +74,7 @@ impl ExportDialog {
             (KeyCode::Right | KeyCode::Char(' ' | 'l'), ExportField::Format) => self.cycle_format(1),
             (KeyCode::Left | KeyCode::Char('h'), ExportField::Redaction) => self.redaction = cycle(&Redaction::ALL, self.redaction, -1),
             (KeyCode::Right | KeyCode::Char(' ' | 'l'), ExportField::Redaction) => {
-                self.redaction = cycle(&Redaction::ALL, self.redaction, 1)
+                self.redaction = cycle(&Redaction::ALL, self.redaction, 1);
             }
             (_, ExportField::Path) => {
                 text_input::handle_key(&mut self.path, key);

@@ -124,7 +124,7 @@ impl App {
     /// work is left for further frames.
     pub fn prepare_frame(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
         self.advance_filter(store);
-        self.tree.set_height(lines);
+        self.tree.set_lines(store, lines);
         self.detail.set_size(detail);
         if let Some(table) = &mut self.table {
             table.set_size(lines, detail);
@@ -140,7 +140,7 @@ impl App {
         if std::mem::take(&mut self.is_refiltered) {
             self.aggregates.restart(store, &mut self.tree);
             if let Some(table) = &mut self.table {
-                table.restart(&self.tree);
+                table.restart(store, &self.tree);
             }
         }
         let changes = self.tree.take_visibility_changes();
@@ -152,7 +152,7 @@ impl App {
             let (rows, _) = self.tree.window(store, self.tree.height());
             self.insights.update(store, &rows, self.now);
         }
-        self.aggregates.update_trace(store, self.tree.cursor().map(|row| store.row(row).trace()), self.now);
+        self.aggregates.update_trace(store, self.tree.cursor().map(|row| store.main_of(store.row(row).trace())), self.now);
         has_more
     }
 

@@ -5,7 +5,7 @@ mod completions;
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
 
-use super::{App, Effect, Overlay, text_input};
+use super::{App, Effect, Help, Overlay, text_input};
 use crate::query::Query;
 use crate::store::Store;
 pub use completions::{Completion, Completions};
@@ -89,6 +89,7 @@ impl App {
         let cut = match (&mut self.overlay, &mut self.editor) {
             (Some(Overlay::Export(dialog)), _) => dialog.paste(text),
             (Some(Overlay::Palette(palette)), _) => palette.paste(text),
+            (Some(Overlay::Help(Help { search: Some(input), .. })), _) => text_input::paste(input, text),
             (_, Some(editor)) => {
                 let cut = text_input::paste(&mut editor.input, text);
                 self.parse_line();

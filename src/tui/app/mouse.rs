@@ -1,6 +1,6 @@
 //! What mouse clicks and the wheel do.
 
-use super::{App, Focus, Overlay, Tab};
+use super::{App, Focus, Overlay, Tab, View};
 use crate::store::{RowIx, Store};
 
 /// What is on the screen under the mouse pointer.
@@ -16,10 +16,14 @@ pub enum HitTarget {
     Row(RowIx),
     /// The fold symbol of a row.
     Fold(RowIx),
+    /// The line at the foot of the traces, by the number of its service.
+    Foot(u16),
     /// The text of the detail pane.
     Detail,
     /// The title of a tab.
     Tab(Tab),
+    /// The name of a view.
+    View(View),
     /// The window over the panes.
     Overlay,
     /// An item of the window's list, by its index.
@@ -50,11 +54,16 @@ impl App {
                 self.tree.reveal(store, row);
                 self.tree.toggle(store);
             }
+            HitTarget::Foot(service) => {
+                self.focus = Focus::Traces;
+                self.tree.toggle_service(store, service, self.now);
+            }
             HitTarget::Detail if self.focus == Focus::Traces => {
                 self.tree.follow = false;
                 self.focus = Focus::Detail;
             }
             HitTarget::Nothing | HitTarget::Traces | HitTarget::Overlay | HitTarget::Detail => {}
+            HitTarget::View(view) => self.open_view(store, view),
             HitTarget::Tab(tab) => {
                 self.tree.follow = false;
                 self.detail.open(tab);
@@ -85,7 +94,7 @@ impl App {
                     table.go_to(table.cursor.saturating_add_signed(notches));
                 }
             }
-            (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_), _) => self.tree.scroll(store, lines),
+            (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_) | HitTarget::Foot(_), _) => self.tree.scroll(store, lines),
             (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.pager.scroll(lines),
             _ => {}
         }

@@ -1,15 +1,15 @@
 //! The command palette: all actions, found by some letters of their names.
 
-use std::cmp::Reverse;
+mod search;
+
 use std::ops::ControlFlow;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use fuzzy_matcher::FuzzyMatcher;
-use fuzzy_matcher::skim::SkimMatcherV2;
 use tui_input::Input;
 
 use super::text_input;
-use crate::keymap::{Action, ENTRIES, Entry};
+use crate::keymap::{Action, Entry};
+use search::{find, reason_for_nothing};
 
 /// An action that matches the typed text.
 #[derive(Clone, Debug)]
@@ -81,28 +81,15 @@ impl Palette {
         self.go_to(self.cursor.saturating_add_signed(by));
     }
 
+    /// Returns why no action matches.
+    #[must_use]
+    pub fn reason_for_nothing(&self) -> &'static str {
+        reason_for_nothing(self.input.value().trim())
+    }
+
     fn search(&mut self) {
         (self.matches, self.cursor) = (find(self.input.value().trim()), 0);
     }
-}
-
-/// Returns the actions whose names contain these letters in order, then those whose help lines do.
-fn find(typed: &str) -> Vec<PaletteMatch> {
-    if typed.is_empty() {
-        return ENTRIES.iter().map(|entry| PaletteMatch { entry, matched: Vec::new() }).collect();
-    }
-    let fuzzy = SkimMatcherV2::default().ignore_case();
-    let typed = typed.replace(' ', "-");
-    let rate = |entry: &'static Entry| {
-        if let Some((score, matched)) = fuzzy.fuzzy_indices(entry.name, &typed) {
-            return Some(((true, score, Reverse(entry.name.len())), PaletteMatch { entry, matched }));
-        }
-        let score = fuzzy.fuzzy_match(entry.help, &typed.replace('-', " "))?;
-        Some(((false, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new() }))
-    };
-    let mut matches: Vec<_> = ENTRIES.iter().filter_map(rate).collect();
-    matches.sort_by_key(|(rank, _)| Reverse(*rank));
-    matches.into_iter().map(|(_, found)| found).collect()
 }
 
 #[cfg(test)]
@@ -115,17 +102,6 @@ mod tests {
             assert_eq!(palette.key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), ControlFlow::Continue(()));
         }
         palette
-    }
-
-    #[test]
-    fn letters_find_actions_by_name_then_by_help() {
-        let first = |keys: &str| typed(keys).matches.first().map(|found| found.entry.name);
-        assert_eq!(first("nxer"), Some("next-error"));
-        assert_eq!(first("Next Err"), Some("next-error"));
-        assert_eq!(first("quit"), Some("quit"));
-        assert_eq!(first("unmark"), Some("clear-marks"));
-        assert_eq!(first("zzzz"), None);
-        assert_eq!(typed("").matches.len(), ENTRIES.len());
     }
 
     #[test]

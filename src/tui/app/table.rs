@@ -39,8 +39,20 @@ named_enum! {
 impl View {
     /// Returns the view that an action opens.
     pub(super) fn opened_by(action: Action) -> Option<Self> {
-        let index = (action as usize).checked_sub(Action::ViewTraces as usize)?;
-        Self::ALL.get(index).map(|&(view, _)| view)
+        Self::ALL.into_iter().map(|(view, _)| view).find(|view| view.action() == action)
+    }
+
+    /// Returns the action that opens the view.
+    #[must_use]
+    pub fn action(self) -> Action {
+        match self {
+            Self::Traces => Action::ViewTraces,
+            Self::Sessions => Action::ViewSessions,
+            Self::Agents => Action::ViewAgents,
+            Self::Models => Action::ViewModels,
+            Self::Tools => Action::ViewTools,
+            Self::Errors => Action::ViewErrors,
+        }
     }
 
     /// Returns the store's grouping that the view lists.
@@ -108,7 +120,7 @@ pub struct Table {
 impl Table {
     /// Returns a view of the traces that the tree shows.
     #[must_use]
-    pub fn new(view: View, tree: &TraceTree) -> Self {
+    pub fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
         Self {
             view,
             lines: Vec::new(),
@@ -118,7 +130,7 @@ impl Table {
             top: 0,
             pager: Pager::new(Document::new()),
             is_page_outdated: true,
-            index: Index::new(view, tree),
+            index: Index::new(view, store, tree),
             height: 0,
             pace: Pace::due(),
         }
@@ -131,8 +143,8 @@ impl Table {
     }
 
     /// Starts over with another filter.
-    pub(super) fn restart(&mut self, tree: &TraceTree) {
-        self.index = Index::new(self.view, tree);
+    pub(super) fn restart(&mut self, store: &Store, tree: &TraceTree) {
+        self.index = Index::new(self.view, store, tree);
         self.pace = Pace::due();
     }
 
@@ -198,9 +210,9 @@ impl Table {
         self.is_page_outdated = false;
     }
 
-    /// Sets the height of the table in lines with its heading, and the size of the page.
+    /// Sets the number of lines below the heading, and the size of the page.
     pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
-        self.height = lines.saturating_sub(1);
+        self.height = lines;
         self.pager.resize(width, height);
         self.clamp();
     }

@@ -18,7 +18,7 @@ impl App {
         if view == self.view() {
             return;
         }
-        self.table = (view != View::Traces).then(|| Table::new(view, &self.tree));
+        self.table = (view != View::Traces).then(|| Table::new(view, store, &self.tree));
         if let Some(table) = &mut self.table {
             table.refresh(store, &self.tree, &self.aggregates);
         }

@@ -1,10 +1,12 @@
 //! The shown traces: their order, their folds and the cursor.
 //!
 //! The tree keeps no list of rows. The rows on the screen are found by walking from the cursor, so that no operation costs the number of rows
-//! in memory. On the screen a trace is its first root, its head. Other roots, whose parents have not arrived, are children of the head.
+//! in memory. On the screen a trace is its first root, its head. Other roots, whose parents have not arrived, are children of the head. So
+//! are the heads of traces that are parts of the trace; such a trace has no line of its own.
 
 mod critical;
 mod filter;
+mod foot;
 mod navigation;
 mod order;
 mod scale;
@@ -13,6 +15,7 @@ mod tests;
 mod time;
 mod visible_rows;
 
+pub use foot::FootLine;
 pub use order::{Sort, Sorting};
 
 use std::collections::HashSet;
@@ -22,6 +25,7 @@ use crate::settings::Measure;
 use crate::store::{Changes, RowIx, Store, TraceIx};
 use crate::tui::app::refresh::TraceVersion;
 use filter::{Filter, FilterPass, RowSet};
+use foot::Ordinary;
 use order::{Entry, Order};
 use scale::{Scales, Sizes};
 use time::Zoom;
@@ -50,6 +54,8 @@ pub struct TraceTree {
     /// The line of the cursor on the screen.
     line: usize,
     height: usize,
+    /// The number of lines for rows and for the lines at the foot.
+    lines: usize,
     zoom: Option<Zoom>,
     /// Whether the critical path of the trace under the cursor is highlighted.
     pub shows_critical_path: bool,
@@ -60,22 +66,6 @@ pub struct TraceTree {
     pub measure: Measure,
     /// Whether the cursor follows the newest trace.
     pub follow: bool,
-}
-
-/// Whether traces without agents, models and tools are shown although their service sends such.
-#[derive(Debug)]
-enum Ordinary {
-    Shown,
-    Hidden {
-        /// The number of services that had sent agents, models or tools when traces were hidden last.
-        services: usize,
-    },
-}
-
-impl Default for Ordinary {
-    fn default() -> Self {
-        Self::Hidden { services: 0 }
-    }
 }
 
 /// How a shown trace is entered in the order and in the scales.
@@ -145,13 +135,13 @@ impl TraceTree {
 
     /// Returns the number of traces above the trace under the cursor.
     #[must_use]
-    pub fn rank(&self) -> Option<usize> {
+    pub fn rank(&self, store: &Store) -> Option<usize> {
         let (_, trace) = self.cursor?;
-        self.position_of(trace)
+        self.position_of(store, trace)
     }
 
-    fn position_of(&self, trace: TraceIx) -> Option<usize> {
-        self.order.position(&self.placements.get(trace)?.entry)
+    fn position_of(&self, store: &Store, trace: TraceIx) -> Option<usize> {
+        self.order.position(&self.placements.get(store.main_of(trace))?.entry)
     }
 
     /// Returns the sort key and direction.
@@ -160,7 +150,7 @@ impl TraceTree {
         self.order.sorting()
     }
 
-    /// Returns what a full bar of a folded trace stands for, in nanoseconds, tokens or nano-dollars.
+    /// Returns what a full bar of a trace's first line stands for, in nanoseconds, tokens or nano-dollars.
     #[must_use]
     pub fn scale(&self) -> u64 {
         self.scales.fitting(self.measure)
@@ -185,6 +175,10 @@ impl TraceTree {
         }
         for &trace in &changes.traces {
             self.show_or_hide(store, trace, now);
+            if self.filter.is_some() && store.is_part(trace) {
+                self.show_or_hide(store, store.main_of(trace), now);
+                self.visibility_changes.push(trace);
+            }
         }
         self.hide_ordinary(store, now);
         if self.cursor.is_none() {
@@ -228,43 +222,14 @@ impl TraceTree {
         }
     }
 
-    /// Whether a trace belongs on the screen: it matches the filter, or, without one, it is not hidden as an ordinary one.
+    /// Whether a trace has a line of its own: it is no part of another one, and it or a part of it matches the filter or, without one, it is
+    /// not hidden as an ordinary one.
     fn lists(&self, store: &Store, trace: TraceIx) -> bool {
-        match &self.filter {
-            Some(filter) => filter.shows(store, trace),
-            None => matches!(self.ordinary, Ordinary::Shown) || !store.is_ordinary(trace),
-        }
-    }
-
-    /// Hides the traces that have become ordinary since their service has sent its first agent, model or tool. Costs the shown traces then.
-    fn hide_ordinary(&mut self, store: &Store, now: Nanos) {
-        let Ordinary::Hidden { services } = &mut self.ordinary else { return };
-        if std::mem::replace(services, store.agentic_services()) != store.agentic_services() {
-            for trace in self.traces().collect::<Vec<_>>() {
-                self.show_or_hide(store, trace, now);
+        !store.is_part(trace)
+            && match &self.filter {
+                Some(filter) => store.group(trace).any(|trace| filter.shows(store, trace)),
+                None => self.ordinary.lists(store, trace),
             }
-        }
-    }
-
-    /// Shows or hides the traces without agents, models and tools. Costs the traces in memory.
-    pub fn toggle_ordinary(&mut self, store: &Store, now: Nanos) {
-        self.ordinary = match self.ordinary {
-            Ordinary::Hidden { .. } => Ordinary::Shown,
-            Ordinary::Shown => Ordinary::Hidden { services: store.agentic_services() },
-        };
-        for trace in store.traces().filter(|&trace| store.is_ordinary(trace)).collect::<Vec<_>>() {
-            self.show_or_hide(store, trace, now);
-        }
-        if self.cursor.is_none() {
-            self.go_to_trace(store, 0);
-        }
-    }
-
-    /// Returns the number of traces that are hidden since they hold no agents, models and tools.
-    #[must_use]
-    pub fn hidden(&self, store: &Store) -> usize {
-        let is_complete = self.filter.is_none() && self.filter_pass.is_none();
-        if is_complete { store.trace_count().saturating_sub(self.len()) } else { 0 }
     }
 
     fn show_or_hide(&mut self, store: &Store, trace: TraceIx, now: Nanos) {
@@ -277,10 +242,10 @@ impl TraceTree {
         std::mem::take(&mut self.visibility_changes)
     }
 
-    /// Whether the trace is shown.
+    /// Whether the trace, or the one that it is part of, is shown.
     #[must_use]
-    pub fn shows(&self, trace: TraceIx) -> bool {
-        self.placements.get(trace).is_some()
+    pub fn shows(&self, store: &Store, trace: TraceIx) -> bool {
+        self.placements.get(store.main_of(trace)).is_some()
     }
 
     fn placement(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placement {
@@ -292,8 +257,8 @@ impl TraceTree {
         if self.placements.get(trace) == placement.as_ref() {
             return;
         }
-        if self.shows(trace) != placement.is_some() {
-            self.visibility_changes.push(trace);
+        if self.placements.get(trace).is_some() != placement.is_some() {
+            self.visibility_changes.extend(store.group(trace));
         }
         let vacated = self.hide(trace);
         if let Some(placement) = placement {
@@ -375,9 +340,9 @@ impl TraceTree {
 
     fn follow_newest(&mut self, store: &Store) {
         let Some(newest) = self.order.get(0) else { return };
-        let is_running = |trace: TraceIx| store.trace(trace).counts().running > 0;
+        let is_running = |trace: TraceIx| store.group_counts(trace).running > 0;
         for trace in std::mem::take(&mut self.followed) {
-            if trace == newest || is_running(trace) {
+            if trace == newest || (!store.is_part(trace) && is_running(trace)) {
                 self.followed.insert(trace);
             } else {
                 self.set_open(store, Self::head(store, trace), false);

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Local};
 
-use super::{Action, App, Effect, ExportDialog, Focus, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, TraceTree, View};
+use super::{Action, App, Effect, ExportDialog, Focus, Help, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, TraceTree, View};
 use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::Nanos;
@@ -48,7 +48,7 @@ impl App {
         Some(match action {
             Action::Palette => Overlay::Palette(Palette::default()),
             Action::Sources => Overlay::Sources(0),
-            Action::Help => Overlay::Help(0),
+            Action::Help => Overlay::Help(Help::default()),
             Action::SortBy => Overlay::Sorter(self.table.as_ref().map_or_else(|| Sorter::of_traces(&self.tree), Sorter::of_table)),
             Action::PickAgents => Overlay::Picker(Picker::labels(store, &self.filter, By::Agent)),
             Action::PickStatuses => Overlay::Picker(Picker::statuses(store, &self.filter)),
@@ -66,9 +66,10 @@ impl App {
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
                 let name = format::safe(self.themes.select_next()).into_owned();
-                self.show_message(format!("theme {name}"), false, now);
+                self.show_message(format!("theme {name}; to keep it, write theme = \"{name}\" into config.toml"), false, now);
             }
-            Action::Scope => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
+            Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
+            Action::Scope => self.show_message("no room for the panes that this changes: they need 120 columns and 24 lines", false, now),
             Action::Filter => {
                 let is_search = self.focus != Focus::Traces;
                 let line = if is_search { String::new() } else { self.filter.clone() };
@@ -81,6 +82,7 @@ impl App {
             }
             Action::Mark => self.toggle_mark(store),
             Action::ClearMarks => self.marks.clear(),
+            Action::Detail if self.focus == Focus::Traces && self.tree.toggle_foot(store, self.now) => {}
             Action::Detail => {
                 self.tree.follow = false;
                 self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::FullDetail };
@@ -167,7 +169,7 @@ impl App {
 
     fn toggle_mark(&mut self, store: &Store) {
         let Some(row) = self.tree.cursor() else { return };
-        let trace = store.row(row).trace();
+        let trace = store.main_of(store.row(row).trace());
         if !self.marks.remove(&trace) {
             self.marks.insert(trace);
         }
@@ -178,8 +180,10 @@ impl App {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         traces.sort_by_key(|&trace| store.trace(trace).start);
         if traces.is_empty() {
-            traces.extend(self.tree.cursor().map(|row| store.row(row).trace()));
+            traces.extend(self.tree.cursor().map(|row| store.main_of(store.row(row).trace())));
         }
+        let mut traces: Vec<TraceIx> = traces.into_iter().flat_map(|trace| store.group(trace)).collect();
+        traces.dedup();
         if traces.is_empty() {
             return self.show_message("nothing to export yet", false, now);
         }

@@ -11,7 +11,7 @@ const MAX_CHILDREN: usize = 1024;
 #[must_use]
 pub fn row_bar(store: &Store, row: RowIx, children: impl Iterator<Item = RowIx>, count: usize, hides_children: bool, now: Nanos) -> Bar {
     let data = store.row(row);
-    let state = match data.run_status() {
+    let state = match store.run_status(row) {
         RunStatus::Running => State::Running,
         RunStatus::Error => State::Error,
         RunStatus::Ok | RunStatus::Lost | RunStatus::Paused | RunStatus::Cut => State::Done,

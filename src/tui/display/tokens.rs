@@ -34,11 +34,16 @@ pub fn tokens_in_out(totals: &Totals, number: fn(u64) -> String, shares: Shares)
     format!("{} in{input}, {} out{output}", known(totals.input, totals.inputs), known(totals.output, totals.outputs))
 }
 
-/// Formats the cost; with `≥` if the cached tokens of a call are missing in it.
+/// Formats the cost in at most [`MONEY_WIDTH`](format::MONEY_WIDTH) cells; with `≥` if it is a lower bound, since the cost of a call is unknown or lacks its cached tokens.
 #[must_use]
 pub fn cost(totals: &Totals) -> String {
-    let least = if totals.cache_unstated > 0 && totals.cost().is_some() { "≥ " } else { "" };
-    format!("{least}{}", format::money(totals.cost()))
+    format::money_at_least(totals.cost(), totals.is_cost_incomplete())
+}
+
+/// Returns the cells of a column of costs with the blank before it; 0 if no cost is known.
+#[must_use]
+pub fn cost_width(totals: &Totals) -> usize {
+    if totals.cost().is_none() { 0 } else { format::MONEY_WIDTH + 1 }
 }
 
 #[cfg(test)]
@@ -46,11 +51,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cost_without_cached_tokens_is_a_lower_bound() {
-        let totals = Totals { cost: 1_240_000_000, priced: 1, ..Totals::default() };
-        assert_eq!(cost(&totals), "$1.24");
-        assert_eq!(cost(&Totals { cache_unstated: 1, ..totals }), "≥ $1.24");
-        assert_eq!(cost(&Totals { cache_unstated: 1, ..Totals::default() }), "–");
+    fn a_cost_without_cached_tokens_or_without_a_call_is_a_lower_bound() {
+        let totals = Totals { cost: 1_240_000_000, calls: 1, priced: 1, ..Totals::default() };
+        assert_eq!((cost(&totals).as_str(), cost_width(&totals)), ("$1.24", 10));
+        for totals in [Totals { underpriced: 1, ..totals }, Totals { calls: 2, ..totals }] {
+            assert_eq!((cost(&totals).as_str(), cost_width(&totals)), ("≥$1.24", 10));
+        }
+        let stated = Totals { cache_unstated: 1, ..totals };
+        assert_eq!(cost(&stated), "$1.24", "a stated cost needs no cached tokens");
+        let unknown = Totals { calls: 2, cache_unstated: 1, ..Totals::default() };
+        assert_eq!((cost(&unknown).as_str(), cost_width(&unknown)), ("–", 0));
     }
 
     #[test]

@@ -60,14 +60,20 @@ impl Loop<'_> {
         if let Pending::Export(export) = pending {
             return self.write_export(*export, payloads);
         }
+        if let Pending::Parameters(spans) = pending {
+            let parameters = |payload: Result<Payload, String>| payload.ok().map(|payload| view::parameters(&payload));
+            let Session { app, store, .. } = &mut *self.session;
+            return app.load_parameters(store, spans.into_iter().zip(payloads.into_iter().map(parameters)));
+        }
         let Some(payload) = payloads.into_iter().next() else { return };
         let Session { app, store, .. } = &mut *self.session;
         match (pending, payload) {
             (Pending::Detail, payload) => app.detail.load(payload),
+            (Pending::Question(span), Ok(payload)) => app.detail.load_question(span, payload),
             (Pending::Compare { side, span }, Ok(payload)) => app.load_compared(store, side, span, view::exchange_texts(&payload)),
             (Pending::Copy(span), payload) => self.copy_exported(*span, payload),
-            // The comparison shows the beginnings that the rows hold.
-            (Pending::Compare { .. } | Pending::Export(_), _) => {}
+            // The comparison and the conversation show the beginnings that the rows hold.
+            (Pending::Compare { .. } | Pending::Question(_) | Pending::Parameters(_) | Pending::Export(_), _) => {}
         }
     }
 

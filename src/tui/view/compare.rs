@@ -1,22 +1,22 @@
 //! Compares two traces side by side: their steps, and below them the input and output of the steps under the cursor.
 
-use std::collections::HashSet;
-use std::fmt::Write;
+mod texts;
+
+use std::cmp::Ordering;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::{Block, BorderType, Widget};
+use ratatui::widgets::Block;
 
 use super::styling::Styling;
 use super::{HitMap, popup, put, put_right};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, RunStatus, Store};
-use crate::tui::app::compare::{Differences, TextLine, Texts};
+use crate::tui::app::compare::Differences;
 use crate::tui::app::{Compare, HitTarget};
 use crate::tui::display;
-use crate::tui::widget::text;
 
 /// Indented levels of the trees; deeper steps are drawn at the last of them.
 const LEVELS: usize = 12;
@@ -54,7 +54,7 @@ impl Columns {
         Self {
             time: if width >= 18 { 8 } else { 0 },
             tokens: if width >= 32 { 7 } else { 0 },
-            cost: if width >= 48 && priced { 8 } else { 0 },
+            cost: if width >= 48 && priced { 10 } else { 0 },
         }
     }
 
@@ -74,10 +74,16 @@ fn sides(area: Rect) -> [Rect; 2] {
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, styling: Styling) {
     let differing = compare.difference_count(store, now);
-    let title = match differing {
-        0 => "Compare · no differences".to_owned(),
-        count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
+    let found = match differing {
+        0 => "no differences".to_owned(),
+        count => format!("{} of {} steps differ", format::count(count as u64), compare.pairs.len()),
     };
+    let unread = match compare.unreadable() {
+        _ if compare.is_reading() => " · reading parameters…".to_owned(),
+        0 => String::new(),
+        count => format!(" · parameters of {} unknown", format::plural(count as u64, "call")),
+    };
+    let title = format!("Compare · {found}{unread}");
     popup::draw(buffer, area, (area.width, area.height), &title, styling);
     let parts = Parts::new(area, compare.pairs.len());
     let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
@@ -93,7 +99,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: 
         pair(buffer, line, compare, store, at, now, columns, styling);
     }
     if parts.texts.height > 0 {
-        texts(buffer, parts.texts, compare, store, styling);
+        texts::draw(buffer, parts.texts, compare, store, styling);
         put_right(
             buffer,
             parts.texts.right().saturating_sub(1),
@@ -167,9 +173,12 @@ fn step(
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
     let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), styling.span_type(data.span_type)) + 1;
     let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differences.step)) + 1;
-    if data.run_status() != RunStatus::Ok {
-        let standing = data.run_status();
+    let standing = store.run_status(row);
+    if standing != RunStatus::Ok {
         x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.run_status(standing), differences.status)) + 1;
+    }
+    if differences.parameters {
+        x = put(buffer, x, area.y, room(x), "parameters", styling.lit()) + 1;
     }
     let details = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
     put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
@@ -178,7 +187,7 @@ fn step(
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
         (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
-        (format::money(amounts.cost()), columns.cost, differences.cost),
+        (format::align_money(&display::cost(&amounts)), columns.cost, differences.cost),
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };
@@ -186,72 +195,31 @@ fn step(
     }
 }
 
-/// Formats the difference between the steps under the cursor, B minus A.
+/// Says how the steps under the cursor differ: `B is 732ms faster, 8 tokens fewer, same cost`.
 fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
     let Some([Some(a), Some(b)]) = compare.pairs.get(compare.cursor).map(|pair| pair.rows) else { return String::new() };
-    let signed = |a: i64, b: i64, format: &dyn Fn(i64) -> String| match b.saturating_sub(a) {
-        0 => "same".to_owned(),
-        gap if gap < 0 => format!("-{}", format(gap.saturating_neg())),
-        gap => format!("+{}", format(gap)),
-    };
     let [x, y] = [a, b].map(|row| store.shown_totals(row));
-    let time = signed(store.row(a).duration(now), store.row(b).duration(now), &format::duration);
-    let mut text = format!(" B to A: time {time}");
+    let mut parts = vec![match store.row(b).duration(now).saturating_sub(store.row(a).duration(now)) {
+        0 => "as fast".to_owned(),
+        gap if gap < 0 => format!("{} faster", format::duration(gap.saturating_neg())),
+        gap => format!("{} slower", format::duration(gap)),
+    }];
     if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
-        let _ = write!(text, " · tokens {}", signed(x as i64, y as i64, &|gap| format::tokens(Some(gap as u64))));
+        parts.push(match y.cmp(&x) {
+            Ordering::Less => format!("{} fewer", format::plural(x - y, "token")),
+            Ordering::Equal => "same tokens".to_owned(),
+            Ordering::Greater => format!("{} more", format::plural(y - x, "token")),
+        });
     }
-    if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
-        let _ = write!(text, " · cost {}", signed(x, y, &|gap| format::money(Some(gap))));
+    if x.is_cost_incomplete() || y.is_cost_incomplete() {
+        parts.push("at an unknown difference of cost".to_owned());
+    } else if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
+        let gap = |gap: i64| format::money(Some(gap));
+        parts.push(match y.saturating_sub(x) {
+            0 => "same cost".to_owned(),
+            less if less < 0 => format!("{} cheaper", gap(less.saturating_neg())),
+            more => format!("{} more expensive", gap(more)),
+        });
     }
-    text + " "
-}
-
-/// Draws the input and output of the steps under the cursor; lines that the other side lacks are highlighted.
-fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, styling: Styling) {
-    let block = Block::new().borders(ratatui::widgets::Borders::TOP).border_type(BorderType::Plain).border_style(styling.frame(false));
-    block.render(area, buffer);
-    let Some(pair) = compare.pairs.get(compare.cursor) else { return };
-    let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    let preview = |row: RowIx| vec![TextLine { text: store.text(store.row(row).input).to_owned(), ..TextLine::default() }];
-    let texts_by_side: [Option<Texts>; 2] = [0, 1].map(|side| {
-        let row = pair.rows[side]?;
-        Some(compare.texts[side].clone().unwrap_or_else(|| Texts { input: preview(row), ..Texts::default() }))
-    });
-    // The parameters take the lines that they need, the texts share the others.
-    let parameters = texts_by_side.iter().flatten().map(|texts| texts.parameters.len()).max().unwrap_or_default();
-    let first = if parameters == 0 { 0 } else { (parameters as u16).saturating_add(1).min(area.height / 3) };
-    let upper = (area.height - first) / 2;
-    let parts = [(0, first), (first, upper), (first + upper, area.height - first - upper)];
-    let parts = parts.map(|(above, height)| Rect { y: area.y + above, height, ..area });
-    for (part, name, lines) in [
-        (parts[0], "parameters", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.parameters))),
-        (parts[1], "input", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.input))),
-        (parts[2], "output", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.output))),
-    ] {
-        if part.height == 0 {
-            continue;
-        }
-        put(buffer, part.x, part.y, part.width, name, styling.key());
-        let body = Rect { y: part.y + 1, height: part.height.saturating_sub(1), ..part };
-        for (side, column) in sides(body).into_iter().enumerate() {
-            let Some(own) = lines[side] else { continue };
-            let other: HashSet<&TextLine> = lines[1 - side].into_iter().flatten().collect();
-            let rows = own.iter().flat_map(|line| wrapped(line, column.width).map(move |row| (line, row)));
-            for (y, (line, (indent, row))) in (column.top()..column.bottom()).zip(rows) {
-                let style = if other.contains(line) { styling.dim() } else { styling.lit() };
-                put(buffer, column.x + indent, y, column.width - indent, row, style);
-            }
-        }
-    }
-}
-
-/// Wraps a line into rows of `width` cells; returns each row with its indent. An empty line is one row.
-fn wrapped(line: &TextLine, width: u16) -> impl Iterator<Item = (u16, &str)> {
-    let [first, hang] = [line.indent, line.hang].map(|indent| indent.min(usize::from(width) / 2) as u16);
-    let (mut rest, mut indent) = (Some(line.text.as_str()).filter(|_| width > 1), first);
-    std::iter::from_fn(move || {
-        let (row, after) = rest?.split_at(text::row(rest?, usize::from(width - indent)));
-        rest = Some(after).filter(|after| !after.is_empty());
-        Some((std::mem::replace(&mut indent, hang), row.trim_end_matches(' ')))
-    })
+    format!(" B is {} ", parts.join(", "))
 }

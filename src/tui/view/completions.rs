@@ -1,4 +1,4 @@
-//! The list of completions above the filter line.
+//! The list of completions above the filter line; examples above an empty one.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -19,8 +19,37 @@ const COUNT_WIDTH: u16 = 7;
 /// Lines and columns of the frame.
 const FRAME: u16 = 2;
 
+/// Filters that show what a line can ask for, with their meanings.
+const EXAMPLES: [(&str, &str); 4] = [
+    ("refund", "in names, or at the beginning of an input"),
+    ("text:refund", "anywhere in inputs, outputs and attributes"),
+    ("agent:ann status:error", "failed steps of the agent ann"),
+    ("cost:>0.01 since:1h", "expensive steps of the last hour"),
+];
+
+/// Draws the examples so that they end above `line`.
+fn draw_examples(buffer: &mut Buffer, screen: Rect, line: Rect, styling: Styling) {
+    let room = line.y.saturating_sub(screen.y + FRAME);
+    let height = (EXAMPLES.len() as u16).min(room);
+    if height == 0 {
+        return;
+    }
+    let outer = Rect { x: line.x, y: line.y - height - FRAME, width: (MAX_WIDTH + 14).min(screen.width), height: height + FRAME };
+    let block = Block::new().title(" Examples ").title_bottom(" tab lists the fields, ↑ earlier filters ");
+    let area = popup::draw_at(buffer, outer, block, styling);
+    let words = EXAMPLES.iter().map(|(words, _)| words.len()).max().unwrap_or_default() as u16;
+    for ((words_text, meaning), y) in EXAMPLES.iter().zip(area.top()..area.bottom()) {
+        put(buffer, area.x + 1, y, words.min(area.width.saturating_sub(1)), words_text, styling.key());
+        let x = area.x + words + 4;
+        put(buffer, x, y, area.right().saturating_sub(x), meaning, styling.dim());
+    }
+}
+
 /// Draws the list so that it ends above `line`.
 pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editor: &LineEditor, styling: Styling) {
+    if editor.input.value().is_empty() && editor.completions.list.is_empty() && !editor.is_search {
+        return draw_examples(buffer, screen, line, styling);
+    }
     let completions = &editor.completions;
     let lines = completions.list.len().min(MAX_LINES).min(usize::from(line.y.saturating_sub(screen.y + FRAME)));
     if lines == 0 || editor.is_search {

@@ -3,6 +3,7 @@
 mod content;
 mod conversation;
 mod overview;
+mod preview;
 
 use std::fmt::Write;
 
@@ -13,41 +14,29 @@ use ratatui::style::Style;
 use super::styling::Styling;
 use super::{HitMap, put, put_right};
 use crate::format;
-use crate::model::{Nanos, SpanType};
-use crate::store::{RowIx, Store};
-use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab};
+use crate::model::Nanos;
+use crate::store::Store;
+use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab, asked_above};
 use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
-pub use content::exchange_texts;
+use content::Asked;
+pub use content::{exchange_texts, parameters};
 
 /// Returns the page of the open tab.
 pub(super) fn page(detail: &Detail, store: &Store, now: Nanos) -> Page {
     let Some(row) = detail.row() else { return Page::default() };
     match (detail.tab, &detail.payload) {
         (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
-        (tab, PayloadState::Ready(payload)) => content::page(tab, payload, asked_above(store, row)),
+        (tab, PayloadState::Ready(payload)) => {
+            let asked =
+                asked_above(store, row).map(|above| Asked { beginning: store.text(store.row(above).input), step: detail.question() });
+            content::page(tab, payload, asked)
+        }
         (_, PayloadState::Failed(reason)) => content::note(reason).into(),
         (_, PayloadState::Missing) => content::note("This span has not ended; Agno writes it when it does.").into(),
         (_, PayloadState::Loading) => Page::default(),
     }
-}
-
-/// Returns the beginning of the input of the nearest step above a model call, up to the agent that made it.
-fn asked_above(store: &Store, row: RowIx) -> Option<&str> {
-    if store.row(row).span_type != SpanType::Model {
-        return None;
-    }
-    let mut above = store.row(row).parent();
-    while let Some(at) = above {
-        let data = store.row(at);
-        let input = store.text(data.input);
-        if !input.is_empty() {
-            return Some(input);
-        }
-        above = if data.span_type.is_agentic() { None } else { data.parent() };
-    }
-    None
 }
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, styling: Styling) {
@@ -57,16 +46,24 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = display::name(store, data);
-    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
-    let label_width = area.width.saturating_sub(tabs + 8).clamp(8, 40);
+    // Narrow tabs leave room for the name.
+    let room = |tabs: &[(Tab, String)]| area.width.saturating_sub(tabs.iter().map(|(_, title)| title.len() as u16).sum::<u16>() + 7);
+    let wide = Tab::ALL.map(|(tab, title)| (tab, format!(" {title} ")));
+    let is_wide = usize::from(room(&wide)) >= format::width(&format::safe(&label)).min(24);
+    let tabs = if is_wide {
+        wide
+    } else {
+        Tab::ALL.map(|(tab, title)| (tab, format!(" {}", if tab == Tab::Attributes { "Attrs" } else { title })))
+    };
+    let label_width = room(&tabs).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.span_type(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
     x = put(buffer, x, area.y, label_width, &label, styling.text().patch(styling.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
-    for (tab, title) in Tab::ALL {
+    for (tab, title) in tabs {
         let style = if tab == app.detail.tab { styling.tab() } else { styling.dim() };
-        let end = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
+        let end = put(buffer, x, area.y, area.right().saturating_sub(x), &title, style);
         hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(tab));
         x = end;
     }

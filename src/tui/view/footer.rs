@@ -9,41 +9,57 @@ use super::{put, put_input, put_right};
 use crate::format;
 use crate::tui::app::{Action, App, Focus, LineEditor, Overlay};
 
-/// The key hints of the traces, each with its actions.
-const TRACE_KEYS: &[(&[Action], &str)] = &[
+/// Key hints, each with its actions, the most useful ones first.
+type Hints = &'static [(&'static [Action], &'static str)];
+
+const TRACE_KEYS: Hints = &[
     (&[Action::Help], "help"),
     (&[Action::Quit], "quit"),
-    (&[Action::Up, Action::Down], "move"),
-    (&[Action::Fold, Action::Unfold], "fold"),
     (&[Action::Detail], "detail"),
     (&[Action::Filter], "filter"),
-    (&[Action::NextError], "error"),
+    (&[Action::NextError], "next error"),
     (&[Action::Mark], "mark"),
+    (&[Action::Palette], "actions"),
     (&[Action::Export], "export"),
     (&[Action::Pause], "pause"),
     (&[Action::Follow], "follow"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::Fold, Action::Unfold], "fold"),
 ];
 
-const TABLE_KEYS: &[(&[Action], &str)] = &[
+/// The key hints of the traces while some are marked.
+const MARKED_KEYS: Hints = &[
+    (&[Action::Compare], "compare"),
+    (&[Action::Export], "export"),
+    (&[Action::Mark], "mark"),
+    (&[Action::ClearMarks], "unmark all"),
     (&[Action::Help], "help"),
     (&[Action::Quit], "quit"),
     (&[Action::Up, Action::Down], "move"),
+];
+
+const TABLE_KEYS: Hints = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
     (&[Action::Detail], "its traces"),
     (&[Action::Filter], "filter"),
     (&[Action::Sort], "sort"),
     (&[Action::Reverse], "reverse"),
     (&[Action::NextPane], "read below"),
     (&[Action::ViewTraces], "traces"),
+    (&[Action::Palette], "actions"),
 ];
 
-const COMPARE_KEYS: &[(&[Action], &str)] = &[
+const HELP_KEYS: Hints = &[(&[Action::Back], "close"), (&[Action::Filter], "search"), (&[Action::Up, Action::Down], "scroll")];
+
+const COMPARE_KEYS: Hints = &[
     (&[Action::Back], "back"),
     (&[Action::Up, Action::Down], "move"),
     (&[Action::NextMatch, Action::PreviousMatch], "difference"),
     (&[Action::Detail], "go to the step"),
 ];
 
-const DETAIL_KEYS: &[(&[Action], &str)] = &[
+const DETAIL_KEYS: Hints = &[
     (&[Action::Help], "help"),
     (&[Action::Back], "back"),
     (&[Action::Up, Action::Down], "scroll"),
@@ -71,7 +87,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     }
     let keys = match (app.focus, &app.table) {
         _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,
+        _ if matches!(app.overlay, Some(Overlay::Help(_))) => HELP_KEYS,
         (Focus::Traces, Some(_)) => TABLE_KEYS,
+        (Focus::Traces, None) if !app.marks.is_empty() => MARKED_KEYS,
         (Focus::Traces, None) => TRACE_KEYS,
         _ => DETAIL_KEYS,
     };
@@ -81,7 +99,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         if actions.iter().any(|&action| app.keymap.keys(action).is_empty()) {
             continue;
         }
-        let key: String = actions.iter().map(|&action| hint(app, action)).collect();
+        let key = styling.keys(&actions.iter().map(|&action| hint(app, action)).collect::<String>());
         if x + (format::width(&key) + label.len() + 1) as u16 >= end {
             break;
         }

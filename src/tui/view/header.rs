@@ -1,6 +1,7 @@
 //! The first line: a short form of the sources, and the totals of all spans. The sources popup has the long form.
 //!
-//! Where there is no room for everything, details of the totals are dropped first, then details of the sources, then whole sources.
+//! Where there is no room for everything, details of the totals are dropped first, then details of the sources, then whole sources. Tokens and
+//! cost stay as long as the names of failing sources and listeners fit, cut in the middle.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -12,6 +13,7 @@ use crate::format;
 use crate::sources::{Forwarding, State, Traffic};
 use crate::store::Store;
 use crate::tui::app::{App, SourceView};
+use crate::tui::display;
 use crate::tui::widget::sparkline;
 
 /// Text and its style.
@@ -43,10 +45,14 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
     let name = if area.width < NAME_MIN_WIDTH { " " } else { " agno-top  " };
     let room = |totals: &[Part]| area.width.saturating_sub(width(totals) + name.len() as u16 + 1);
     // Every source should be named; failing sources and listeners must be, so the totals make room for them.
-    let [all, ranked_width] = [u8::MAX, LISTENER_RANK].map(|last| width_needed(&sources, last, styling));
+    let [all, ranked_width] = [u8::MAX, LISTENER_RANK].map(|last| width_needed(&sources, last, detail_beside_others, styling));
+    let first = sources.first().map_or(0, |source| width(&describe(source, 0, styling)));
+    let shortest = width_needed(&sources, LISTENER_RANK, |_| 0, styling).max(first);
+    let shortest = if sources.len() > 1 { shortest.saturating_add(overflow_width(sources.len())) } else { shortest };
     let ranked_width = if ranked_width < all { ranked_width.saturating_add(overflow_width(sources.len())) } else { all };
     let totals = |cuts| totals(app, store, area.width, cuts, styling);
     let attempts = (0..MAX_CUTS).map(|cuts| (cuts, all)).chain((0..MAX_CUTS).map(|cuts| (cuts, ranked_width)));
+    let attempts = attempts.chain([(MAX_CUTS - 1, shortest)]);
     let fitting =
         attempts.map(|(cuts, width_needed)| (totals(cuts), width_needed)).find(|(totals, width_needed)| room(totals) >= *width_needed);
     let totals = fitting.map_or_else(|| totals(MAX_CUTS), |(totals, _)| totals);
@@ -89,8 +95,8 @@ fn detail_beside_others(source: &SourceView) -> usize {
 }
 
 /// Returns the cells that the sources up to a rank need.
-fn width_needed(sources: &[&SourceView], last: u8, styling: Styling) -> u16 {
-    let describe = |source: &&SourceView| describe(source, detail_beside_others(source), styling);
+fn width_needed(sources: &[&SourceView], last: u8, level: fn(&SourceView) -> usize, styling: Styling) -> u16 {
+    let describe = |source: &&SourceView| describe(source, level(source), styling);
     let parts: Vec<_> = sources.iter().filter(|source| rank(source) <= last).map(describe).collect();
     total_width(&parts)
 }
@@ -160,7 +166,7 @@ fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
     let name = format::safe(&source.name);
     let mut parts = vec![
         (format!("{symbol} "), style),
-        (format::fit_end(&name, [16, 24, 40, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.title()),
+        (format::fit_middle(&name, [16, 24, 40, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.title()),
     ];
     let mut part = |text: &str, style| parts.push((format!(" {text}"), style));
     match &source.state {
@@ -263,7 +269,7 @@ pub(super) fn without_name(source: &SourceView, reason: &str) -> String {
     reason.strip_prefix(&source.name).map_or(reason, |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
-/// Returns the totals of what the filter shows. Cuts drop the rate first, then failed steps, tokens and cost, and the number of spans.
+/// Returns the totals of what the filter shows. Cuts drop the rate first, then failed steps, the number of spans, and tokens and cost.
 fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> Vec<Part> {
     let shown = app.aggregates.shown(store);
     let (all, runs) = (shown.totals(), shown.runs());
@@ -274,7 +280,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     } else {
         vec![(count, plain)]
     };
-    if cuts < 4 {
+    if cuts < 3 {
         parts.push((" · ".to_owned(), dim));
         parts.push((format::plural(u64::from(all.spans), "span"), plain));
     }
@@ -285,7 +291,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
         }
     };
     push_count(u64::from(all.running), "running", styling.running());
-    push_count(u64::from(all.lost), "lost", dim);
+    push_count(u64::from(all.lost), if all.lost == 1 { "span lost" } else { "spans lost" }, dim);
     let mut push_plural = |count: u32, label: &str, style| {
         push_count(count.into(), &format!("{label}{}", if count == 1 { "" } else { "s" }), style);
     };
@@ -299,17 +305,17 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     push_count(losses.evicted, "evicted", dim);
     push_count(losses.refused, "refused", styling.error());
     push_count(losses.skipped, "skipped", styling.error());
-    if cuts < 3 {
+    if cuts < MAX_CUTS {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
         if all.cost().is_some() {
-            parts.push((format!("  {}", format::money(all.cost())), plain));
+            parts.push((format!("  {}", display::cost(all)), plain));
         }
     }
     if width >= 120 && cuts < 1 {
         let rates: Vec<u64> = app.rates.iter().rev().skip(1).take(12).rev().copied().collect();
         let last = rates.last().copied().unwrap_or_default();
         parts.push((format!("  {}", sparkline(&rates, 12, styling.glyphs())), styling.good()));
-        parts.push((format!(" {:>5}", format!("{last}/s")), dim));
+        parts.push((format!(" {:>11}", format!("{last} spans/s")), dim));
     }
     parts.push((" ".to_owned(), plain));
     parts

@@ -1,17 +1,18 @@
-//! The help popup: keys by group, filter words and symbols, in as few columns as show everything at once.
+//! The help popup: signs, keys by group and filter words, in as few columns as show everything at once.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::styling::Styling;
-use super::{popup, put, put_right};
+use super::{popup, put, put_input, put_right};
+use crate::format;
 use crate::keymap::{ENTRIES, Entry, GROUPS};
-use crate::tui::app::{App, Key};
+use crate::tui::app::{App, Help, Key};
 
 /// Cells of a column, of its keys, and of its filter words.
-const COLUMN: u16 = 58;
-const KEYS: u16 = 11;
+const COLUMN: u16 = 49;
+const KEYS: u16 = 8;
 const WORDS: u16 = 26;
 
 /// The largest number of columns.
@@ -33,46 +34,61 @@ enum Line {
 
 /// The lines about filters.
 const FILTER: [Line; 9] = [
-    Line::Text("A trace is shown if one span matches every word."),
-    Line::Words("status:error kind:tool", "both, on the same span"),
+    Line::Text("A trace is shown if one step has every word."),
+    Line::Words("status:error kind:tool", "on the same step"),
     Line::Words("agent:ann|bob", "one or the other"),
-    Line::Words("-agent:ann", "a span of another agent"),
-    Line::Words("dur:>2s cost:>$0.01", "numbers, with units"),
-    Line::Words("name:\"a b*\" /time.?out/", "exact, wildcard, regex"),
+    Line::Words("-agent:ann", "another agent"),
+    Line::Words("time:>2s cost:>$0.01", "numbers, with units"),
+    Line::Words("name:\"a b*\" /time.?out/", "exact, *, regex"),
     Line::Words("since:15m until:2026-11-22", "start time"),
-    Line::Words("text:refund attr.NAME:x", "text in payloads"),
+    Line::Words("text:refund attr.NAME:x", "in the payloads"),
     Line::Words("param.temperature:>0.5", "a model's parameter"),
 ];
 
-/// The lines about symbols.
-const SYMBOLS: [Line; 5] = [
-    Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step  ✦ model  ⚙ tool"),
-    Line::Text("⌕ retriever  ⛨ guardrail  · other"),
+/// The lines about signs.
+const SIGNS: [Line; 6] = [
+    Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step"),
+    Line::Text("✦ model  ⚙ tool  ⌕ retriever  ⛨ guardrail"),
     Line::Text("◐ running  ◌ lost  ✗ failed  ‖ paused  ⊘ cut"),
-    Line::Text("┊ parent not seen"),
-    Line::Text("█ own time  ▒ children's time"),
+    Line::Text(BAR_SIGNS),
+    Line::Text("┄ waits for a person  ┆ ruler of an open trace"),
+    Line::Text("┊ parent not seen  – unknown  ≥ at least"),
 ];
 
-/// Returns all lines in order.
-fn lines() -> Vec<Line> {
-    let mut lines = Vec::new();
-    let group = |lines: &mut Vec<Line>, title| {
-        if !lines.is_empty() {
-            lines.push(Line::Blank);
-        }
-        lines.push(Line::Title(title));
+/// The shades of bars, and the same with ASCII characters only.
+const BAR_SIGNS: &str = "█ own time  ▒ time of the steps in it";
+const ASCII_BAR_SIGNS: &str = "= own time  - time of the steps in it";
+
+/// Returns the lines in order that contain `searched`, a text in lower case, with the titles of their groups.
+fn lines(app: &App, searched: &str) -> Vec<Line> {
+    let contains = |line: &Line| match line {
+        Line::Blank | Line::Title(_) => false,
+        Line::Key(entry) => format!("{} {} {}", entry.name, entry.help, keys(app, entry)).to_lowercase().contains(searched),
+        Line::Words(words, meaning) => format!("{words} {meaning}").to_lowercase().contains(searched),
+        Line::Text(text) => text.to_lowercase().contains(searched),
     };
-    for entry in ENTRIES {
-        if let Some((title, _)) = GROUPS.iter().find(|(_, first)| *first == entry.action) {
-            group(&mut lines, title);
+    let mut lines = Vec::new();
+    let mut group = |title, group: &mut dyn Iterator<Item = Line>| {
+        let mut found = group.filter(|line| contains(line)).peekable();
+        if found.peek().is_some() {
+            lines.extend((!lines.is_empty()).then_some(Line::Blank));
+            lines.push(Line::Title(title));
+            lines.extend(found);
         }
-        lines.push(Line::Key(entry));
+    };
+    let signs = SIGNS.map(|line| if app.ascii && matches!(line, Line::Text(BAR_SIGNS)) { Line::Text(ASCII_BAR_SIGNS) } else { line });
+    group("Signs", &mut signs.into_iter());
+    let first = |at: usize| GROUPS.get(at).map_or(ENTRIES.len(), |(_, action)| *action as usize);
+    for (at, (title, _)) in GROUPS.iter().enumerate() {
+        group(title, &mut ENTRIES[first(at)..first(at + 1)].iter().map(Line::Key));
     }
-    group(&mut lines, "Filters");
-    lines.extend(FILTER);
-    group(&mut lines, "Symbols");
-    lines.extend(SYMBOLS);
+    group("Filters", &mut FILTER.into_iter());
     lines
+}
+
+/// Returns the short names of an action's keys.
+fn keys(app: &App, entry: &Entry) -> String {
+    app.keymap.keys(entry.action).iter().copied().map(Key::short).collect::<Vec<_>>().join(" ")
 }
 
 /// Divides the lines into at most `columns` columns of similar height. No column ends with a title or begins with a blank line.
@@ -101,11 +117,10 @@ fn divide(lines: &[Line], columns: usize) -> Vec<Vec<Line>> {
 }
 
 /// Returns the columns for a screen of this size: the fewest that show all lines, limited by the width.
-fn columns(area: Rect) -> Vec<Vec<Line>> {
+fn columns(area: Rect, lines: &[Line]) -> Vec<Vec<Line>> {
     let room = usize::from((area.width.saturating_sub(FRAME) / COLUMN).max(1)).min(MAX_COLUMNS);
-    let lines = lines();
     let fits = |columns: &Vec<Vec<Line>>| height(columns) <= usize::from(area.height.saturating_sub(FRAME));
-    (1..room).map(|columns| divide(&lines, columns)).find(fits).unwrap_or_else(|| divide(&lines, room))
+    (1..room).map(|columns| divide(lines, columns)).find(fits).unwrap_or_else(|| divide(lines, room))
 }
 
 fn height(columns: &[Vec<Line>]) -> usize {
@@ -113,17 +128,22 @@ fn height(columns: &[Vec<Line>]) -> usize {
 }
 
 /// Returns the largest scroll position, in lines, on a screen of this size.
-pub(super) fn max_scroll(area: Rect) -> usize {
-    height(&columns(area)).saturating_sub(usize::from(area.height.saturating_sub(FRAME)))
+pub(super) fn max_scroll(area: Rect, app: &App, searched: &str) -> usize {
+    height(&columns(area, &lines(app, searched))).saturating_sub(usize::from(area.height.saturating_sub(FRAME)))
 }
 
-/// Draws the popup from the line `scroll` on.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, styling: Styling) {
-    let (columns, end) = (columns(area), max_scroll(area));
-    let title = if end == 0 { "Keys · esc closes" } else { "Keys · j k scroll, esc closes" };
-    let size = (columns.len() as u16 * COLUMN + FRAME, height(&columns) as u16 + FRAME);
+/// Draws the popup; returns the position of the terminal's cursor during a search.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, help: &Help, styling: Styling) -> Option<Position> {
+    let searched = help.searched();
+    let lines = lines(app, &searched);
+    let (columns, end) = (columns(area, &lines), max_scroll(area, app, &searched));
+    let size = (columns.len() as u16 * COLUMN + FRAME, height(&columns).max(1) as u16 + FRAME);
+    let title = if help.search.is_some() { "Help · esc shows all" } else { "Help · / searches, esc closes" };
     let inner = popup::draw(buffer, area, size, title, styling);
-    let first = scroll.min(end);
+    if lines.is_empty() {
+        put(buffer, inner.x + 1, inner.y, inner.width.saturating_sub(1), "nothing found", styling.dim());
+    }
+    let first = help.scroll.min(end);
     for (column, lines) in (0..).zip(&columns) {
         let x = inner.x + column * COLUMN;
         let room = inner.right().saturating_sub(x).min(COLUMN);
@@ -131,6 +151,16 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, st
             draw_line(buffer, Rect { x, y, width: room, height: 1 }, app, *line, styling);
         }
     }
+    let foot = Rect { y: inner.bottom(), height: 1, ..inner };
+    if end > first {
+        let more = format!(" ↓ {} more ", format::plural((end - first) as u64, "line"));
+        put_right(buffer, foot.right(), foot.y, foot.width, &more, styling.key());
+    }
+    help.search.as_ref().filter(|_| area.contains(foot.as_position())).map(|input| {
+        let x = put(buffer, foot.x + 1, foot.y, foot.width.saturating_sub(1), " / ", styling.key());
+        let (_, cursor) = put_input(buffer, x, foot.y, (foot.width / 3).min(foot.right().saturating_sub(x)), input);
+        Position::new(cursor, foot.y)
+    })
 }
 
 fn draw_line(buffer: &mut Buffer, area: Rect, app: &App, line: Line, styling: Styling) {
@@ -140,13 +170,12 @@ fn draw_line(buffer: &mut Buffer, area: Rect, app: &App, line: Line, styling: St
         Line::Blank => {}
         Line::Title(title) => drop(put(buffer, x + 1, y, room(x + 1), title, styling.title())),
         Line::Key(entry) => {
-            let keys: Vec<String> = app.keymap.keys(entry.action).iter().copied().map(Key::short).collect();
-            put_right(buffer, x + 1 + KEYS, y, KEYS.min(width), &keys.join(" "), styling.key());
+            put_right(buffer, x + 1 + KEYS, y, KEYS.min(width), &styling.keys(&keys(app, entry)), styling.key());
             put(buffer, x + KEYS + 3, y, room(x + KEYS + 3), entry.help, Style::new());
         }
         Line::Words(words, meaning) => {
             put(buffer, x + 2, y, room(x + 2).min(WORDS), words, styling.key());
-            put(buffer, x + WORDS + 4, y, room(x + WORDS + 4), meaning, Style::new());
+            put(buffer, x + WORDS + 3, y, room(x + WORDS + 3), meaning, Style::new());
         }
         Line::Text(text) => drop(put(buffer, x + 2, y, room(x + 2), text, styling.dim())),
     }
@@ -158,7 +187,7 @@ mod tests {
 
     #[test]
     fn any_number_of_columns_shows_every_line_and_keeps_titles_with_their_lines() {
-        let lines = lines();
+        let lines = lines(&App::default(), "");
         let count = |wanted: fn(&Line) -> bool, lines: &[Line]| lines.iter().filter(|line| wanted(line)).count();
         assert_eq!(count(|line| matches!(line, Line::Key(_)), &lines), ENTRIES.len());
         assert_eq!(count(|line| matches!(line, Line::Title(_)), &lines), GROUPS.len() + 2);
@@ -174,10 +203,45 @@ mod tests {
     }
 
     #[test]
-    fn small_screens_scroll() {
-        let max_scroll = |width, height| super::max_scroll(Rect { x: 0, y: 0, width, height });
-        assert_eq!((max_scroll(200, 60), max_scroll(180, 36)), (0, 0));
-        assert_eq!(max_scroll(80, 24), lines().len() - 22);
-        assert_eq!(max_scroll(20, 5), lines().len() - 3);
+    fn small_screens_scroll_and_wide_ones_show_everything() {
+        let app = App::default();
+        let max_scroll = |width, height| super::max_scroll(Rect { x: 0, y: 0, width, height }, &app, "");
+        assert_eq!((max_scroll(200, 60), max_scroll(150, 36)), (0, 0));
+        let lines = lines(&app, "").len();
+        assert_eq!(max_scroll(80, 24), lines - 22);
+        assert_eq!(max_scroll(20, 5), lines - 3);
+    }
+
+    #[test]
+    fn a_search_keeps_the_lines_with_the_text_and_their_titles() {
+        let app = App::default();
+        let words = |searched: &str| {
+            let text = |line: &Line| match line {
+                Line::Title(text) | Line::Text(text) => (*text).to_owned(),
+                Line::Key(entry) => entry.name.to_owned(),
+                Line::Words(words, _) => (*words).to_owned(),
+                Line::Blank => String::new(),
+            };
+            lines(&app, searched).iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(words("compare"), ["Mark, export and copy", "compare"]);
+        assert_eq!(words("guardrail"), ["Signs", "✦ model  ⚙ tool  ⌕ retriever  ⛨ guardrail"]);
+        assert!(words("zzzz").is_empty());
+    }
+
+    #[test]
+    fn no_line_is_cut() {
+        for line in lines(&App::default(), "") {
+            let (start, text) = match line {
+                Line::Blank | Line::Title(_) => continue,
+                Line::Key(entry) => (KEYS + 3, entry.help),
+                Line::Words(words, meaning) => {
+                    assert!(format::width(words) <= usize::from(WORDS), "{words}");
+                    (WORDS + 3, meaning)
+                }
+                Line::Text(text) => (2, text),
+            };
+            assert!(format::width(text) + usize::from(start) < usize::from(COLUMN), "{text}");
+        }
     }
 }

@@ -35,6 +35,12 @@ const BESIDE_MIN_SIZE: (u16, u16) = (160, 36);
 /// The smallest height of a pane with totals.
 const TOTALS_MIN_HEIGHT: u16 = 4;
 
+/// The height of the latency pane: its frame, a heading, three lines, and the time breakdown, which is the first to go.
+const LATENCY_HEIGHT: u16 = 7;
+
+/// The smallest height of the traces pane that has a heading, with its frame.
+const HEADING_MIN_HEIGHT: u16 = 6;
+
 impl PaneLayout {
     /// Lays out the panes in `area`.
     #[must_use]
@@ -57,7 +63,7 @@ impl PaneLayout {
     fn with_detail_beside(self, body: Rect) -> Self {
         let right = (body.width * 2 / 5).clamp(64, 100);
         let [traces, right] = body.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]));
-        let rows = [Constraint::Length(body.height / 6), Constraint::Length(body.height / 8), Constraint::Fill(1)];
+        let rows = [Constraint::Length(body.height / 5), Constraint::Length(LATENCY_HEIGHT), Constraint::Fill(1)];
         let [totals, latency, detail] = right.layout(&Layout::vertical(rows));
         let [tokens, cost] = totals.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
         Self { traces, tokens, cost, latency, detail, ..self }
@@ -74,22 +80,50 @@ impl PaneLayout {
             return Self { traces: upper, detail, ..self };
         }
         let [traces, right] = upper.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(TOTALS_WIDTH)]));
-        let count = (right.height / TOTALS_MIN_HEIGHT).min(3);
-        let rows = [0, 1, 2].map(|at| if at < count { Constraint::Fill(1) } else { Constraint::Length(0) });
-        let [tokens, cost, latency] = right.layout(&Layout::vertical(rows));
+        let [tokens, cost, latency] = right.layout(&Layout::vertical(totals_rows(right.height)));
         Self { traces, tokens, cost, latency, detail, ..self }
     }
 
-    /// Returns the number of rows that the traces show.
+    /// Returns the number of lines below the heading of the traces or of a table.
     #[must_use]
     pub fn trace_lines(&self) -> usize {
-        usize::from(self.traces.height.saturating_sub(2))
+        usize::from(self.traces.height.saturating_sub(2 + heading_lines(self.traces.height)))
     }
 
     /// Returns the size of the detail's text: columns and lines.
     #[must_use]
     pub fn detail_size(&self) -> (u16, u16) {
         (self.detail.width.saturating_sub(2), self.detail.height.saturating_sub(1))
+    }
+}
+
+/// Returns the lines of the heading in the traces pane of this height with its frame.
+fn heading_lines(height: u16) -> u16 {
+    u16::from(height >= HEADING_MIN_HEIGHT)
+}
+
+/// Divides the inside of the traces pane with this height into the heading, perhaps empty, and the lines.
+pub(super) fn split_heading(inner: Rect, height: u16) -> (Rect, Rect) {
+    let lines = heading_lines(height).min(inner.height);
+    (Rect { height: lines, ..inner }, Rect { y: inner.y + lines, height: inner.height - lines, ..inner })
+}
+
+/// Returns the heights of the tokens, the cost and the latency. The cost comes first, then a latency pane with its heading.
+fn totals_rows(height: u16) -> [Constraint; 3] {
+    let (none, rest) = (Constraint::Length(0), Constraint::Fill(1));
+    // The cost has the lists of two groupings.
+    let tokens = |rest: u16| Constraint::Length((rest * 2 / 5).max(TOTALS_MIN_HEIGHT));
+    // Without the time breakdown.
+    let low = LATENCY_HEIGHT - 1;
+    if height >= 2 * TOTALS_MIN_HEIGHT + low {
+        let latency = LATENCY_HEIGHT.min(height - 2 * TOTALS_MIN_HEIGHT);
+        [tokens(height - latency), rest, Constraint::Length(latency)]
+    } else if height >= TOTALS_MIN_HEIGHT + low {
+        [none, rest, Constraint::Length(LATENCY_HEIGHT.min(height - TOTALS_MIN_HEIGHT))]
+    } else if height >= 2 * TOTALS_MIN_HEIGHT {
+        [rest, rest, none]
+    } else {
+        [none, rest, none]
     }
 }
 
@@ -123,6 +157,20 @@ mod tests {
         let large = panes(200, 60);
         assert_eq!((large.traces.width, large.traces.height, large.detail.width), (120, 58, 80));
         assert!(large.detail.height > 35 && large.latency.height >= TOTALS_MIN_HEIGHT);
-        assert!(panes(160, 36).latency.height >= TOTALS_MIN_HEIGHT);
+    }
+
+    #[test]
+    fn the_latency_has_its_heading_and_all_lines_wherever_it_is_shown() {
+        for (width, height, focus) in (120..=260)
+            .step_by(10)
+            .flat_map(|width| (5..100).flat_map(move |height| [Focus::Traces, Focus::Detail].map(|focus| (width, height, focus))))
+        {
+            let panes = PaneLayout::new(Rect::new(0, 0, width, height), focus);
+            assert!(panes.latency.is_empty() || panes.latency.height >= LATENCY_HEIGHT - 1, "{width}x{height} {focus:?}");
+            assert!(panes.tokens.is_empty() || panes.tokens.height >= TOTALS_MIN_HEIGHT, "{width}x{height} {focus:?}");
+            if height >= 36 {
+                assert!(!panes.latency.is_empty(), "{width}x{height} {focus:?}");
+            }
+        }
     }
 }

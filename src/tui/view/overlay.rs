@@ -32,7 +32,7 @@ pub(super) fn draw(
 ) -> Option<Position> {
     hits.add(area, HitTarget::Overlay);
     match overlay {
-        Overlay::Help(scroll) => help::draw(buffer, area, app, *scroll, styling),
+        Overlay::Help(help) => return help::draw(buffer, area, app, help, styling),
         Overlay::Sources(scroll) => sources::draw(buffer, area, app, *scroll, styling),
         Overlay::Picker(picker) => draw_picker(buffer, area, picker, styling),
         Overlay::Sorter(sorter) => draw_sorter(buffer, hits, area, sorter, styling),
@@ -104,7 +104,7 @@ fn draw_palette(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &Key
     let (_, cursor) = put_input(buffer, x, inner.y, inner.right().saturating_sub(x + 1), &palette.input);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     if palette.matches.is_empty() {
-        put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", styling.dim());
+        put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), palette.reason_for_nothing(), styling.dim());
     }
     for (item, line) in popup::draw_list(buffer, list, palette.matches.len(), Some(palette.cursor), styling) {
         let (entry_match, y) = (&palette.matches[item], line.y);

@@ -56,6 +56,11 @@ impl Styling<'_> {
         inner
     }
 
+    /// Returns names of keys without symbols that ASCII lacks and that no single character replaces.
+    pub(super) fn keys(self, names: &str) -> String {
+        if self.ascii { names.replace('⏎', "enter") } else { names.to_owned() }
+    }
+
     pub(super) fn glyphs(self) -> Glyphs {
         if self.ascii { Glyphs::Ascii } else { Glyphs::Unicode }
     }

@@ -8,7 +8,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::widgets::Block;
 
 use super::styling::Styling;
-use super::{HitMap, detail, put, put_right};
+use super::{HitMap, detail, layout, put, put_right, tabs};
 use crate::format;
 use crate::tui::app::{App, Cell, Focus, HitTarget, Table, TableColumn, View};
 pub(super) use page::page;
@@ -24,12 +24,15 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     if area.is_empty() {
         return;
     }
-    let title = format!(" {} {} ", table.view.name(), format::count(table.lines.len() as u64));
-    let inner = styling.draw_frame(buffer, area, Block::new().title(title), app.focus == Focus::Traces);
+    let inner = styling.draw_frame(buffer, area, Block::new(), app.focus == Focus::Traces);
+    let count = format::count(table.lines.len() as u64);
+    let place = if table.lines.is_empty() { count } else { format!("{} of {count}", format::count(table.cursor as u64 + 1)) };
+    tabs::draw(buffer, hits, area, app, &place, styling);
+    let (heading, inner) = layout::split_heading(inner, area.height);
     let columns = fit_columns(table, app, inner);
-    let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));
+    let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height));
     let mut x = inner.x + 1;
-    for &(at, column, width) in &columns {
+    for &(at, column, width) in columns.iter().filter(|_| !heading.is_empty()) {
         let arrow = match (table.sorted == at, table.is_reversed) {
             (true, false) => "↓",
             (true, true) => "↑",
@@ -39,13 +42,13 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         let style = if arrow.is_empty() { styling.dim() } else { styling.key() };
         // The arrow takes the place of the blank before the next column.
         let arrow_width = u16::from(!arrow.is_empty() && !is_text(table, at));
-        cell(buffer, Rect { x, y: inner.y, width: width + arrow_width, height: 1 }, &text, is_text(table, at), style);
+        cell(buffer, Rect { x, width: width + arrow_width, ..heading }, &text, is_text(table, at), style);
         x += width;
     }
     if table.lines.is_empty() {
-        put(buffer, inner.x + 1, inner.y + 1, inner.width.saturating_sub(1), empty_reason(app, table), styling.dim());
+        put(buffer, inner.x + 1, inner.y, inner.width.saturating_sub(1), empty_reason(app, table), styling.dim());
     }
-    for (line, y) in lines.zip(inner.y + 1..) {
+    for (line, y) in lines.zip(inner.y..) {
         let line_area = Rect { y, height: 1, ..inner };
         hits.add(line_area, HitTarget::Line(line.0));
         if line.0 == table.cursor {
@@ -82,16 +85,18 @@ fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn
     let width = inner.width.saturating_sub(2);
     let least = if table.view == View::Errors { MESSAGE_WIDTH } else { NAME_WIDTH }.min(width);
     let mut left = width - least;
+    let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
     let mut fitting: Vec<(usize, TableColumn, u16)> = Vec::new();
     for (at, &column) in table.columns().iter().enumerate() {
-        let width = if at == 0 { 0 } else { column_width(column, table.view) };
+        // The sign of a lower bound takes a cell.
+        let has_bound = shown.clone().any(|line| matches!(line.cells[at], Cell::Money(_, true)));
+        let width = if at == 0 { 0 } else { column_width(column, table.view) + u16::from(has_bound) };
         if width > left {
             break;
         }
         left -= width;
         fitting.push((at, column, width));
     }
-    let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
     let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
     for (at, _, width) in &mut fitting {
         let extra = DATED_WIDTH.saturating_sub(*width);
@@ -111,7 +116,7 @@ fn column_width(column: TableColumn, view: View) -> u16 {
         TableColumn::Name => 0,
         TableColumn::Errors => 5,
         TableColumn::Turns | TableColumn::Runs | TableColumn::Calls | TableColumn::ErrorRate => 6,
-        TableColumn::Cost => 8,
+        TableColumn::Cost => 10,
         TableColumn::First | TableColumn::Last => 9,
         TableColumn::Kind => 10,
         TableColumn::User => 14,
@@ -141,7 +146,7 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
         Cell::Count(count) => format::count(*count),
         Cell::Tokens(tokens) => format::tokens(*tokens),
         Cell::Time(time) => time.map_or_else(unknown, format::duration),
-        Cell::Money(money) => format::money(*money),
+        Cell::Money(money, is_bound) => format::align_money(&format::money_at_least(*money, *is_bound)),
         Cell::Part(_, 0) => unknown(),
         Cell::Part(part, whole) => format::percent(*part, *whole),
         Cell::Moment(moment) => format::short_moment(*moment, app.now, usize::from(room)),
@@ -154,6 +159,6 @@ pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Tabl
     let Some(line) = table.line().filter(|_| area.height > 0) else { return };
     put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), styling.frame(app.focus != Focus::Traces));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
-    put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), styling.title());
+    put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), styling.text().patch(styling.title()));
     detail::draw_text(buffer, area, &table.pager, styling);
 }

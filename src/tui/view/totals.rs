@@ -1,5 +1,7 @@
 //! The panes with totals: tokens and cost with their rankings, and latency.
 
+use std::cmp::Reverse;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,8 +10,8 @@ use ratatui::widgets::Block;
 use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
-use crate::model::SpanType;
 use crate::model::usage::NanoUsd;
+use crate::model::{NO_MODEL, SpanType};
 use crate::store::{By, Group, Store, TimeBreakdown, Totals};
 use crate::tui::app::App;
 use crate::tui::display::{self, Shares};
@@ -21,26 +23,29 @@ const HOUR: i64 = 60;
 /// Cells of a duration column, with the blank before it.
 const TIME: u16 = 7;
 
+/// The smallest height of the cost pane with its frame that lists models and agents: the total, two headings and three lines.
+const COST_BY_AGENT_MIN_HEIGHT: u16 = 8;
+
 /// Draws tokens in and out, by model, and in the last hour.
 pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
     if area.is_empty() {
         return;
     }
-    let inner = draw_frame(buffer, area, "Tokens", app, styling);
+    let inner = draw_frame(buffer, area, "Tokens by model", app, styling);
     let stats = app.aggregates.stats(store);
     put(buffer, inner.x, inner.y, inner.width, &in_out(stats.totals(), usize::from(inner.width)), Style::new());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
-    let has_sparkline = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
+    let has_sparkline = inner.height > 3 && minutes.iter().any(|&tokens| tokens > 0);
     let lines = inner.height.saturating_sub(1 + u16::from(has_sparkline));
     let ranks = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
-        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
+        .map(|(name, amount, _)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
         .collect();
     draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, styling);
     if has_sparkline {
         let y = inner.bottom() - 1;
-        let text = format!(" {}/h", format::tokens(Some(minutes.iter().sum())));
+        let text = format!(" {} in the last hour", format::tokens(Some(minutes.iter().sum())));
         let end = put_right(buffer, inner.right(), y, inner.width, &text, styling.dim());
         let columns = columns(&minutes, usize::from(end.saturating_sub(inner.x)));
         put(buffer, inner.x, y, end.saturating_sub(inner.x), &sparkline(&columns, columns.len(), styling.glyphs()), styling.good());
@@ -62,20 +67,22 @@ fn in_out(totals: &Totals, cells: usize) -> String {
     fitting.unwrap_or_else(|| text(Shares::None))
 }
 
-/// Draws the total cost, that of the last hour, and the costs by model and by agent.
+/// Draws the total cost, that of the last hour, and the costs by model and, where there is room for headings, by agent.
 pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
     if area.is_empty() {
         return;
     }
-    let inner = draw_frame(buffer, area, "Cost", app, styling);
+    let has_agents = area.height >= COST_BY_AGENT_MIN_HEIGHT;
+    let inner = draw_frame(buffer, area, if has_agents { "Cost" } else { "Cost by model" }, app, styling);
     let stats = app.aggregates.stats(store);
     let totals = stats.totals();
-    let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), styling.title());
+    let mut x = put(buffer, inner.x, inner.y, inner.width, &display::cost(totals), styling.title());
     let mut append = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
     let minutes = stats.minutes(app.now, HOUR);
     let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
-    if hour > 0 {
-        append(&format!("{}/h", format::money(Some(hour))), styling.dim());
+    if hour > 0 && totals.cost() != Some(hour) {
+        let incomplete = minutes.iter().fold(0_u32, |sum, minute| sum.wrapping_add(minute.incomplete)).cast_signed();
+        append(&format!("last hour {}", format::money_at_least(Some(hour), incomplete > 0)), styling.dim());
     }
     let unpriced = totals.calls.saturating_sub(totals.priced);
     if unpriced > 0 {
@@ -84,19 +91,36 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     if app.budgets.is_total_exceeded() {
         append("over budget", styling.error());
     }
-    let lines = usize::from(inner.height.saturating_sub(1));
-    let ranks_by = |by, count, kind| {
+    let lines = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let ranks_by = |by, count: usize, kind| {
         let ranks = ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: styling.span_type(kind) };
+        let rank = |(name, cost, group): (_, _, &Group)| Rank {
+            name,
+            amount: amount(cost),
+            text: format::align_money(&display::cost(&group.usage)),
+            style: styling.span_type(kind),
+        };
         ranks.map(rank).collect::<Vec<_>>()
     };
-    // Models get half of the lines, and all that the agents leave free.
-    let (mut models, mut agents) = (ranks_by(By::Model, lines, SpanType::Model), ranks_by(By::Agent, lines, SpanType::Agent));
-    agents.truncate((lines / 2).max(lines.saturating_sub(models.len())));
-    models.truncate(lines - agents.len());
-    models.append(&mut agents);
-    draw_ranks(buffer, Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }, &models, styling);
+    let count = usize::from(lines.height);
+    if !has_agents {
+        return draw_ranks(buffer, lines, &ranks_by(By::Model, count, SpanType::Model), styling);
+    }
+    // Models get half of the lines below the headings, and all that the agents leave free.
+    let count = count.saturating_sub(2);
+    let (mut models, mut agents) = (ranks_by(By::Model, count, SpanType::Model), ranks_by(By::Agent, count, SpanType::Agent));
+    agents.truncate((count / 2).max(count.saturating_sub(models.len())));
+    models.truncate(count - agents.len());
+    let mut y = lines.y;
+    for (title, ranks) in [("by model", models), ("by agent", agents)] {
+        if ranks.is_empty() {
+            continue;
+        }
+        put(buffer, lines.x, y, lines.width, title, styling.dim());
+        draw_ranks(buffer, Rect { y: y + 1, height: ranks.len() as u16, ..lines }, &ranks, styling);
+        y += 1 + ranks.len() as u16;
+    }
 }
 
 /// Draws the time breakdown of the trace under the cursor, and percentiles by agents, models and tools.
@@ -105,20 +129,19 @@ pub(super) fn draw_latency(buffer: &mut Buffer, area: Rect, app: &App, store: &S
         return;
     }
     let inner = draw_frame(buffer, area, "Latency", app, styling);
-    if let Some(breakdown) = app.aggregates.time_breakdown() {
+    let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
+    // The breakdown gives way to the heading and the lines.
+    let has_breakdown = usize::from(inner.height) > 1 + lines.len();
+    if let Some(breakdown) = app.aggregates.time_breakdown().filter(|_| has_breakdown) {
         draw_breakdown(buffer, inner, breakdown, styling);
     }
+    let heading = inner.y + u16::from(has_breakdown);
     let columns = usize::from(inner.width.saturating_sub(8) / TIME).min(5);
-    let titles = ["p50", "p95", "p99", "max", "calls"];
-    let has_titles = inner.height > 3;
-    if has_titles {
-        for (at, head) in titles.iter().take(columns).enumerate() {
-            put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), inner.y + 1, TIME, head, styling.dim());
-        }
+    for (at, head) in ["p50", "p95", "p99", "max", "calls"].iter().take(columns).enumerate() {
+        put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), heading, TIME, head, styling.dim());
     }
-    let first = inner.y + 1 + u16::from(has_titles);
+    let first = heading + 1;
     let stats = app.aggregates.stats(store);
-    let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
     for (y, (by, name, kind)) in (first..inner.bottom()).zip(lines) {
         put(buffer, inner.x, y, 8, name, styling.span_type(kind));
         let times = stats.times(by);
@@ -158,7 +181,7 @@ fn draw_frame(buffer: &mut Buffer, area: Rect, title: &str, app: &App, styling: 
         (false, None) if app.tree.is_filtered() => " · shown".to_owned(),
         (false, None) => String::new(),
     };
-    let inner = styling.draw_frame(buffer, area, Block::new().title(format!(" {title}{scope} ")), false);
+    let inner = styling.draw_frame(buffer, area, Block::new().title(format!(" {title}{scope} ")).title_style(styling.text()), false);
     Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
 }
 
@@ -171,19 +194,25 @@ struct Rank<'a> {
 }
 
 /// Returns the `count` groups with the largest amounts, the largest first.
-fn ranked<'a, A: Ord + Copy>(app: &App, store: &'a Store, by: By, count: usize, amount: impl Fn(&Group) -> Option<A>) -> Vec<(&'a str, A)> {
-    let mut ranks: Vec<(A, &str)> = Vec::with_capacity(count + 1);
+fn ranked<'a, A: Ord + Copy>(
+    app: &'a App,
+    store: &'a Store,
+    by: By,
+    count: usize,
+    amount: impl Fn(&Group) -> Option<A>,
+) -> Vec<(&'a str, A, &'a Group)> {
+    let mut ranks: Vec<(A, &str, &Group)> = Vec::with_capacity(count + 1);
     for (symbol, group) in app.aggregates.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
-        if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
+        if ranks.len() == count && ranks.last().is_some_and(|last| last.0 > amount) {
             continue;
         }
-        let name = if symbol.is_empty() { "(no name)" } else { store.text(symbol) };
-        let at = ranks.partition_point(|&(other, text)| (other, std::cmp::Reverse(text)) > (amount, std::cmp::Reverse(name)));
-        ranks.insert(at, (amount, name));
+        let name = if symbol.is_empty() { NO_MODEL } else { store.text(symbol) };
+        let at = ranks.partition_point(|&(other, text, _)| (other, Reverse(text)) > (amount, Reverse(name)));
+        ranks.insert(at, (amount, name, group));
         ranks.truncate(count);
     }
-    ranks.into_iter().map(|(amount, name)| (name, amount)).collect()
+    ranks.into_iter().map(|(amount, name, group)| (name, amount, group)).collect()
 }
 
 /// Draws the ranks that fit into `area`, one per line.

@@ -2,15 +2,19 @@
 
 mod bar;
 mod columns;
+mod foot;
 pub(super) mod line;
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Block;
 
 use super::styling::Styling;
-use super::{HitMap, put};
+use super::{HitMap, layout, put, tabs};
 use crate::format;
+use crate::query::Query;
 use crate::store::Store;
 use crate::tui::app::{Action, App, Focus, Measure, Sort};
 use columns::{BarScale, ColumnWidths};
@@ -20,40 +24,71 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     if area.is_empty() {
         return;
     }
-    let inner = styling.draw_frame(buffer, area, Block::new().title(title(app, store)), app.focus == Focus::Traces);
-    let cost_first = app.tree.sorting().by == Sort::Cost || app.tree.measure == Measure::Cost;
+    let mut block = Block::new();
+    let notes = notes(app, store);
+    if !notes.is_empty() {
+        block = block.title_bottom(format!(" {} ", notes.join(" · ")));
+    }
+    let inner = styling.draw_frame(buffer, area, block, app.focus == Focus::Traces);
+    tabs::draw(buffer, hits, area, app, &place(app, store), styling);
+    let (heading, inner) = layout::split_heading(inner, area.height);
+    let tokens_first = app.tree.sorting().by == Sort::Tokens || app.tree.measure == Measure::Tokens;
+    let inner = foot::draw(buffer, hits, inner, app, store, styling);
     let (rows, cursor) = app.tree.window(store, usize::from(inner.height));
     let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
-    let columns = ColumnWidths::new(inner.width, store.all().cost().is_some(), cost_first, dated, &app.columns.0);
-    if rows.is_empty() {
-        let empty = format!("No trace matches the filter; {} clears it.", app.keymap.hint(Action::Back));
-        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &empty, styling.dim());
+    let columns = ColumnWidths::new(inner.width, store.all().cost().is_some(), tokens_first, dated, &app.columns.0);
+    if rows.is_empty() && app.tree.is_filtered() {
+        let room = inner.width.saturating_sub(2);
+        for (line, y) in no_match_reasons(app).iter().zip(inner.y + 1..inner.bottom()) {
+            put(buffer, inner.x + 2, y, room, line, styling.dim());
+        }
     }
     let bars = rows.get(cursor).map(|&row| BarScale::new(&app.tree, store, row, app.now));
-    columns.draw_titles(buffer, inner, area.y, bars.as_ref(), styling);
+    columns.draw_titles(buffer, heading, bars.as_ref(), styling);
     for (at, &row) in rows.iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
-        if at == cursor {
+        let is_cursor = at == cursor && !app.tree.is_at_foot();
+        if is_cursor {
             buffer.set_style(line, styling.cursor());
         }
-        Line { app, store, styling, row, data: store.row(row), is_cursor: at == cursor }.draw(buffer, hits, line, columns);
+        Line { app, store, styling, row, data: store.row(row), is_cursor }.draw(buffer, hits, line, columns);
     }
 }
 
-fn title(app: &App, store: &Store) -> String {
-    let shown = app.tree.len();
-    let of = if app.tree.is_filtered() { format!(" of {}", format::count(store.trace_count() as u64)) } else { String::new() };
-    let rank = app.tree.rank().map_or(String::new(), |rank| format!("{}/", format::count(rank as u64 + 1)));
+/// Returns the place of the cursor among the shown traces.
+fn place(app: &App, store: &Store) -> String {
+    let shown = if app.tree.is_filtered() { " shown" } else { "" };
+    let count = format::count(app.tree.len() as u64);
+    app.tree.rank(store).map_or_else(|| format!("{count}{shown}"), |rank| format!("{} of {count}{shown}", format::count(rank as u64 + 1)))
+}
+
+/// Says that no trace matches, and what may be the reason.
+fn no_match_reasons(app: &App) -> Vec<String> {
+    let mut lines = vec![format!("No trace matches the filter; {} clears it.", app.keymap.hint(Action::Back))];
+    let query = app.tree.query();
+    if query.is_some_and(Query::has_bare_words) {
+        lines.push("A word alone matches names and the first words of the input; text:WORD searches all payloads.".to_owned());
+    }
+    if query.is_some_and(Query::has_several_terms) {
+        lines
+            .push("One step must match every word: agent:ann status:error finds failed steps of ann, not failed runs with ann.".to_owned());
+    }
+    lines
+}
+
+/// Returns what differs from the usual list: its order, hidden traces, a highlighted path.
+fn notes(app: &App, store: &Store) -> Vec<String> {
+    let mut notes = Vec::new();
+    let hidden = app.tree.hidden(store);
+    if hidden > 0 {
+        notes.push(format!("{} more without agents ({})", format::count(hidden), app.keymap.hint(Action::Ordinary)));
+    }
     let sorting = app.tree.sorting();
-    let by = match (sorting.is_newest_first(), sorting.is_reversed) {
-        (true, _) => String::new(),
-        (false, false) => format!("· by {} ", sorting.by.name()),
-        (false, true) => format!("· by {}, reversed ", sorting.by.name()),
-    };
-    let hidden = match app.tree.hidden(store) {
-        0 => String::new(),
-        hidden => format!("· {} without agents ({}) ", format::count(hidden as u64), app.keymap.hint(Action::Ordinary)),
-    };
-    let path = if app.tree.shows_critical_path { "· critical path " } else { "" };
-    format!(" Traces {rank}{}{of} {hidden}{by}{path}", format::count(shown as u64))
+    if !sorting.is_newest_first() {
+        notes.push(format!("by {}{}", sorting.by.name(), if sorting.is_reversed { ", reversed" } else { "" }));
+    }
+    if app.tree.shows_critical_path {
+        notes.push("critical path".to_owned());
+    }
+    notes
 }

@@ -72,6 +72,14 @@ pub struct Cell {
 const BLANK: Cell = Cell { symbol: ' ', shade: Shade::Blank, reversed: false };
 
 impl Axis {
+    /// Returns the cell of `width` cells that contains `time`, or the nearest one.
+    #[must_use]
+    pub fn cell(self, time: i64, width: usize) -> usize {
+        let length = (i128::from(self.end) - i128::from(self.start)).max(1);
+        let cell = ((i128::from(time) - i128::from(self.start)) * width as i128).div_euclid(length);
+        cell.clamp(0, width.saturating_sub(1) as i128) as usize
+    }
+
     /// Returns the boundary that is nearest to `time`, if the axis is divided into `eighths` eighths of a cell.
     fn boundary(self, time: i64, eighths: usize) -> usize {
         let length = (i128::from(self.end) - i128::from(self.start)).max(1);

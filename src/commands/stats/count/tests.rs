@@ -54,6 +54,7 @@ fn assert_equal(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
             sums.add(&group.usage);
         }
         assert_eq!(sums_of(0, 0, &sums), sums_of(0, 0, stats.totals()), "{by:?}");
+        assert_eq!(sums.is_cost_incomplete(), stats.totals().is_cost_incomplete(), "{by:?}");
     }
     for by in [GroupBy::Session, GroupBy::User, GroupBy::Provider, GroupBy::Service, GroupBy::Hour, GroupBy::Day, GroupBy::Month] {
         let total = Group::total(&count(store, traces, by));
@@ -92,7 +93,7 @@ fn assert_equal_sessions(store: &mut Store, table: &Table) {
     let named: HashMap<&str, _> = groups
         .iter()
         .filter_map(|group| {
-            let cells = [Cell::Count(group.calls), Cell::Tokens(group.usage.tokens()), Cell::Money(group.usage.cost())];
+            let cells = [Cell::Count(group.calls), Cell::Tokens(group.usage.tokens()), Cell::cost(&group.usage)];
             Some((group.key.as_deref()?, cells))
         })
         .collect();
@@ -104,7 +105,11 @@ fn fixtures() -> Vec<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let is_source = |path: &PathBuf| {
         let has_extension = |name: &str| path.extension().is_some_and(|extension| extension == name);
-        has_extension("sqlite") || has_extension("pb") || has_extension("jsonl") || (has_extension("json") && !path.ends_with("truth.json"))
+        has_extension("sqlite")
+            || has_extension("pb")
+            || has_extension("gz")
+            || has_extension("jsonl")
+            || (has_extension("json") && !path.ends_with("truth.json"))
     };
     let files = |directory: &Path| {
         let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -129,6 +134,10 @@ fn groups_of_recorded_traces_equal_the_screen_s() {
     for paths in fixtures {
         let mut snapshot = Snapshot::read(&paths, None, &Config::default(), false).unwrap();
         assert!(snapshot.store.all().spans > 0);
+        for (_, model) in snapshot.store.stats().groups(By::Model) {
+            let has_tokens = model.usage.tokens().is_some_and(|tokens| tokens > 0);
+            assert!(has_tokens || model.usage.cost().is_none(), "a cost stands where its tokens are: {model:?} in {paths:?}");
+        }
         assert_equal_to_screen(&mut snapshot.store);
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn from_providers(store: &Store, traces: &[TraceIx]) -> Vec<Group> {
     let mut found: Groups<Symbol> = Groups::new();
     let new = |symbol: &Symbol| Group { key: (!symbol.is_empty()).then(|| store.text(*symbol).to_owned()), ..Group::default() };
     for (row, _) in traces.iter().flat_map(|&trace| store.walk(trace)) {
-        let index = found.index(store.provider(row), new);
+        let index = found.index(store.counted_provider(row), new);
         if store.call_of(row).is_some_and(|(by, _)| by == By::Model) {
             found.groups[index].add_call(store, row, false);
         }

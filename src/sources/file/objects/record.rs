@@ -3,6 +3,7 @@
 
 use super::fields::Fields;
 use super::phoenix::flatten_attributes;
+use crate::model::json::parse;
 use crate::model::{Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value, time};
 use crate::otlp::encode::SpanData;
 use crate::otlp::json::{self, brief};
@@ -24,7 +25,11 @@ pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData
     let (scope, status, resource) = (fields.object("scope"), fields.object("status"), fields.object("resource"));
     let has_schema = resource.get(&["schema_url"]).is_some() && resource.get(&["attributes"]).is_some();
     let mut payload = Payload {
-        attributes: fields.map("attributes"),
+        // A database may have them as text.
+        attributes: match fields.text(&["attributes"]) {
+            Some(text) => parse(text.as_bytes()).map_err(|error| format!("attributes are no JSON object: {error}"))?,
+            None => fields.map("attributes"),
+        },
         events: fields.list("events").iter().map(event).collect(),
         links: fields.list("links").iter().filter_map(link).collect(),
         status_message: fields

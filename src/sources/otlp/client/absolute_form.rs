@@ -2,7 +2,7 @@
 //! open a tunnel instead, which many proxies refuse for ports other than 443.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{Request, Response};
@@ -35,6 +35,6 @@ async fn exchange(proxy: &Proxy, mut request: Request<Bytes>) -> Result<Response
         request.headers_mut().insert(PROXY_AUTHORIZATION, HeaderValue::from_str(&credentials)?);
     }
     let (head, body) = sender.send_request(request.map(Full::new)).await?.into_parts();
-    let body = Limited::new(body, MAX_RESPONSE).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = Limited::new(body, MAX_RESPONSE).collect().await.map(Collected::to_bytes).unwrap_or_default();
     Ok(Response::from_parts(head, body))
 }

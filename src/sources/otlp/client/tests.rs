@@ -104,7 +104,7 @@ fn plain_server(response: &'static str) -> (u16, JoinHandle<String>) {
     let server = std::thread::spawn(move || {
         let mut stream = listener.accept().unwrap().0;
         let mut request = String::new();
-        while !request.ends_with("body") && !(request.starts_with("CONNECT") && request.ends_with("\r\n\r\n")) {
+        while !(request.ends_with("body") || request.starts_with("CONNECT") && request.ends_with("\r\n\r\n")) {
             let mut bytes = [0; 1000];
             let read = stream.read(&mut bytes).unwrap();
             assert!(read > 0, "{request}");

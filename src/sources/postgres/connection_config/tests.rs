@@ -17,7 +17,20 @@ fn urls_differ_from_paths() {
     for url in ["postgres://", "postgresql://u@h/d", "PostgreSQL+psycopg://h", "postgresql+asyncpg://h/d", "postgres+psycopg_async:///d"] {
         assert!(is_url(url), "{url}");
     }
-    for path in ["tmp/traces.db", "postgres", "postgres:", "mysql://h/d", "postgresqlx://h", "sqlite:///x", "http://postgres://"] {
+    for url in ["jdbc:postgresql://h/d", "host=h dbname=d", "service=mine"] {
+        assert!(is_url(url), "{url}");
+    }
+    for path in [
+        "a=b.db",
+        "ghost=x",
+        "tmp/traces.db",
+        "postgres",
+        "postgres:",
+        "mysql://h/d",
+        "postgresqlx://h",
+        "sqlite:///x",
+        "http://postgres://",
+    ] {
         assert!(!is_url(path), "{path}");
     }
 }
@@ -31,7 +44,7 @@ fn every_part_of_a_url_is_parsed() {
     assert_eq!(config.config.get_ports(), [6000]);
     assert_eq!(config.config.get_connect_timeout(), Some(&Duration::from_secs(3)));
     assert_eq!(config.config.get_application_name(), Some("agno-top"));
-    assert_eq!(config.tls, Tls { mode: Mode::VerifyFull, roots: Roots::File("/ca.pem".into()) });
+    assert_eq!(config.tls, Tls { mode: Mode::VerifyFull, roots: Roots::File("/ca.pem".into()), identity: None });
     assert_eq!(config.redact("no p@ss, no p%40ss"), "no ***, no ***");
 }
 
@@ -46,11 +59,15 @@ fn passwords_with_special_characters() {
 #[test]
 fn hosts_of_every_kind() {
     for (url, name, ports) in [
-        ("postgres://me@[::1]:7000/d", "postgres://me@::1:7000/d", vec![7000]),
+        ("postgres://me@[::1]:7000/d", "postgres://me@[::1]:7000/d", vec![7000]),
         ("postgres://me@a,b:7000/d", "postgres://me@a,b:7000/d", vec![5432, 7000]),
         ("postgres://me@a,b/d?port=7000", "postgres://me@a:7000,b:7000/d", vec![7000, 7000]),
-        ("postgres://me@%2Frun%2Fpg/d", "postgres://me@/d", vec![5432]),
-        ("postgres://me@/d?host=/run/pg", "postgres://me@/d", vec![5432]),
+        ("postgres://me@%2Frun%2Fpg/d", "postgres://me@%2Frun%2Fpg/d", vec![5432]),
+        ("postgres://me@/d?host=/run/pg&port=7000", "postgres://me@%2Frun%2Fpg:7000/d", vec![7000]),
+        ("postgresql+asyncpg://me@/d?host=a:1&host=b:2&host=c", "postgres://me@a:1,b:2,c/d", vec![1, 2, 5432]),
+        ("postgres://me@/d?host=[::1]:7&host=fe80::1", "postgres://me@[::1]:7,[fe80::1]/d", vec![7, 5432]),
+        ("jdbc:postgresql://h:1/d?user=me", "postgres://me@h:1/d", vec![1]),
+        ("host=h port=1 user='m\\\'e x' dbname = d", "postgres://m'e x@h:1/d", vec![1]),
     ] {
         let config = parse(url, &[]);
         assert_eq!(config.name, name);
@@ -100,10 +117,44 @@ fn the_tls_mode_follows_sslmode_and_sslrootcert() {
         ("?sslrootcert=system", Mode::VerifyFull, Roots::System),
         ("?ssl=true", Mode::Require, Roots::System),
     ] {
-        assert_eq!(parse(&format!("postgres://h/d{query}"), &[]).tls, Tls { mode, roots }, "{query}");
+        assert_eq!(parse(&format!("postgres://h/d{query}"), &[]).tls, Tls { mode, roots, identity: None }, "{query}");
     }
     assert_eq!(
         try_parse("postgres://h/d?sslmode=yes", &[]).unwrap_err().to_string().split(' ').take(2).collect::<Vec<_>>(),
         ["its", "sslmode"]
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_service_outranks_the_environment_and_the_url_a_service() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join(".pg_service.conf"), "[mine]\nhost=sh\nport=7\nuser=su\npassword=sp\n").unwrap();
+    let environment = [("HOME", home.path().to_str().unwrap()), ("PGHOST", "eh"), ("PGDATABASE", "ed"), ("PGSERVICE", "mine")];
+    let config = parse("postgres://", &environment);
+    assert_eq!((config.name.as_str(), password(&config)), ("postgres://su@sh:7/ed", Some("sp")));
+    assert_eq!(config.redact("no sp"), "no sp".replace("sp", "***"));
+    assert_eq!(parse("postgres://u@/d?service=mine", &environment[..1]).name, "postgres://u@sh:7/d");
+    assert_eq!(parse("service=mine dbname=x", &environment[..1]).name, "postgres://su@sh:7/x");
+    let error = try_parse("postgres://?service=other", &environment).unwrap_err().to_string();
+    assert!(error.starts_with("there is no service \"other\" in "), "{error}");
+    // A file of another place, which is missing.
+    assert!(try_parse("service=mine", &[environment[0], ("PGSERVICEFILE", "/no/such/file"), ("PGSYSCONFDIR", "/no")]).is_err());
+}
+
+#[test]
+fn a_client_certificate_needs_its_key() {
+    let identity = |url: &str, environment: &[(&str, &str)]| try_parse(url, environment).map(|config| config.tls.identity);
+    let both = Ok(Some(Identity { certificate: "/c".into(), key: "/k".into() }));
+    assert_eq!(identity("postgres://h?sslcert=/c&sslkey=/k", &[]), both);
+    assert_eq!(identity("postgres://h", &[("PGSSLCERT", "/c"), ("PGSSLKEY", "/k")]), both);
+    assert_eq!(identity("postgres://h?sslkey=/k", &[]), Ok(None));
+    assert!(identity("postgres://h?sslcert=/c", &[]).is_err());
+    let home = tempfile::tempdir().unwrap();
+    let file = |name: &str| home.path().join(".postgresql").join(name);
+    std::fs::create_dir(home.path().join(".postgresql")).unwrap();
+    std::fs::write(file("postgresql.crt"), "").unwrap();
+    std::fs::write(file("postgresql.key"), "").unwrap();
+    let own = Identity { certificate: file("postgresql.crt"), key: file("postgresql.key") };
+    assert_eq!(identity("postgres://h", &[("HOME", home.path().to_str().unwrap())]), Ok(Some(own)));
 }

@@ -7,18 +7,34 @@ use percent_encoding::percent_decode_str;
 
 use super::{UrlError, invalid};
 
-/// Whether a text is the URL of a PostgreSQL database, such as `postgres://` or SQLAlchemy's `postgresql+psycopg://`.
+/// The settings that a connection string of libpq may begin with.
+const FIRST_SETTINGS: [&str; 7] = ["host", "hostaddr", "port", "dbname", "user", "password", "service"];
+
+/// Whether a text names a PostgreSQL database: a URL such as `postgres://`, SQLAlchemy's `postgresql+psycopg://` or Java's
+/// `jdbc:postgresql://`, or a connection string of libpq, such as `host=db dbname=agents`.
 #[must_use]
 pub fn is_url(text: &str) -> bool {
-    let Some((scheme, _)) = text.split_once("://") else { return false };
+    is_connection_string(text) || after_scheme(text).is_some()
+}
+
+fn is_connection_string(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, _)| FIRST_SETTINGS.contains(&name.trim()))
+}
+
+/// Returns what follows the scheme of a URL; `None` if it is another database's.
+fn after_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
     let dialect = scheme.split('+').next().unwrap_or_default();
-    dialect.eq_ignore_ascii_case("postgres") || dialect.eq_ignore_ascii_case("postgresql")
+    (dialect.eq_ignore_ascii_case("postgres") || dialect.eq_ignore_ascii_case("postgresql")).then_some(rest)
 }
 
 /// Adds the parts of a URL to the settings. Returns the passwords as the URL has them, percent-encoded.
 pub(super) fn parse(url: &str, settings: &mut BTreeMap<String, String>) -> Result<Vec<String>, UrlError> {
-    let rest =
-        url.split_once("://").map(|(_, rest)| rest).filter(|_| is_url(url)).ok_or_else(|| invalid("it does not begin with postgres://"))?;
+    if is_connection_string(url) {
+        return parse_connection_string(url, settings);
+    }
+    let rest = after_scheme(url).ok_or_else(|| invalid("it does not begin with postgres://"))?;
     let rest = rest.split('#').next().unwrap_or_default();
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
@@ -46,13 +62,59 @@ pub(super) fn parse(url: &str, settings: &mut BTreeMap<String, String>) -> Resul
     set("host", &if names.iter().all(|name| name.is_empty()) { String::new() } else { names.join(",") })?;
     set("port", &if ports.iter().all(|port| port.is_empty()) { String::new() } else { ports.join(",") })?;
     set("dbname", database)?;
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+    let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    // SQLAlchemy takes several hosts, each with its port.
+    let (mut names, mut ports) = (Vec::new(), Vec::new());
+    for (_, host) in pairs.iter().filter(|(name, _)| *name == "host") {
+        let has_port =
+            host.starts_with('[') || host.split_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let (name, port) = if has_port { host_and_port(host) } else { (*host, "") };
+        names.push(name);
+        ports.push(port);
+    }
+    set("host", &names.join(","))?;
+    set("port", &if ports.iter().all(|port| port.is_empty()) { String::new() } else { ports.join(",") })?;
+    for (name, value) in pairs.into_iter().filter(|(name, _)| *name != "host") {
         if name == "password" {
             secrets.push(value.to_owned());
         }
         set(name, value)?;
     }
     Ok(secrets)
+}
+
+/// Adds the settings of a connection string: `name=value` or `name='a value'`, in which a backslash escapes the next character.
+fn parse_connection_string(text: &str, settings: &mut BTreeMap<String, String>) -> Result<Vec<String>, UrlError> {
+    let mut chars = text.chars().peekable();
+    loop {
+        while chars.next_if(|char| char.is_whitespace()).is_some() {}
+        if chars.peek().is_none() {
+            return Ok(settings.get("password").cloned().into_iter().collect());
+        }
+        let mut name = String::new();
+        while let Some(char) = chars.next_if(|&char| char != '=') {
+            name.push(char);
+        }
+        if chars.next().is_none() {
+            return Err(invalid("a setting has no value; it is name=value"));
+        }
+        while chars.next_if(|char| char.is_whitespace()).is_some() {}
+        let is_quoted = chars.next_if_eq(&'\'').is_some();
+        let mut value = String::new();
+        loop {
+            match chars.next() {
+                None if is_quoted => return Err(invalid("a quoted value does not end")),
+                Some('\'') if is_quoted => break,
+                Some(char) if char.is_whitespace() && !is_quoted => break,
+                Some('\\') => value.extend(chars.next()),
+                Some(char) => value.push(char),
+                None => break,
+            }
+        }
+        if !value.is_empty() {
+            settings.insert(name.trim().to_owned(), value);
+        }
+    }
 }
 
 /// Splits a host, without the brackets of an IPv6 address, and a port; either may be empty.

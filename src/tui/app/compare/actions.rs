@@ -42,6 +42,7 @@ impl App {
                     (compare.is_requested[side], compare.texts[side]) = (false, None);
                 }
             }
+            changes.rows.iter().for_each(|&row| compare.parameters.forget(row));
         }
     }
 
@@ -68,6 +69,18 @@ impl App {
     /// Returns the payloads that the comparison needs with their sides, once.
     pub fn take_compare_requests(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay { compare.take_requests(store) } else { Vec::new() }
+    }
+
+    /// Returns the payloads of the next model calls whose parameters are to be compared, once.
+    pub fn take_parameter_requests(&mut self, store: &Store) -> Vec<PayloadRequest> {
+        if let Some(Overlay::Compare(compare)) = &mut self.overlay { compare.take_parameter_requests(store) } else { Vec::new() }
+    }
+
+    /// Sets the parameters of model calls in words; `None` for a call whose payload can't be read.
+    pub fn load_parameters(&mut self, store: &Store, parameters: impl Iterator<Item = (SpanId, Option<String>)>) {
+        if let Some(Overlay::Compare(compare)) = &mut self.overlay {
+            compare.load_parameters(store, parameters);
+        }
     }
 
     /// Sets the texts of a step on one side of the comparison.

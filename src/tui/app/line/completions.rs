@@ -140,9 +140,7 @@ fn fitting(values: &[Completion], context: &CursorContext) -> Vec<Completion> {
 fn values(store: &Store, field: &str) -> Vec<Completion> {
     match field {
         "status" => named(
-            STATUSES
-                .iter()
-                .map(|(name, status)| (*name, store.rows().filter(|&row| store.row(row).run_status() == *status).count() as u64)),
+            STATUSES.iter().map(|(name, status)| (*name, store.rows().filter(|&row| store.run_status(row) == *status).count() as u64)),
         ),
         "kind" => {
             let mut counts: HashMap<SpanType, u64> = HashMap::new();

@@ -4,6 +4,7 @@ use super::View;
 use crate::model::Nanos;
 use crate::model::usage::NanoUsd;
 use crate::settings::named_enum;
+use crate::store::Totals;
 
 named_enum! {
     /// A column of a table.
@@ -144,8 +145,8 @@ pub enum Cell {
     Tokens(Option<u64>),
     /// A duration.
     Time(Option<Nanos>),
-    /// Cost.
-    Money(Option<NanoUsd>),
+    /// Cost, and whether it is a lower bound.
+    Money(Option<NanoUsd>, bool),
     /// A part of a whole; unknown if the whole is 0.
     Part(u64, u64),
     /// A point in time.
@@ -155,6 +156,12 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// Returns the cost in `totals`.
+    #[must_use]
+    pub fn cost(totals: &Totals) -> Self {
+        Self::Money(totals.cost(), totals.is_cost_incomplete())
+    }
+
     /// Returns the sort key: texts from A to Z, numbers from the largest, unknown values last.
     pub(super) fn sort_key(&self) -> SortKey {
         let number = match *self {
@@ -162,7 +169,7 @@ impl Cell {
             Self::Count(count) => Some(count as f64),
             Self::Tokens(tokens) => tokens.map(|tokens| tokens as f64),
             Self::Time(time) => time.map(|time| time as f64),
-            Self::Money(money) => money.map(|money| money as f64),
+            Self::Money(money, _) => money.map(|money| money as f64),
             Self::Part(part, whole) => (whole > 0).then(|| part as f64 / whole as f64),
             Self::Moment(moment) => Some(moment as f64),
             Self::Rate(rate) => rate,

@@ -33,8 +33,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(view: View, tree: &TraceTree) -> Self {
-        let queue: VecDeque<TraceIx> = if is_indexed(view) { tree.traces().collect() } else { VecDeque::new() };
+    pub(super) fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
+        let traces = || tree.traces().flat_map(|trace| store.group(trace)).collect();
+        let queue: VecDeque<TraceIx> = if is_indexed(view) { traces() } else { VecDeque::new() };
         let queued = queue.iter().copied().collect();
         Self { view, groups: HashMap::new(), by_trace: HashMap::new(), nested: HashMap::new(), queue, queued }
     }
@@ -86,7 +87,7 @@ impl Index {
         while let Some(trace) = self.queue.pop_front() {
             self.queued.remove(&trace);
             self.forget(&[trace]);
-            if store.is_trace_held(trace) && tree.shows(trace) {
+            if store.is_trace_held(trace) && tree.shows(store, trace) {
                 let entries = if self.view == View::Errors { failures(store, trace) } else { turns(store, trace, &mut self.nested) };
                 for (key, row) in &entries {
                     self.groups.entry(key.clone()).or_default().insert(*row);

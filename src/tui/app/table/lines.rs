@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::index::{Index, Rows};
 use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
-use crate::model::SpanType;
+use crate::model::{NO_MODEL, SpanType};
 use crate::query::{KINDS, with_values};
 use crate::store::{By, Group, RowIx, Store};
 use crate::tui::app::Aggregates;
@@ -47,22 +47,25 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
         TableColumn::Cached => part(usage.cache_read, usage.input, usage.inputs),
         TableColumn::Reasoning => part(usage.reasoning, usage.output, usage.outputs),
         TableColumn::TokensPerSecond => Cell::Rate(group.tokens_per_second()),
-        TableColumn::Cost => Cell::Money(usage.cost()),
-        _ if name.is_empty() => Cell::Text("(no name)".to_owned()),
+        TableColumn::Cost => Cell::cost(usage),
+        // Only calls of models count without a name.
+        _ if name.is_empty() => Cell::Text(NO_MODEL.to_owned()),
         _ => Cell::Text(name.to_owned()),
     }
 }
 
 fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
     let totals = index.turn_totals(store, rows.iter().map(|&(_, row)| row));
-    let turns = rows.len() as u64;
+    // A trace that goes on with the turn of another one begins none.
+    let goes_on = |row: RowIx| store.is_part(store.row(row).trace());
+    let turns = rows.iter().filter(|&&(_, row)| !goes_on(row)).count() as u64;
     let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
     let cell = |&column: &TableColumn| match column {
         TableColumn::Turns => Cell::Count(turns),
         TableColumn::Last => start(rows.last()),
         TableColumn::First => start(rows.first()),
         TableColumn::Errors => Cell::Count(u64::from(totals.failed)),
-        TableColumn::Cost => Cell::Money(totals.cost()),
+        TableColumn::Cost => Cell::cost(&totals),
         TableColumn::Tokens => Cell::Tokens(totals.tokens()),
         TableColumn::TokensPerTurn => Cell::Tokens(totals.tokens().map(|tokens| tokens / turns.max(1))),
         TableColumn::Input => Cell::Tokens((totals.inputs > 0).then_some(totals.input)),

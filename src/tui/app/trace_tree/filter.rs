@@ -112,6 +112,7 @@ impl TraceTree {
     /// Sets the filter; an empty query shows everything. Hits in payloads are kept if the query asks the same of payloads. Checks the trace
     /// under the cursor and the newest ones; [`TraceTree::continue_filtering`] checks the rest.
     pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
+        self.leave_foot();
         let previous = self.filter.take().map(|filter| filter.matcher);
         self.filter = (!query.is_empty()).then(|| Filter::new(previous.unwrap_or_default().with_query(query)));
         self.hide_all();
@@ -121,11 +122,11 @@ impl TraceTree {
         }
         self.filter_pass = Some(pass);
         if let (None, Some((_, trace))) = (&self.filter, self.cursor) {
-            self.show_or_hide(store, trace, now);
+            self.show_or_hide(store, store.main_of(trace), now);
         }
         self.filter_for(store, now, FIRST_PASS);
         match self.cursor {
-            Some((row, trace)) if self.shows(trace) => self.set_cursor(store, row),
+            Some((row, trace)) if self.shows(store, trace) => self.set_cursor(store, row),
             _ => {
                 self.line = 0;
                 self.go_to_trace(store, 0);
@@ -180,7 +181,7 @@ impl TraceTree {
                     pass.current = None;
                     checked += 1;
                 }
-                self.show_or_hide(store, trace, now);
+                self.show_or_hide(store, store.main_of(trace), now);
             } else if let Some(next) = store.newest_before(pass.last) {
                 pass.last = Some(next);
                 if self.filter.is_some() {
@@ -211,7 +212,7 @@ impl TraceTree {
                 && let Some(row) = store.find(trace, span)
             {
                 filter.check(store, row, now);
-                self.show_or_hide(store, trace, now);
+                self.show_or_hide(store, store.main_of(trace), now);
             }
         }
         self.ensure_cursor(store);
@@ -242,7 +243,7 @@ impl TraceTree {
             }
         }
         for &row in &rows {
-            self.show_or_hide(store, store.row(row).trace(), now);
+            self.show_or_hide(store, store.main_of(store.row(row).trace()), now);
         }
         self.ensure_cursor(store);
         !rows.is_empty()

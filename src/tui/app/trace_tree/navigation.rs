@@ -20,12 +20,18 @@ impl TraceTree {
         let Some(mut row) = self.cursor() else { return };
         self.line = self.window(store, self.height).1;
         for _ in 0..by.unsigned_abs() {
+            if self.is_at_foot() && self.step_at_foot(store, by > 0) {
+                continue;
+            }
             let next = if by > 0 { self.next(store, row) } else { self.previous(store, row) };
-            let Some(next) = next else { break };
+            let Some(next) = next else {
+                self.step_at_foot(store, by > 0);
+                break;
+            };
             row = next;
             self.line = if by > 0 { (self.line + 1).min(self.height.saturating_sub(1)) } else { self.line.saturating_sub(1) };
         }
-        self.set_cursor(store, row);
+        self.cursor = Some((row, store.row(row).trace()));
     }
 
     /// Scrolls by rows, down if `by` is positive. The cursor keeps its line.
@@ -55,6 +61,7 @@ impl TraceTree {
     pub fn go_top(&mut self, store: &Store) {
         self.follow = false;
         self.line = 0;
+        self.leave_foot();
         self.go_to_trace(store, 0);
     }
 
@@ -76,6 +83,7 @@ impl TraceTree {
     }
 
     pub(super) fn set_cursor(&mut self, store: &Store, row: RowIx) {
+        self.leave_foot();
         self.cursor = Some((row, store.row(row).trace()));
     }
 
@@ -170,7 +178,7 @@ impl TraceTree {
     /// for which `may_contain` does not hold.
     fn seek(&self, store: &Store, back: bool, may_contain: impl Fn(TraceIx) -> bool, is_wanted: impl Fn(RowIx) -> bool) -> Option<RowIx> {
         let (cursor, trace) = self.cursor?;
-        let position = self.position_of(trace)?;
+        let position = self.position_of(store, trace)?;
         let traces: Vec<TraceIx> = self.traces().collect();
         let count = traces.len();
         for step in 0..=count {
@@ -178,7 +186,7 @@ impl TraceTree {
             if !may_contain(trace) {
                 continue;
             }
-            let rows: Vec<RowIx> = store.walk(trace).map(|(row, _)| row).collect();
+            let rows: Vec<RowIx> = store.group(trace).flat_map(|trace| store.walk(trace)).map(|(row, _)| row).collect();
             let here = rows.iter().position(|&row| row == cursor).filter(|_| step == 0);
             let found = match (back, here) {
                 (false, Some(here)) => rows[here + 1..].iter().find(|&&row| is_wanted(row)),
@@ -195,9 +203,9 @@ impl TraceTree {
 
     /// Goes to the next failed span or the previous one. If the filter asks for errors, goes only to matches. Returns whether there is one.
     pub fn go_to_error(&mut self, store: &Store, back: bool) -> bool {
-        let has_errors = |trace: TraceIx| store.trace(trace).counts().failed.max(store.trace(trace).counts().fatal) > 0;
+        let has_errors = |trace: TraceIx| store.group_counts(trace).failed.max(store.group_counts(trace).fatal) > 0;
         let only_matches = self.query().is_some_and(Query::requires_error);
-        let found = self.seek(store, back, has_errors, |row| store.row(row).has_failed() && (!only_matches || self.is_match(row)));
+        let found = self.seek(store, back, has_errors, |row| store.row(row).own_failure() && (!only_matches || self.is_match(row)));
         self.go_to_found(store, found)
     }
 

@@ -14,7 +14,7 @@ named_enum! {
         #[default]
         Start = "start",
         /// Duration, longest first.
-        Duration = "duration",
+        Duration = "time",
         /// Tokens, most first.
         Tokens = "tokens",
         /// Cost, highest first.
@@ -57,13 +57,13 @@ impl Sorting {
     /// Returns the entry of a trace. Unknown values come last in both directions.
     pub(super) fn entry(self, store: &Store, trace: TraceIx, now: Nanos) -> Entry {
         let data = store.trace(trace);
-        let totals = store.totals_of(trace);
+        let totals = store.group_totals(trace);
         let unknown = if self.is_descending() { i64::MIN } else { i64::MAX };
         let number = |number: Option<u64>| number.map_or(unknown, |number| i64::try_from(number).unwrap_or(i64::MAX));
         let lead = store.row(store.lead(trace).unwrap_or(data.roots()[0]));
         let value = match self.by {
             Sort::Start => Value::Number(data.start),
-            Sort::Duration => Value::Number(store.length(trace, now)),
+            Sort::Duration => Value::Number(store.group_length(trace, now)),
             Sort::Tokens => Value::Number(number(totals.tokens())),
             Sort::Cost => Value::Number(totals.cost().unwrap_or(unknown)),
             Sort::Errors => Value::Number(i64::from(totals.failed)),

@@ -1,4 +1,4 @@
-//! One scale for the bars of all folded traces, so that they are comparable.
+//! One scale for the bars of the first lines of all traces, so that they are comparable.
 //!
 //! It is a round number that at least nine of ten shown traces fit into; longer bars are cut. It covers all shown traces, not only those on
 //! the screen: it does not change while the user scrolls, and rarely when traces arrive.
@@ -50,6 +50,13 @@ const COUNTS: [u64; 55] = {
     counts
 };
 
+/// Returns the smallest round time of at least `nanos` nanoseconds.
+pub(super) fn round_time(nanos: u64) -> u64 {
+    let below_a_second = COUNTS.iter().copied().take_while(|&count| count < SECOND);
+    let all = below_a_second.chain(SECONDS.map(|seconds| seconds * SECOND));
+    all.into_iter().find(|&step| step >= nanos).unwrap_or(u64::MAX)
+}
+
 fn steps(list: usize) -> &'static [u64] {
     if list == 0 { &TIMES } else { &COUNTS }
 }
@@ -62,8 +69,8 @@ const UNKNOWN: u8 = u8::MAX;
 
 impl Sizes {
     pub(super) fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
-        let time = u64::try_from(store.length(trace, now)).ok();
-        let totals = store.totals_of(trace);
+        let time = u64::try_from(store.group_length(trace, now)).ok();
+        let totals = store.group_totals(trace);
         let cost = totals.cost().and_then(|cost| u64::try_from(cost).ok());
         let step = |list: usize, size: Option<u64>| {
             let steps = steps(list);
@@ -131,6 +138,13 @@ mod tests {
     fn round_numbers_ascend() {
         assert_eq!((TIMES[0], TIMES[8], TIMES[9], TIMES[31]), (SECOND / 1000, SECOND / 2, SECOND, 365 * 24 * 3600 * SECOND));
         assert!(TIMES.is_sorted_by(|one, two| one < two) && COUNTS.is_sorted_by(|one, two| one < two));
+    }
+
+    #[test]
+    fn round_times_are_the_next_ones() {
+        let cases = [(0, 1), (1, 1), (3, 5), (430_000_000, 500_000_000), (500_000_001, SECOND), (SECOND * 11, SECOND * 20)];
+        assert_eq!(cases.map(|(nanos, _)| round_time(nanos)), cases.map(|(_, step)| step));
+        assert_eq!(round_time(u64::MAX), u64::MAX);
     }
 
     #[test]

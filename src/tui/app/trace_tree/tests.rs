@@ -95,7 +95,7 @@ fn traces_stay_sorted_by_the_chosen_key() {
     }
     let expected = [
         ("start", vec![3, 2, 1]),
-        ("duration", vec![2, 1, 3]),
+        ("time", vec![2, 1, 3]),
         ("tokens", vec![1, 3, 2]),
         ("cost", vec![3, 2, 1]),
         ("errors", vec![3, 2, 1]),
@@ -220,7 +220,7 @@ fn eviction_removes_the_zoom_and_the_critical_path() {
     harness.act(Action::ZoomIn);
     harness.arrive(&[(2, 1, 0, 90_000, Some(99_000)), (3, 1, 0, 90_000, Some(99_000))]);
     let trace = harness.trace_ix(3);
-    assert_eq!(harness.app.tree.zoom_axis(trace), None);
+    assert_eq!(harness.app.tree.zoom_axis(&harness.store, trace), None);
     assert!(harness.critical_path(3).is_empty());
     harness.app.advance_filter(&harness.store);
     assert!(harness.order().contains(&3) && harness.cursor_ids().is_some());
@@ -287,7 +287,7 @@ impl TestHarness {
             prop_assert_eq!(self.cursor_ids(), Some(before), "the cursor left its span");
         }
         if seeks_error && self.app.message.take().is_none() {
-            let found = self.app.tree.cursor().map(|row| self.store.row(row).has_failed());
+            let found = self.app.tree.cursor().map(|row| self.store.row(row).own_failure());
             prop_assert_eq!(found, Some(true));
         }
         self.check()

@@ -17,11 +17,16 @@ impl TraceTree {
         Self::head(store, store.row(row).trace()) == row
     }
 
+    /// Whether the row stands for a trace that is no part of another one.
+    fn is_main_head(store: &Store, row: RowIx) -> bool {
+        Self::is_head(store, row) && !store.is_part(store.row(row).trace())
+    }
+
     /// Whether the row is unfolded.
     #[must_use]
     pub fn is_open(&self, store: &Store, row: RowIx) -> bool {
         let data = store.row(row);
-        if Self::is_head(store, row) {
+        if Self::is_main_head(store, row) {
             self.is_unfolded != self.fold_exceptions.contains(&data.trace())
         } else {
             !self.folded.contains(row)
@@ -30,7 +35,7 @@ impl TraceTree {
 
     pub(super) fn set_open(&mut self, store: &Store, row: RowIx, open: bool) {
         let data = store.row(row);
-        if Self::is_head(store, row) {
+        if Self::is_main_head(store, row) {
             let trace = data.trace();
             if open == self.is_unfolded {
                 self.fold_exceptions.remove(&trace);
@@ -45,32 +50,49 @@ impl TraceTree {
     /// Returns the number of children of a row on the screen.
     #[must_use]
     pub fn child_count(&self, store: &Store, row: RowIx) -> usize {
-        let roots = if Self::is_head(store, row) { store.trace(store.row(row).trace()).roots().len() - 1 } else { 0 };
-        store.children(row).len() + roots
+        store.children(row).len() + Self::other_roots(store, row).len() + Self::parts(store, row).count()
     }
 
-    /// Returns the children of a row on the screen; those of a head include the other roots of its trace.
+    /// Returns the children of a row on the screen; those of a head include the other roots of its trace, and the heads of the trace's parts.
     pub fn children(store: &Store, row: RowIx) -> impl Iterator<Item = RowIx> {
-        let roots = if Self::is_head(store, row) { &store.trace(store.row(row).trace()).roots()[1..] } else { &[] };
-        store.children(row).iter().chain(roots).copied()
+        store.children(row).iter().chain(Self::other_roots(store, row)).copied().chain(Self::parts(store, row))
+    }
+
+    /// Returns the roots of the trace that a head stands for, apart from the head; nothing for other rows.
+    fn other_roots(store: &Store, row: RowIx) -> &[RowIx] {
+        if Self::is_head(store, row) { &store.trace(store.row(row).trace()).roots()[1..] } else { &[] }
+    }
+
+    /// Returns the heads of the traces that are parts of the one that a row stands for; nothing for other rows.
+    fn parts(store: &Store, row: RowIx) -> impl Iterator<Item = RowIx> {
+        let main = Some(store.row(row).trace()).filter(|_| Self::is_main_head(store, row));
+        main.into_iter().flat_map(|main| store.group(main).skip(1)).map(|part| Self::head(store, part))
     }
 
     pub(super) fn child(store: &Store, row: RowIx, index: usize) -> RowIx {
-        let children = store.children(row);
-        children.get(index).copied().unwrap_or_else(|| store.trace(store.row(row).trace()).roots()[index - children.len() + 1])
+        Self::children(store, row).nth(index).unwrap_or(row)
     }
 
-    /// Returns the parent of a row on the screen; `None` for a head.
+    /// Returns the parent of a row on the screen; `None` for the head of a trace that is no part of another one.
     #[must_use]
     pub fn parent(store: &Store, row: RowIx) -> Option<RowIx> {
-        let head = Self::head(store, store.row(row).trace());
-        store.row(row).parent().or((head != row).then_some(head))
+        let trace = store.row(row).trace();
+        let head = Self::head(store, trace);
+        let above = if head == row { Self::head(store, store.main_of(trace)) } else { head };
+        store.row(row).parent().or((above != row).then_some(above))
     }
 
     /// Returns the index of a row among the children of its parent on the screen.
     pub(super) fn position(store: &Store, row: RowIx, parent: RowIx) -> usize {
-        let index = store.position(row);
-        if store.row(row).parent().is_some() { index } else { store.children(parent).len() + index - 1 }
+        let (index, trace) = (store.position(row), store.row(row).trace());
+        if store.row(row).parent().is_some() {
+            index
+        } else if Self::is_head(store, row) {
+            let parts = store.group(store.row(parent).trace()).skip(1).take_while(|&part| part != trace).count();
+            store.children(parent).len() + Self::other_roots(store, parent).len() + parts
+        } else {
+            store.children(parent).len() + index - 1
+        }
     }
 
     /// Whether the row is the last child of its parent on the screen.
@@ -94,7 +116,7 @@ impl TraceTree {
             }
             row = parent;
         }
-        let position = self.position_of(store.row(row).trace())? + 1;
+        let position = self.position_of(store, store.row(row).trace())? + 1;
         Some(Self::head(store, self.order.get(position)?))
     }
 
@@ -106,7 +128,7 @@ impl TraceTree {
                 index => self.last_descendant(store, Self::child(store, parent, index - 1)),
             });
         }
-        let position = self.position_of(store.row(row).trace())?.checked_sub(1)?;
+        let position = self.position_of(store, store.row(row).trace())?.checked_sub(1)?;
         Some(self.last_descendant(store, Self::head(store, self.order.get(position)?)))
     }
 
@@ -145,3 +167,6 @@ impl TraceTree {
         (rows.into(), above)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! The pages of the tabs that show the payload.
 
-use std::borrow::Cow;
-
 use super::conversation;
 use crate::format;
 use crate::model::{Attribute, Payload, Value};
@@ -16,13 +14,25 @@ use crate::tui::widget::text::{Document, TextRole};
 /// The largest number of lines of a text in a comparison.
 const MAX_EXCHANGE_LINES: usize = 40;
 
+/// The largest number of bytes of such a line.
+const MAX_EXCHANGE_BYTES: usize = 4096;
+
+/// The question that the step above a model call states.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The beginning of its input.
+    pub(super) beginning: &'a str,
+    /// Its payload, once that arrived.
+    pub(super) step: Option<&'a Payload>,
+}
+
 /// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
 ///
-/// `asked_above` is the beginning of the input of the nearest step above that has one.
-pub(super) fn page(tab: Tab, payload: &Payload, asked_above: Option<&str>) -> Page {
+/// `asked` is the question that the step above states.
+pub(super) fn page(tab: Tab, payload: &Payload, asked: Option<Asked<'_>>) -> Page {
     match tab {
         Tab::Overview => Page::default(),
-        Tab::Messages => messages(payload, asked_above).into(),
+        Tab::Messages => messages(payload, asked).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semconv::output_of(payload), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload),
@@ -39,17 +49,30 @@ pub(super) fn note(text: &str) -> Document {
 }
 
 /// Returns the conversation with a model. A span without messages shows its input and output instead.
-fn messages(payload: &Payload, asked_above: Option<&str>) -> Document {
+fn messages(payload: &Payload, asked: Option<Asked<'_>>) -> Document {
     let attributes = &payload.attributes;
     let conversation = semconv::conversation(payload);
     let recorded: Vec<&Message> = conversation.input.iter().chain(&conversation.output).collect();
     let mut shown = conversation::pair_results(&recorded);
     let (input, output) = input_output(payload);
+    let above = asked.and_then(|asked| asked.step).map(semconv::conversation).unwrap_or_default();
     if conversation.input.is_empty() {
-        match (input, asked_above) {
-            (None, Some(above)) if !conversation.output.is_empty() || output.is_some() => {
-                let parts = vec![Part::Text(json::string(above)), Part::Media("the beginning of the input of the step above".into())];
-                shown.insert(0, chat::Message { role: "user".into(), parts });
+        match (input, asked) {
+            (None, Some(asked)) if !conversation.output.is_empty() || output.is_some() => {
+                let source = |what: &'static str| chat::Message { role: "".into(), parts: vec![Part::Media(what.into())] };
+                let alone = || asked.step.and_then(|step| input_output(step).0);
+                let mut question = match alone() {
+                    _ if !above.input.is_empty() => conversation::pair_results(&above.input.iter().collect::<Vec<_>>()),
+                    Some(message) => vec![message],
+                    None => vec![chat::Message { role: "user".into(), parts: vec![Part::Text(json::string(asked.beginning))] }],
+                };
+                let is_whole = asked.step.is_some();
+                question.push(source(if is_whole {
+                    "the input of the step above"
+                } else {
+                    "the beginning of the input of the step above"
+                }));
+                shown.splice(0..0, question);
             }
             (input, _) => drop(shown.splice(0..0, input)),
         }
@@ -102,9 +125,21 @@ pub fn exchange_texts(payload: &Payload) -> Texts {
     Texts { parameters, input, output }
 }
 
+/// Returns the parameters of a model call in words; empty if it states none.
+#[must_use]
+pub fn parameters(payload: &Payload) -> String {
+    display::parameters(&semconv::parameters(&payload.attributes))
+}
+
 fn first_lines(document: &Document) -> Vec<TextLine> {
-    let line = |line| TextLine { text: document.line_text(line).to_owned(), indent: document.indent(line), hang: document.hang(line) };
+    let line = |line| TextLine { text: beginning(document.line_text(line)), indent: document.indent(line), hang: document.hang(line) };
     (0..document.lines().min(MAX_EXCHANGE_LINES)).map(line).collect()
+}
+
+/// Returns the beginning of a line, which ends in `…` if it is cut.
+fn beginning(line: &str) -> String {
+    let end = line.floor_char_boundary(MAX_EXCHANGE_BYTES);
+    if end < line.len() { format!("{}…", &line[..end]) } else { line.to_owned() }
 }
 
 /// Returns the input and the output value of a span as messages.
@@ -152,7 +187,7 @@ fn table(document: &mut Document, attributes: &[Attribute], indent: usize) -> Ve
     for (index, (name, value)) in sorted {
         lines.push((document.lines(), index));
         document.begin_line(indent, indent + column);
-        document.push(&format::pad_right(&elide_middle(&format::safe(name), column - 2), column), TextRole::Key);
+        document.push(&format::pad_right(&format::fit_middle(&format::safe(name), column - 2), column), TextRole::Key);
         let role = match value {
             Value::Int(_) | Value::Float(_) => TextRole::Number,
             Value::Bool(_) | Value::Null => TextRole::Keyword,
@@ -161,15 +196,6 @@ fn table(document: &mut Document, attributes: &[Attribute], indent: usize) -> Ve
         document.push(&value_text(value), role);
     }
     lines
-}
-
-/// Cuts a name in its middle: long names differ at their ends.
-fn elide_middle(name: &str, cells: usize) -> Cow<'_, str> {
-    if format::width(name) <= cells {
-        return name.into();
-    }
-    let (head, tail) = (cells / 3, cells - cells / 3);
-    format!("{}{}", format::fit(name, head).trim_end_matches('…'), format::fit_end(name, tail + 1)).into()
 }
 
 fn natural_key(name: &str) -> Vec<(u64, String)> {
@@ -200,8 +226,8 @@ mod tests {
         Payload { attributes, ..Payload::default() }
     }
 
-    fn shown(payload: &Payload, asked_above: Option<&str>) -> String {
-        messages(payload, asked_above).to_text()
+    fn shown(payload: &Payload, beginning: Option<&str>) -> String {
+        messages(payload, beginning.map(|beginning| Asked { beginning, step: None })).to_text()
     }
 
     #[test]
@@ -221,6 +247,15 @@ mod tests {
         let text = shown(&answer, Some("Weather?"));
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         assert_eq!(lines, ["user       Weather?", "           [the beginning of the input of the step above]", "assistant  21C"]);
+        let long = "Weather? ".repeat(100);
+        for (key, value) in
+            [("input.value", long.clone()), ("gen_ai.input.messages", format!(r#"[{{"role": "user", "content": "{long}"}}]"#))]
+        {
+            let step = payload(&[(key, value.as_str())]);
+            let text = messages(&answer, Some(Asked { beginning: "Weather?", step: Some(&step) })).to_text();
+            assert_eq!(text.matches("Weather?").count(), 100, "{key}");
+            assert!(text.contains("[the input of the step above]"), "{text}");
+        }
         let own = payload(&[("input.value", "Mine?"), ("llm.output_messages.0.message.content", "21C")]);
         assert!(!shown(&own, Some("Weather?")).contains("Weather?"));
         assert!(!shown(&Payload::default(), Some("Weather?")).contains("Weather?"));

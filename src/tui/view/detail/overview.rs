@@ -1,9 +1,10 @@
 //! The overview page: the facts and totals of a span.
 
+use super::preview::{self, Preview};
 use crate::format;
 use crate::model::usage::RareTokens;
 use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
-use crate::semconv::{inconsistent_total, parameters};
+use crate::semconv::{self, inconsistent_total, parameters};
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
 use crate::tui::display::{self, Shares, cost, tokens_in_out};
@@ -18,12 +19,18 @@ const LABEL_WIDTH: usize = 15;
 
 pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos) -> Document {
     let mut page = Page(Document::new());
-    page.title(store, row);
-    page.status(store, row, payload);
+    page.status(store, row, payload, now);
     page.times(store, row, now);
+    page.skew(store, row);
     page.totals(store, row, payload);
     page.speed(store, row);
     page.anomalies(store, row, now);
+    match payload {
+        PayloadState::Ready(payload) => page.previews(payload),
+        PayloadState::Failed(reason) => page.fact("payload", reason, TextRole::Error),
+        PayloadState::Missing | PayloadState::Loading => {}
+    }
+    page.title(store, row);
     page.context(store, row);
     if let PayloadState::Ready(payload) = payload {
         page.parameters(store, row, payload);
@@ -31,11 +38,11 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
         if !scope.is_empty() {
             page.fact("scope", &format!("{scope} {version}"), TextRole::Plain);
         }
+        if let Some(host) = semconv::host(&payload.resource) {
+            page.fact("host", host, TextRole::Plain);
+        }
         page.payload_fields(payload);
         page.notes(store, row, &payload.notes);
-    }
-    if let PayloadState::Failed(reason) = payload {
-        page.fact("payload", reason, TextRole::Error);
     }
     page.0
 }
@@ -76,58 +83,96 @@ impl Page {
         }
     }
 
+    /// Writes the beginnings of the input and the output.
+    fn previews(&mut self, payload: &Payload) {
+        let previews = preview::of(payload);
+        for Preview { label, text, left_out } in previews {
+            self.fact(&label, &text, TextRole::Plain);
+            if left_out > 0 {
+                self.fact("", &format!("… {} more in the tabs", format::bytes(left_out as u64)), TextRole::Faint);
+            }
+        }
+        self.0.begin_line(0, 0);
+    }
+
     fn title(&mut self, store: &Store, row: RowIx) {
         let data = store.row(row);
         let (label, name) = (store.text(data.label), store.text(data.name));
         let title = match (label.is_empty(), data.placeholder) {
             (false, _) => label,
-            (true, true) => "unknown until it ends",
+            (true, true) => "its name comes when it ends",
             (true, false) => name,
         };
-        self.fact(data.span_type.noun(), title, TextRole::Key);
+        self.fact(data.span_type.noun(), title, if data.placeholder && label.is_empty() { TextRole::Faint } else { TextRole::Key });
+        if data.placeholder {
+            self.fact("", "its type is a guess from the steps in it", TextRole::Faint);
+        }
         if !label.is_empty() && label != name {
             self.fact("span", name, TextRole::Plain);
         }
-        if data.placeholder {
-            self.fact("", "type inferred from the spans below it", TextRole::Faint);
-        }
     }
 
-    fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
+    /// Writes one sentence about how the row ended, with the first failure in it.
+    fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState, now: Nanos) {
         let data = store.row(row);
         let full_message = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
         // Of a refused run the row knows the reason, and the message does not.
         let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
         let message = if is_short { store.text(data.error) } else { full_message };
-        let below = store.below(row).failed;
-        let harmless = format!("error, which harms no agent: {message}");
-        let (text, role) = match data.run_status() {
-            RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
-            RunStatus::Running => ("running: spans below it have arrived, it has not", TextRole::Keyword),
-            RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
-            RunStatus::Paused => ("paused: it waits for a person", TextRole::Keyword),
-            RunStatus::Cut => ("cut: cancelled, timed out, or its reader went away", TextRole::Keyword),
-            RunStatus::Ok if data.has_failed_harmlessly() && below > 0 => {
-                (if message.is_empty() { "error" } else { message }, TextRole::Error)
+        let with_message = |text: &str| if message.is_empty() { text.to_owned() } else { format!("{text}: {message}") };
+        let failed_steps = failed_steps(store, row);
+        let below = store.below(row);
+        let finished = if data.status() == Status::Ok { "finished" } else { "finished, no status set" };
+        let (text, role) = match (data.own_status(), &failed_steps) {
+            (RunStatus::Error, _) => (with_message("failed"), TextRole::Error),
+            (RunStatus::Running, _) => (format!("running for {}", format::clock(data.duration(now))), TextRole::Keyword),
+            (RunStatus::Lost, _) => ("lost: its trace received nothing for a while".to_owned(), TextRole::Faint),
+            (RunStatus::Paused, _) => ("paused: it waits for a person".to_owned(), TextRole::Keyword),
+            (RunStatus::Cut, _) => ("cut: cancelled, timed out, or its reader went away".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, Some(_)) if data.has_failed_harmlessly() => (with_message("failed"), TextRole::Error),
+            (RunStatus::Ok, None) if data.has_failed_harmlessly() => (with_message("failed, which harms no agent"), TextRole::Faint),
+            (RunStatus::Ok, Some(steps)) => {
+                (format!("finished; {steps}"), if store.has_failed(row) { TextRole::Error } else { TextRole::Plain })
             }
-            RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
-            RunStatus::Ok if store.has_failed(row) => ("error: a step in it failed", TextRole::Error),
-            RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
-            RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
+            (RunStatus::Ok, None) if store.has_failed(row) => ("finished; a step in it failed".to_owned(), TextRole::Error),
+            (RunStatus::Ok, None) if below.running > 0 => ("finished, spans below it are still running".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, None) if below.paused > 0 => ("paused: a step in it waits for a person".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, None) if below.cut > 0 => {
+                ("cut: a step in it was cancelled, timed out, or lost its reader".to_owned(), TextRole::Keyword)
+            }
+            (RunStatus::Ok, None) if data.ending() == Ending::Paused => ("paused, and later continued".to_owned(), TextRole::Plain),
+            (RunStatus::Ok, None) => (finished.to_owned(), TextRole::Plain),
         };
-        self.fact("status", text, role);
-        if below > 0 {
-            self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(row))), TextRole::Error);
+        let is_told = text.starts_with("finished;");
+        let lacks_trace = matches!(payload, PayloadState::Ready(payload) if payload.events.is_empty());
+        self.fact("status", &text, role);
+        if let Some(steps) = failed_steps.filter(|_| !is_told) {
+            self.fact("", &steps, TextRole::Error);
+        }
+        if data.own_failure() && !data.span_type.is_agentic() && lacks_trace {
+            self.fact("", "no stack trace: Agno's databases hold none, OTLP sends it", TextRole::Faint);
+        }
+    }
+
+    /// Writes the clock skew that the row proves, or, for the first root of a trace, those of the trace.
+    fn skew(&mut self, store: &Store, row: RowIx) {
+        let trace = store.row(row).trace();
+        let is_head = store.trace(trace).roots().first() == Some(&row);
+        let skews = if is_head { store.skews(trace) } else { Vec::from_iter(store.skew(row)) };
+        for skew in skews {
+            self.fact("clock", &display::skew(store, skew), TextRole::Keyword);
         }
     }
 
     /// Writes the notes of the database. The stored status of a trace comes from its last batch, so it is shown where it is wrong.
     fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
-        let failed = store.trace(store.row(row).trace()).counts().failed;
+        let data = store.row(row);
+        let failed = store.trace(data.trace()).counts().failed;
         for (name, value) in notes {
             match name.as_str() {
-                "stored status" if value == "OK" && failed > 0 => {
-                    self.fact(name, &format!("{value}, though {} failed", format::plural(u64::from(failed), "step")), TextRole::Error);
+                "stored status" if value == "OK" && failed > 0 && data.parent().is_none() => {
+                    let text = format!("{value} in the database, though {} failed", format::plural(u64::from(failed), "step"));
+                    self.fact(name, &text, TextRole::Faint);
                 }
                 // The row's own facts are better.
                 "stored status" | "stored name" | "stored time" | "session" | "user" => {}
@@ -140,15 +185,16 @@ impl Page {
         let data = store.row(row);
         let (start, length) = (format::moment(data.start, now), data.duration(now));
         let text = match data.phase {
-            Phase::Ended if data.end < data.start => format!("{start}, ended earlier: a clock jumped"),
-            Phase::Ended if store.children(row).is_empty() => format!("{start}, took {}", format::duration(length)),
+            Phase::Ended if data.end < data.start => format!("began {start}, ended earlier: a clock jumped"),
+            Phase::Ended if store.children(row).is_empty() => format!("{}, began {start}", format::duration(length)),
             Phase::Ended => {
-                format!("{start}, took {} ({} own time)", format::duration(length), format::duration(store.own_time(row, now)))
+                let own = format::duration(store.own_time(row, now));
+                format!("{} ({own} own time), began {start}", format::duration(length))
             }
-            Phase::Running => format!("{start} or before, running for {}", format::clock(length)),
-            Phase::Lost => format!("{start} or before, last seen {}", format::moment(data.end, now)),
+            Phase::Running => format!("began {start} or before"),
+            Phase::Lost => format!("began {start} or before, last seen {}", format::moment(data.end, now)),
         };
-        self.fact("began", &text, TextRole::Plain);
+        self.fact("time", &text, TextRole::Plain);
     }
 
     fn totals(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
@@ -266,9 +312,7 @@ impl Page {
     fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
         let anomalies = store.anomalies(run);
-        let lost = |rows: &[RowIx]| {
-            format!("{}, cost {}", format::duration(store.total_duration(rows, now)), format::money(store.sum(rows).cost()))
-        };
+        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)));
         let all: Vec<&[RowIx]> =
             if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
         for uses in all {
@@ -328,7 +372,21 @@ impl Page {
                 self.fact(name, store.text(symbol), TextRole::Plain);
             }
         }
+        let service = store.service(row);
+        if !service.is_empty() {
+            self.fact("service", service, TextRole::Plain);
+        }
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
+        if let Some(note) = display::group_note(store, data.trace()) {
+            self.fact("", &note, TextRole::Faint);
+        }
+        let run = match store.continuations(row) {
+            (Some(before), _) => Some(("continues the run that paused in trace", before)),
+            (None, after) => after.map(|after| ("the run was continued in trace", after)),
+        };
+        if let Some((text, other)) = run {
+            self.fact("", &format!("{text} {}", store.trace(store.row(other).trace()).id), TextRole::Faint);
+        }
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),
             (Some(stated), None) if store.is_leaked(row) => format!(", leaked context: began after its parent {stated} had ended"),
@@ -341,7 +399,22 @@ impl Page {
     }
 }
 
+/// Returns how many steps below a row failed, and the first failure; `None` if none did.
+fn failed_steps(store: &Store, row: RowIx) -> Option<String> {
+    let count = store.below(row).failed;
+    // Of a run that failed for a reason of its own, the steps below have another.
+    let below = store.children(row).iter().copied().find(|&child| store.totals(child).failed > 0);
+    let row = below.filter(|_| store.is_failed_step(row)).unwrap_or(row);
+    let place = store.first_failure(row).filter(|&first| first != row).map(|first| format!("{}: ", display::name(store, store.row(first))));
+    (count > 0).then(|| {
+        format!("{} failed: {}{}", format::plural(count.into(), "step"), place.unwrap_or_default(), store.text(store.failure_text(row)))
+    })
+}
+
 fn tokens(totals: &Totals) -> String {
     let calls = format::plural(u64::from(totals.calls), "model call");
     format!("{} · {calls}", tokens_in_out(totals, format::count, Shares::All))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use crate::format;
 use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
 use crate::tui::app::{Aggregates, GroupKey, Table, View};
-use crate::tui::display::{Shares, tokens_in_out};
+use crate::tui::display::{Shares, cost, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 
 /// The largest number of listed turns or failures; older ones are left out.
@@ -74,7 +74,7 @@ impl Page {
             self.fact("tokens", &tokens_in_out(usage, |count| format::tokens(Some(count)), Shares::All));
             let unpriced = usage.calls.saturating_sub(usage.priced);
             let rest = if unpriced > 0 { format!(" and {} unpriced", format::plural(u64::from(unpriced), "call")) } else { String::new() };
-            self.fact("cost", &format!("{}{rest}", format::money(usage.cost())));
+            self.fact("cost", &format!("{}{rest}", cost(usage)));
         }
     }
 
@@ -88,20 +88,18 @@ impl Page {
         }
         let mut running = table.turn_totals(store, &turns[..left_out]);
         self.0.begin_line(0, 0);
-        self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", TextRole::Faint);
+        self.0.push("TURN  BEGAN        TIME    TOK       COST     SO FAR  INPUT", TextRole::Faint);
         for (at, &row) in turns.iter().enumerate().skip(left_out) {
             let (data, totals) = (store.row(row), table.turn_totals(store, &[row]));
             running.add(&totals);
-            // Without the price of every call the known cost is a lower bound.
-            let bound = if running.cost().is_some() && running.priced < running.calls { "≥" } else { "" };
             let text = format!(
-                "{:>4}  {:<9}{:>8}{:>7}{:>10}{:>9}  ",
+                "{:>4}  {:<9}{:>8}{:>7}{:>11}{:>11}  ",
                 at + 1,
                 format::time_of_day(data.start),
                 format::duration(data.duration(now)),
                 format::tokens(totals.tokens()),
-                format::money(totals.cost()),
-                format!("{bound}{}", format::money(running.cost())),
+                cost(&totals),
+                cost(&running),
             );
             self.0.begin_line(0, text.chars().count());
             self.0.push(&text, TextRole::Plain);

@@ -7,16 +7,25 @@ use ratatui::style::Style;
 use super::super::put;
 use super::columns::full_amount;
 use super::line::Line;
+use crate::format;
+use crate::model::Ending;
 use crate::store::RunStatus;
 use crate::tui::app::{Measure, TraceTree};
 use crate::tui::display::row_bar;
-use crate::tui::widget::gauge;
+use crate::tui::widget::{Axis, gauge};
+
+/// A line of the ruler behind the bars of an open trace, and the time that a run waits for a person.
+const RULER: &str = "┆";
+const WAITING: &str = "┄";
+
+/// The smallest distance of the ruler's lines in cells.
+const RULER_CELLS: u16 = 7;
 
 impl Line<'_> {
     /// Draws the bar, or nothing for an unknown amount.
     pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
         let Self { app, styling, data, .. } = *self;
-        let style = match data.run_status() {
+        let style = match self.store.run_status(self.row) {
             _ if self.is_off_critical_path() => styling.dim(),
             RunStatus::Error => styling.error(),
             RunStatus::Running => styling.running(),
@@ -37,8 +46,59 @@ impl Line<'_> {
         let (tree, trace) = (&app.tree, data.trace());
         let hides_children = !tree.is_open(store, row);
         let bar = row_bar(store, row, TraceTree::children(store, row), tree.child_count(store, row), hides_children, app.now);
-        let axis = if tree.uses_trace_axis(store, row) { tree.axis(store, trace, app.now) } else { tree.shared_axis(store, trace) };
+        if TraceTree::uses_trace_axis(store, row) {
+            let axis = tree.axis(store, trace, app.now);
+            self.draw_ruler(buffer, area, axis);
+            bar.render(axis, styling.glyphs(), style, area, buffer);
+            self.draw_waiting(buffer, area, axis);
+            return;
+        }
+        let axis = tree.shared_axis(store, trace);
         bar.render(axis, styling.glyphs(), style, area, buffer);
+        self.draw_waiting(buffer, area, axis);
+        if tree.is_in_open_trace(store, row) {
+            let legend = format!(" {RULER} {}", format::round_duration(self.ruler_step(area.width).cast_signed()));
+            let left = area.right().saturating_sub(format::width(&legend) as u16);
+            if left > area.x && (left..area.right()).all(|x| buffer[(x, area.y)].symbol() == " ") {
+                put(buffer, left, area.y, area.right() - left, &legend, styling.dim());
+            }
+        }
+    }
+
+    /// Returns the distance of the ruler's lines in a bar of `width` cells.
+    fn ruler_step(&self, width: u16) -> u64 {
+        let most = u64::from(width / RULER_CELLS).max(2);
+        self.app.tree.ruler_step(self.store, self.data.trace(), most, self.app.now)
+    }
+
+    /// Draws the lines that tell the scale of an open trace from the shared one.
+    fn draw_ruler(&self, buffer: &mut Buffer, area: Rect, axis: Axis) {
+        let start = TraceTree::full_axis(self.store, self.data.trace(), self.app.now).start;
+        let step = i64::try_from(self.ruler_step(area.width)).unwrap_or(i64::MAX);
+        // The first line is after the left edge of the axis.
+        let first = (axis.start.saturating_sub(start) / step + 1).saturating_mul(step);
+        let lines = std::iter::successors(Some(first), |line| line.checked_add(step)).map(|line| start.saturating_add(line));
+        for time in lines.take_while(|&time| time < axis.end) {
+            let x = area.x + axis.cell(time, usize::from(area.width)) as u16;
+            put(buffer, x, area.y, 1, RULER, self.styling.frame(false));
+        }
+    }
+
+    /// Draws the time for which a paused run waits for a person, until it continued or until now.
+    fn draw_waiting(&self, buffer: &mut Buffer, area: Rect, axis: Axis) {
+        let Self { app, store, row, data, styling, .. } = *self;
+        let until = match store.continuations(row).1 {
+            Some(after) => store.row(after).start,
+            None if data.ending() == Ending::Paused => app.now,
+            None => return,
+        };
+        let width = usize::from(area.width);
+        for cell in axis.cell(data.end, width)..=axis.cell(until, width) {
+            let x = area.x + cell as u16;
+            if [" ", RULER].contains(&buffer[(x, area.y)].symbol()) && until > data.end {
+                put(buffer, x, area.y, 1, WAITING, styling.running());
+            }
+        }
     }
 
     /// Returns the amount of the row and the amount of a full bar; `None` if either is unknown.
@@ -50,7 +110,7 @@ impl Line<'_> {
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
-        let full = if app.tree.uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
+        let full = if TraceTree::uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
         Some((part?, full?))
     }
 }

@@ -14,10 +14,17 @@ use crate::tui::widget::Axis;
 /// The largest width of the tree; on a wider screen the bars grow.
 const TREE_WIDTH: u16 = 90;
 
+/// Cells of the cost, with the blank before it.
+const COST_WIDTH: u16 = 10;
+
+/// Cells of the name of a service, with the blank before it.
+pub(super) const SERVICE_WIDTH: u16 = 17;
+
 /// The widths of the columns in cells; 0 for a column that is not shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnWidths {
     pub(super) tree: u16,
+    pub(super) service: u16,
     pub(super) when: u16,
     pub(super) time: u16,
     pub(super) tokens: u16,
@@ -26,35 +33,40 @@ pub(super) struct ColumnWidths {
 }
 
 impl ColumnWidths {
-    /// Chooses those of the `enabled` columns that fit. The cost is shown only if a cost is known (`priced`); with `cost_first` it is kept
-    /// longer than the tokens. The start is wider if a trace is `dated`: started on another day.
-    pub(super) fn new(width: u16, priced: bool, cost_first: bool, dated: bool, enabled: &[Column]) -> Self {
+    /// Chooses those of the `enabled` columns that fit. The cost is shown only if a cost is known (`priced`); it is kept longer than the
+    /// tokens, except with `tokens_first`. The start is wider if a trace is `dated`: started on another day.
+    pub(super) fn new(width: u16, priced: bool, tokens_first: bool, dated: bool, enabled: &[Column]) -> Self {
         let column = |column: Column, from: u16, cells: u16| if width >= from && enabled.contains(&column) { cells } else { 0 };
         let time = column(Column::Time, 30, 7);
-        let (tokens_from, cost_from) = if cost_first && priced { (80, 56) } else { (56, 80) };
+        let (tokens_from, cost_from) = if priced && !tokens_first { (80, 56) } else { (56, 80) };
         let tokens = column(Column::Tokens, tokens_from, 7);
-        let cost = if priced { column(Column::Cost, cost_from, 8) } else { 0 };
+        let cost = if priced { column(Column::Cost, cost_from, COST_WIDTH) } else { 0 };
         let when = column(Column::Began, 104, if dated { 13 } else { 9 });
-        let numbers = when + time + tokens + cost + 1;
+        let service = column(Column::Service, 92, SERVICE_WIDTH);
+        let numbers = service + when + time + tokens + cost + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE_WIDTH)).max(10) } else { 0 };
-        Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }
+        Self { tree: width.saturating_sub(numbers + bar), service, when, time, tokens, cost, bar }
     }
 
-    /// Draws the column titles into the upper frame, and over the bars the scale of the line under the cursor.
-    pub(super) fn draw_titles(self, buffer: &mut Buffer, inner: Rect, y: u16, bars: Option<&BarScale>, styling: Styling) {
-        if inner.width < 30 {
+    /// Draws the heading: the column titles, and over the bars the scale of the line under the cursor.
+    pub(super) fn draw_titles(self, buffer: &mut Buffer, heading: Rect, bars: Option<&BarScale>, styling: Styling) {
+        if heading.is_empty() {
             return;
         }
-        let mut end = inner.x + self.tree;
-        for (name, width) in [(" BEGAN ", self.when), (" TIME", self.time), (" TOK", self.tokens), (" COST", self.cost)] {
+        let y = heading.y;
+        put(buffer, heading.x + 4, y, self.tree.saturating_sub(4), "TRACE", styling.dim());
+        let mut end = heading.x + self.tree;
+        put(buffer, end + 1, y, self.service.saturating_sub(1), "SERVICE", styling.dim());
+        end += self.service;
+        for (name, width) in [("BEGAN", self.when), ("TIME", self.time), ("TOK", self.tokens), ("COST", self.cost)] {
             end += width;
-            put_right(buffer, end, y, width, if width == 0 { "" } else { name }, styling.dim());
+            put_right(buffer, end.saturating_sub(1), y, width, if width == 0 { "" } else { name }, styling.dim());
         }
         let Some(bars) = bars.filter(|_| self.bar > 0) else { return };
-        let left = inner.right() - self.bar;
+        let left = heading.right() - self.bar;
         let style = if bars.is_custom { styling.key() } else { styling.dim() };
-        let x = put(buffer, left, y, self.bar, &format!(" {} ", bars.from), style);
-        let to = put_right(buffer, inner.right(), y, self.bar.saturating_sub(x - left), &format!(" {}", bars.to), style);
+        let x = put(buffer, left, y, self.bar, &format!("{} ", bars.from), style);
+        let to = put_right(buffer, heading.right(), y, self.bar.saturating_sub(x - left), &format!(" {}", bars.to), style);
         let label = format!(" {} ", bars.label);
         let room = to.saturating_sub(x);
         if format::width(&label) <= usize::from(room) {
@@ -78,23 +90,25 @@ impl BarScale {
     pub(super) fn new(tree: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Self {
         let trace = store.row(row).trace();
         let measure = tree.measure;
-        let open = tree.uses_trace_axis(store, row);
+        let open = TraceTree::uses_trace_axis(store, row);
         let axis = TraceTree::full_axis(store, trace, now);
-        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(trace)) {
+        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(store, trace)) {
             let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(axis.start)));
             let times = length(axis).checked_div(length(zoom)).unwrap_or_default();
             return Self { from: since(zoom.start), label: format!("×{times}"), to: since(zoom.end), is_custom: true };
         }
         let full = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
+        let is_bound = open && store.totals_of(trace).is_cost_incomplete();
         let (zero, to) = match measure {
             Measure::Time | Measure::Own => ("0s", full.map(|full| format::duration(full.cast_signed()))),
             Measure::Tokens => ("0", full.map(|full| format::tokens(Some(full)))),
-            Measure::Cost => ("$0", full.map(|full| format::money(Some(full.cast_signed())))),
+            Measure::Cost => ("$0", full.map(|full| format::money_at_least(Some(full.cast_signed()), is_bound))),
         };
         let label = match (open, measure) {
             (true, Measure::Time) => "this trace".to_owned(),
-            (false, Measure::Time) => "folded traces".to_owned(),
-            (_, measure) => measure.name().to_owned(),
+            (false, Measure::Time) => "all traces".to_owned(),
+            (true, measure) => format!("{} of this trace", measure.name()),
+            (false, measure) => measure.name().to_owned(),
         };
         Self { from: zero.to_owned(), label, to: to.unwrap_or_else(|| "–".to_owned()), is_custom: measure != Measure::Time }
     }
@@ -102,8 +116,8 @@ impl BarScale {
 
 /// Returns the amount of a full bar in an open trace: that of the whole trace.
 pub(super) fn full_amount(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
-    let trace = store.row(row).trace();
-    let totals = store.totals_of(trace);
+    let trace = store.main_of(store.row(row).trace());
+    let totals = store.group_totals(trace);
     match measure {
         Measure::Time | Measure::Own => u64::try_from(length(TraceTree::full_axis(store, trace, now))).ok(),
         Measure::Tokens => totals.tokens(),

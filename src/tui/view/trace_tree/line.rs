@@ -51,11 +51,11 @@ impl Line<'_> {
     fn shown_status(&self) -> RunStatus {
         let open = self.app.tree.is_open(self.store, self.row);
         let parent = TraceTree::parent(self.store, self.row);
-        if parent.is_none() && (!open || self.data.run_status() == RunStatus::Ok) {
-            return self.store.trace(self.data.trace()).run_status();
+        if parent.is_none() && (!open || self.store.run_status(self.row) == RunStatus::Ok) {
+            return self.store.group_counts(self.data.trace()).run_status();
         }
         let below = self.store.below(self.row);
-        match self.data.run_status() {
+        match self.store.run_status(self.row) {
             RunStatus::Ok if !open && below.fatal > 0 => RunStatus::Error,
             RunStatus::Ok if !open && below.paused > 0 => RunStatus::Paused,
             RunStatus::Ok if !open && below.cut > 0 => RunStatus::Cut,
@@ -110,7 +110,7 @@ impl Line<'_> {
     fn draw_text(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) {
         let Self { app, store, styling, data, .. } = *self;
         let room = |x: u16| end.saturating_sub(x);
-        let own = data.run_status();
+        let own = data.own_status();
         let lead = self.lead();
         let shown = lead.map_or(data, |lead| store.row(lead));
         let (glyph, style) = match own {
@@ -124,34 +124,64 @@ impl Line<'_> {
         // The name leaves room for the error, which matters more.
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
-        if let Some(note) = display::note(store, lead.unwrap_or(self.row)) {
-            x = put(buffer, x, y, room(x), &note, styling.dim()) + 1;
-        }
-        let (shown, is_harmless) = (self.shown_status(), data.has_failed_harmlessly());
+        let shown = self.shown_status();
         if matches!(shown, RunStatus::Error | RunStatus::Paused | RunStatus::Cut) {
             x = put(buffer, x, y, room(x), display::status_symbol(shown), styling.run_status(shown)) + 1;
-        } else if is_harmless {
+        } else if data.has_failed_harmlessly() {
             x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), styling.dim()) + 1;
         }
         if let Some((anomaly, style)) = self.anomaly() {
             x = put(buffer, x, y, room(x), &anomaly, style) + 1;
         }
-        // A folded row shows the first failure below it.
-        let hides_failure = !app.tree.is_open(store, self.row) && store.below(self.row).fatal > 0;
-        let has_failed = hides_failure || data.has_failed();
-        let error = store.text(if hides_failure { store.failure_text(self.row) } else { data.error });
+        self.draw_description(buffer, x, end, y);
+    }
+
+    /// Draws the error, the requested tools or the input, and the note.
+    fn draw_description(&self, buffer: &mut Buffer, mut x: u16, end: u16, y: u16) {
+        let Self { store, styling, data, .. } = *self;
+        let room = |x: u16| end.saturating_sub(x);
+        let (lead, is_harmless) = (self.lead(), data.has_failed_harmlessly());
+        let hidden_failure = self.hidden_failure();
+        let has_failed = hidden_failure.is_some() || data.own_failure();
+        let error = store.text(hidden_failure.map_or(data.error, |row| store.failure_text(row)));
         if lead.is_some() && error.is_empty() {
             // What the trace began with.
             x = put(buffer, x, y, room(x).saturating_sub(1), &display::name(store, data), styling.dim()) + 1;
         }
-        if !error.is_empty() && (has_failed || is_harmless) {
-            put(buffer, x, y, room(x).saturating_sub(1), error, if has_failed { styling.error() } else { styling.dim() });
+        // The note stands behind the text, which gets at least half of the room. Where the whole note does not fit, its first word does.
+        let note = display::note(store, lead.unwrap_or(self.row)).unwrap_or_default();
+        let word = note.split(' ').next().unwrap_or_default();
+        let width = |note: &str| if note.is_empty() { 1 } else { format::width(note) as u16 + 2 };
+        let reserved = if width(&note) > room(x) / 2 { width(word) } else { width(&note) };
+        let text_room = room(x).saturating_sub(reserved);
+        let x = if !error.is_empty() && (has_failed || is_harmless) {
+            put(buffer, x, y, text_room, error, if has_failed { styling.error() } else { styling.dim() }) + 1
         } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
             let (calls, style) = self.requested_tools();
-            put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
+            put(buffer, x, y, text_room, &calls, style) + 1
         } else if let Some(input_preview) = self.input_preview() {
-            put(buffer, x, y, room(x).saturating_sub(1), &input_preview, styling.dim());
+            put(buffer, x, y, text_room, &input_preview, styling.dim()) + 1
+        } else {
+            x
+        };
+        if let Some(note) = [note.as_str(), word].into_iter().find(|note| format::width(note) < usize::from(room(x))) {
+            put(buffer, x, y, room(x).saturating_sub(1), note, styling.dim());
         }
+    }
+
+    /// Returns the row whose first failure a folded row shows: itself if something below it failed, else a root that stands below it.
+    fn hidden_failure(&self) -> Option<RowIx> {
+        let Self { app, store, row, data, .. } = *self;
+        if app.tree.is_open(store, row) {
+            return None;
+        }
+        if store.below(row).fatal > 0 {
+            return Some(row);
+        }
+        let trace = data.trace();
+        let has_failed = TraceTree::parent(store, row).is_none() && store.group_counts(trace).fatal > 0;
+        let mut roots = store.group(trace).flat_map(|trace| store.trace(trace).roots()).copied();
+        roots.find(|&root| has_failed && store.totals(root).fatal > 0)
     }
 
     /// Returns the anomaly of the row, with the time and money that it cost.
@@ -165,7 +195,8 @@ impl Line<'_> {
         }
         let habits = app.insights.of_row(store, row)?;
         let lost = |rows: &[RowIx]| {
-            let cost = store.sum(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
+            let sum = store.sum(rows);
+            let cost = if sum.cost().is_some() { format!(", {}", display::cost(&sum)) } else { String::new() };
             format!("{}{cost}", format::duration(store.total_duration(rows, app.now)))
         };
         if let Some(uses) = habits.repeats(row) {
@@ -218,9 +249,9 @@ impl Line<'_> {
     /// Returns the time of the row, or, where the trace outlasts its first root, that of the trace.
     fn elapsed(&self) -> String {
         let Self { app, store, data, .. } = *self;
-        let length = store.length(data.trace(), app.now);
         let is_trace = TraceTree::parent(store, self.row).is_none() && data.phase == Phase::Ended;
-        match store.trace(data.trace()).counts().running {
+        let length = store.group_length(data.trace(), app.now);
+        match store.group_counts(data.trace()).running {
             0 if is_trace => format::duration(length),
             1.. if is_trace => format::clock(length),
             _ => display::elapsed(data, app.now),
@@ -238,9 +269,14 @@ impl Line<'_> {
         };
         let is_tool_alone = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if is_tool_alone { String::new() } else { format::tokens(totals.tokens()) };
-        let cost = if is_tool_alone { String::new() } else { format::money(totals.cost()) };
+        let cost = if is_tool_alone { String::new() } else { display::cost(&totals) };
+        let cost = format::align_money(&cost);
         let when =
             if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
+        if is_trace {
+            put(buffer, end + 1, y, columns.service.saturating_sub(2), store.service(self.row), styling.dim());
+        }
+        end += columns.service;
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
         for (text, width, style) in [
             (when, columns.when, styling.dim()),

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::columns::ColumnWidths;
+use super::columns::{ColumnWidths, SERVICE_WIDTH};
 use super::{HitMap, Styling, draw};
-use crate::tui::app::{Action, App, Column, Measure};
 use crate::model::usage::Usage;
-use crate::model::{PayloadRef, Batch, SpanFacts, SpanType, Nanos, Origin, SourceId, Span, SpanId, Status, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, TraceId};
 use crate::store::{Limits, Store};
+use crate::tui::app::{Action, App, Column, Measure};
 
 const MS: Nanos = 1_000_000;
 
@@ -33,7 +33,16 @@ fn store(names: &[&str]) -> Store {
     for (at, name) in (0_u8..).zip(names) {
         let name = batch.intern(name);
         for (id, kind) in (1_u64..).zip([SpanType::Agent, SpanType::Tool, SpanType::Model]) {
-            let facts = SpanFacts { kind, agent: name, tool: name, model: name, input: name, calls: name, session: name, ..SpanFacts::default() };
+            let facts = SpanFacts {
+                span_type: kind,
+                agent: name,
+                tool: name,
+                model: name,
+                input: name,
+                calls: name,
+                session: name,
+                ..SpanFacts::default()
+            };
             let start = Nanos::from(at) * 100 * MS + id as Nanos * 10 * MS;
             batch.spans.push(Span {
                 trace: TraceId::new([at + 1; 16]).unwrap(),
@@ -45,8 +54,8 @@ fn store(names: &[&str]) -> Store {
                 name,
                 facts: SpanFacts { usage: Some(Usage { input: Some(7), ..Usage::default() }), ..facts },
                 error: name,
-                address: PayloadRef(0),
-                weight: 0,
+                payload_ref: PayloadRef(0),
+                retained_bytes: 0,
             });
         }
     }
@@ -78,7 +87,7 @@ fn odd_names_do_not_move_the_columns() {
     for width in (1..60).chain([80, 104, 120, 200, 260]) {
         for (open, measure) in [(false, Measure::Time), (true, Measure::Time), (true, Measure::Tokens)] {
             let (strange, usual) = (screen(&NAMES, width, open, measure), screen(&plain, width, open, measure));
-            let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+            let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::USUAL);
             for (x, y) in (0..42).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
                 let (found, expected) = (&strange[(x, y)], &usual[(x, y)]);
                 assert_eq!(found.symbol(), expected.symbol(), "at {x}, {y} of {width} columns");
@@ -92,7 +101,7 @@ proptest! {
     fn any_name_stays_in_its_column(name in any::<String>(), width in 1_u16..150) {
         let strange = screen(&[&name], width, true, Measure::Time);
         let usual = screen(&["x"], width, true, Measure::Time);
-        let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+        let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::USUAL);
         for (x, y) in (0..6).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
             prop_assert_eq!(strange[(x, y)].symbol(), usual[(x, y)].symbol());
         }
@@ -111,19 +120,38 @@ fn titles(actions: &[Action], width: u16) -> String {
     let area = Rect::new(0, 0, width, 12);
     let mut buffer = Buffer::empty(area);
     draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
-    let from = width - 1 - ColumnWidths::new(width - 2, false, false, false, &Column::ALL).bar;
-    (from..width - 1).map(|x| buffer[(x, 0)].symbol()).collect::<String>().replace('─', "")
+    let from = width - 1 - ColumnWidths::new(width - 2, false, false, false, &Column::USUAL).bar;
+    (from..width - 1).map(|x| buffer[(x, 1)].symbol()).collect::<Vec<_>>().concat()
 }
 
 #[test]
-fn the_titles_show_the_scale_of_the_bars() {
-    use Action::{Measure as Bars, Unfold, ZoomIn};
-    assert_eq!(titles(&[], 120), " 0s  folded traces  100ms");
-    assert_eq!(titles(&[Unfold], 120), " 0s  this trace  90ms");
-    assert_eq!(titles(&[Unfold, ZoomIn, ZoomIn], 120), " +22ms  ×4  +45ms");
-    assert_eq!(titles(&[Bars], 120), " 0s  own time  100ms");
-    assert_eq!(titles(&[Bars, Bars], 120), " 0  tokens  10");
-    assert_eq!(titles(&[Unfold, Bars, Bars], 120), " 0  tokens  7");
-    assert_eq!(titles(&[Unfold, Bars, Bars, Bars], 120), " $0  cost  –");
-    assert_eq!(titles(&[], 48), " 0s  100ms", "no room for more");
+fn the_heading_shows_the_scale_of_the_bars() {
+    use Action::{Down, Measure as Bars, Unfold, ZoomIn};
+    let words = |actions: &[Action], width| titles(actions, width).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words(&[], 120), "0s all traces 100ms");
+    assert_eq!(words(&[Unfold], 120), "0s all traces 100ms", "the first line of an open trace keeps the shared scale");
+    assert_eq!(words(&[Unfold, Down], 120), "0s this trace 90ms");
+    assert_eq!(words(&[Unfold, ZoomIn, ZoomIn, Down], 120), "+24ms ×4 +46ms");
+    assert_eq!(words(&[Bars], 120), "0s own time 100ms");
+    assert_eq!(words(&[Bars, Bars], 120), "0 tokens 10");
+    assert_eq!(words(&[Unfold, Down, Bars, Bars], 120), "0 tokens of this trace 7");
+    assert_eq!(words(&[Unfold, Down, Bars, Bars, Bars], 120), "$0 cost of this trace –");
+    assert_eq!(words(&[], 48), "0s 100ms", "no room for more");
+}
+
+#[test]
+fn only_the_lines_below_the_first_have_a_ruler() {
+    let buffer = screen(&["a", "b"], 120, true, Measure::Time);
+    let lines: Vec<String> = (0..42).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect();
+    let line = |sign: &str| lines.iter().find(|line| line.contains(sign)).unwrap();
+    let (first, below) = (line("◆ a"), line("✦ a"));
+    assert!(first.contains("┆ 20ms") && first.matches('┆').count() == 1, "the first line says what the ruler measures: {first}");
+    assert!(!below.contains("20ms") && below.contains('┆'), "{below}");
+}
+
+#[test]
+fn the_service_is_a_column_of_wide_screens() {
+    let width = |width, enabled: &[Column]| ColumnWidths::new(width, true, false, false, enabled).service;
+    let all = [&Column::USUAL[..], &[Column::Service]].concat();
+    assert_eq!((width(200, &all), width(90, &all), width(200, &Column::USUAL)), (SERVICE_WIDTH, 0, 0));
 }

@@ -31,6 +31,12 @@ fn a_bar_covers_its_interval() {
 }
 
 #[test]
+fn a_time_outside_of_the_axis_is_in_the_nearest_cell() {
+    assert_eq!([0, 1000, 1007, 1008, 1079, 1080, i64::MAX].map(|time| AXIS.cell(time, 10)), [0, 0, 0, 1, 9, 9, 9]);
+    assert_eq!((AXIS.cell(1040, 0), Axis { start: 5, end: 5 }.cell(5, 10)), (0, 0));
+}
+
+#[test]
 fn a_left_edge_is_a_reversed_block() {
     let cells = Bar { start: 1002, end: 1016, ..Bar::default() }.cells(AXIS, 10, Glyphs::Unicode);
     assert_eq!(cells[0], Cell { symbol: '▎', shade: Shade::Own, reversed: true });

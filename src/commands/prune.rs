@@ -1,0 +1,68 @@
+//! `agno-top prune`: old traces deleted from a database.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use color_eyre::eyre::{Report, bail};
+
+use super::old_traces::{self, Counts};
+use super::progress::progress_bar;
+use super::{Outcome, UsageError, print_message};
+use crate::cli::PruneArgs;
+use crate::config::Config;
+use crate::format;
+use crate::sources::archive::Deleted;
+
+/// Deletes the old traces of a database, after the user has agreed.
+pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> {
+    let may_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !args.yes && !args.traces.dry_run && !may_ask {
+        bail!(UsageError("prune deletes without an archive and can't ask here; add --yes, or --dry-run to look first".to_owned()));
+    }
+    let mut database = old_traces::find(&args.traces, config)?;
+    if database.traces == 0 {
+        print_message(&format!("no such traces in {}", database.name));
+        return Ok(Outcome::NothingFound);
+    }
+    let obstacle = database.tables.obstacle()?;
+    let mut counts = Counts::default();
+    if args.traces.dry_run || !args.yes {
+        for chunk in &database.chunks {
+            database.tables.read(chunk)?.iter().for_each(|trace| counts.add(trace));
+        }
+    }
+    if let Some(obstacle) = obstacle {
+        bail!("nothing was deleted: {obstacle}");
+    }
+    if args.traces.dry_run {
+        print_message(&format!("would delete {counts}"));
+        return Ok(Outcome::Done);
+    }
+    if !args.yes && !agrees(&format!("Delete {counts} from {} for good?", database.name))? {
+        print_message("nothing was deleted");
+        return Ok(Outcome::Done);
+    }
+    let mut deleted = Deleted::default();
+    let progress = progress_bar(database.traces, "traces", "deleted");
+    for chunk in &database.chunks {
+        let rows = database.tables.read(chunk)?;
+        if let Err(error) = old_traces::delete(database.tables.as_mut(), &rows, &mut deleted) {
+            old_traces::report(deleted, &database.name);
+            return Err(error);
+        }
+        progress.inc(chunk.len() as u64);
+    }
+    progress.finish_and_clear();
+    old_traces::report(deleted, &database.name);
+    if args.vacuum {
+        database.tables.vacuum()?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Asks the user a question. Anything but yes is no.
+fn agrees(question: &str) -> io::Result<bool> {
+    write!(io::stderr(), "{} [y/N] ", format::safe(question))?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

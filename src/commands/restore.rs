@@ -1,0 +1,43 @@
+//! `agno-top restore`: the traces of an archive written back into a database.
+
+use color_eyre::eyre::{Report, bail};
+
+use super::{Outcome, UsageError, archive, open, print_message};
+use crate::cli::RestoreArgs;
+use crate::config::Config;
+use crate::format;
+use crate::sources::archive::file::Reader;
+use crate::sources::archive::{Restored, open as open_tables};
+
+/// Writes an archive into a database.
+pub(super) fn run(args: &RestoreArgs, config: &Config) -> Result<Outcome, Report> {
+    // An archive that is damaged is noticed before anything is written.
+    let mut reader = Reader::open(&args.archive)?;
+    let mut traces = 0;
+    while reader.read()?.is_some() {
+        traces += 1;
+    }
+    let columns = reader.columns().clone();
+    let is_file = crate::sources::file::is_file(&args.to) && args.to.exists();
+    if is_file {
+        bail!(UsageError(format!("{} is a file of spans; --to names a database", args.to.display())));
+    }
+    let mut tables = open_tables(&args.to, &open::location(config), true)?;
+    let missing = |from: &[String], to: &[String]| from.iter().find(|name| !to.contains(name)).cloned();
+    let own = tables.columns();
+    if let Some(name) = missing(&columns.traces, &own.traces).or_else(|| missing(&columns.spans, &own.spans)) {
+        bail!("the tables of {} have no column {name}, which the archive holds", format::safe(&args.to.display().to_string()));
+    }
+    let mut restored = Restored::default();
+    archive::for_each_chunk(&args.archive, traces, "restored", |chunk| {
+        let part = tables.restore(&columns, chunk)?;
+        restored.traces += part.traces;
+        restored.spans += part.spans;
+        restored.present += part.present;
+        Ok(())
+    })?;
+    let (spans, traces) = (format::plural(restored.spans, "span"), format::plural(restored.traces, "trace"));
+    let present = if restored.present > 0 { format!("; {} there before", format::plural(restored.present, "span")) } else { String::new() };
+    print_message(&format!("restored {spans} of {traces}{present}"));
+    Ok(Outcome::Done)
+}

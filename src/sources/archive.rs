@@ -1,0 +1,78 @@
+//! Whole traces as rows of Agno's tables: read, deleted and written back, with every column as it is stored.
+//!
+//! Everything else in this program reads what it knows of a span. An archive must return what it does not know, too, so that this module
+//! moves values without looking at them: from SQLite or PostgreSQL into a file ([`file`]) and back.
+
+pub mod file;
+mod postgres;
+mod row;
+mod sqlite;
+
+use std::path::Path;
+
+use super::postgres::Location;
+pub use row::{Columns, TraceRows, Value};
+
+/// How many spans a transaction of a deletion or of a restoration has at most, unless one trace has more.
+pub const CHUNK: u64 = 500;
+
+/// Why a database can't be read or changed: a sentence for the user.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(pub String);
+
+/// What a deletion did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// The traces that are gone, and the traces that were gone before.
+    pub traces: u64,
+    /// The spans that were deleted.
+    pub spans: u64,
+    /// The traces that were left alone because they changed after they were archived.
+    pub changed: u64,
+}
+
+/// What a restoration did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// The traces with rows that were written.
+    pub traces: u64,
+    /// The spans that were written.
+    pub spans: u64,
+    /// The spans that were there before.
+    pub present: u64,
+}
+
+/// Agno's tables of a database that can be changed.
+pub trait Tables {
+    /// Returns the columns of both tables, in their order.
+    fn columns(&self) -> &Columns;
+
+    /// Returns the rows of these traces, in the order of `ids`; ids without rows are left out. The rows are of one moment.
+    fn read(&mut self, ids: &[String]) -> Result<Vec<TraceRows>, Error>;
+
+    /// Returns the runs that wait for an approval.
+    fn waiting_runs(&mut self) -> Result<Vec<String>, Error>;
+
+    /// Returns why traces can't be deleted: missing rights, tables that refer to them; `None` if they can.
+    fn obstacle(&mut self) -> Result<Option<String>, Error>;
+
+    /// Deletes these traces in one transaction, but none that has other rows now than those given.
+    fn delete(&mut self, traces: &[TraceRows]) -> Result<Deleted, Error>;
+
+    /// Writes these traces in one transaction, without the rows that are there. `columns` are those of the rows.
+    fn restore(&mut self, columns: &Columns, traces: &[TraceRows]) -> Result<Restored, Error>;
+
+    /// Gives the space of deleted rows back to the file system; the error says why not.
+    fn vacuum(&mut self) -> Result<(), Error>;
+}
+
+/// Opens the tables of a database. `create` creates a missing SQLite file and missing tables in it.
+///
+/// The error says what is wrong with the database, without its password.
+pub fn open(source: &Path, location: &Location, create: bool) -> Result<Box<dyn Tables>, Error> {
+    if let Some(url) = source.to_str().filter(|source| super::postgres::is_url(source)) {
+        return Ok(Box::new(postgres::Postgres::open(url, location)?));
+    }
+    Ok(Box::new(sqlite::Sqlite::open(source, &location.tables, create)?))
+}

@@ -1,0 +1,164 @@
+//! Finds actions by letters of their names, by other words for them, and by their help lines.
+
+use std::cmp::Reverse;
+
+use fuzzy_matcher::FuzzyMatcher;
+use fuzzy_matcher::skim::SkimMatcherV2;
+
+use super::PaletteMatch;
+use crate::keymap::{Action, ENTRIES, Entry};
+
+/// The actions that an empty palette lists first.
+const FIRST: [Action; 17] = [
+    Action::Filter,
+    Action::NextError,
+    Action::ErrorsOnly,
+    Action::Detail,
+    Action::Compare,
+    Action::Export,
+    Action::ViewTraces,
+    Action::ViewSessions,
+    Action::ViewAgents,
+    Action::ViewModels,
+    Action::ViewTools,
+    Action::ViewErrors,
+    Action::SortBy,
+    Action::Follow,
+    Action::Theme,
+    Action::Sources,
+    Action::Help,
+];
+
+/// Words that users type for actions with other names.
+const SYNONYMS: &[(Action, &[&str])] = &[
+    (Action::Filter, &["search", "find", "grep", "query", "where"]),
+    (Action::NextError, &["failure", "problem"]),
+    (Action::ErrorsOnly, &["failed"]),
+    (Action::Detail, &["open", "prompt", "messages", "conversation", "input", "output", "show", "enter"]),
+    (Action::Compare, &["diff", "versus"]),
+    (Action::Export, &["save", "download", "write", "share", "csv", "markdown"]),
+    (Action::SortBy, &["order", "slow", "slowest", "expensive", "longest"]),
+    (Action::Fold, &["collapse", "close"]),
+    (Action::Unfold, &["expand"]),
+    (Action::FoldAll, &["collapse-all", "expand-all"]),
+    (Action::Measure, &["cost", "tokens", "price", "chart"]),
+    (Action::CriticalPath, &["bottleneck"]),
+    (Action::ZoomReset, &["fit"]),
+    (Action::ViewSessions, &["conversations", "chats", "users"]),
+    (Action::ViewAgents, &["latency", "percentiles", "statistics"]),
+    (Action::Ordinary, &["hide", "hidden", "requests"]),
+    (Action::Mark, &["select", "tag"]),
+    (Action::Copy, &["clipboard", "yank"]),
+    (Action::CopySpan, &["json", "raw"]),
+    (Action::Pause, &["stop", "freeze", "hold"]),
+    (Action::Follow, &["live", "newest", "latest", "tail"]),
+    (Action::Theme, &["color", "colour", "dark", "light"]),
+    (Action::Sources, &["database", "server", "ports", "connections"]),
+    (Action::Help, &["keys", "shortcuts", "legend", "symbols", "manual"]),
+    (Action::Quit, &["exit", "leave"]),
+];
+
+/// Words that ask for what no action does.
+const DELETION: [&str; 2] = ["delete", "remove"];
+
+/// Returns why no action matches.
+pub(super) fn reason_for_nothing(typed: &str) -> &'static str {
+    let typed = typed.to_lowercase();
+    if typed.len() > 2 && DELETION.iter().any(|word| word.starts_with(&typed)) {
+        "nothing on this screen deletes traces"
+    } else {
+        "no such action"
+    }
+}
+
+/// Returns all actions, the first ones in the order of [`FIRST`].
+fn all() -> Vec<PaletteMatch> {
+    let mut entries: Vec<&Entry> = ENTRIES.iter().collect();
+    entries.sort_by_key(|entry| FIRST.iter().position(|first| *first == entry.action).unwrap_or(FIRST.len()));
+    entries.into_iter().map(|entry| PaletteMatch { entry, matched: Vec::new() }).collect()
+}
+
+/// Returns the actions whose names or synonyms begin with the typed text, then those whose names contain its letters in order, then those
+/// whose help lines do.
+pub(super) fn find(typed: &str) -> Vec<PaletteMatch> {
+    if typed.is_empty() {
+        return all();
+    }
+    let fuzzy = SkimMatcherV2::default().ignore_case();
+    let typed = typed.replace(' ', "-");
+    let is_deletion = reason_for_nothing(&typed) != reason_for_nothing("");
+    let prefix = typed.to_lowercase();
+    let is_synonym = |action| {
+        let words = SYNONYMS.iter().find(|(known, _)| *known == action).map_or(&[][..], |(_, words)| words);
+        prefix.len() > 1 && words.iter().any(|word| word.starts_with(&prefix))
+    };
+    let rate = |entry: &'static Entry| {
+        let is_synonym = is_synonym(entry.action);
+        let tier = if is_synonym || entry.name.starts_with(&prefix) { 2 } else { 1 };
+        if let Some((score, matched)) = fuzzy.fuzzy_indices(entry.name, &typed).filter(|_| !is_deletion) {
+            return Some(((tier, score, Reverse(entry.name.len())), PaletteMatch { entry, matched }));
+        }
+        if is_synonym {
+            return Some(((2, 0, Reverse(entry.name.len())), PaletteMatch { entry, matched: Vec::new() }));
+        }
+        let score = fuzzy.fuzzy_match(entry.help, &typed.replace('-', " ")).filter(|_| !is_deletion)?;
+        Some(((0, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new() }))
+    };
+    let mut matches: Vec<_> = ENTRIES.iter().filter_map(rate).collect();
+    matches.sort_by_key(|(rank, _)| Reverse(*rank));
+    matches.into_iter().map(|(_, found)| found).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_find_actions_by_name_then_by_help() {
+        let first = |typed: &str| find(typed).first().map(|found| found.entry.name);
+        assert_eq!(first("nxer"), Some("next-error"));
+        assert_eq!(first("Next Err"), Some("next-error"));
+        assert_eq!(first("quit"), Some("quit"));
+        assert_eq!(first("unmark"), Some("clear-marks"));
+        assert_eq!(first("zzzz"), None);
+        assert_eq!(find("").len(), ENTRIES.len());
+    }
+
+    #[test]
+    fn synonyms_find_actions_first() {
+        let first = |typed: &str| find(typed).first().map(|found| found.entry.name);
+        for (words, name) in [
+            ("search", "filter"),
+            ("find", "filter"),
+            ("diff", "compare"),
+            ("save", "export"),
+            ("prompt", "detail"),
+            ("color", "theme"),
+            ("collapse", "fold"),
+            ("slow", "sort-by"),
+            ("exit", "quit"),
+            ("EXPAND", "unfold"),
+        ] {
+            assert_eq!(first(words), Some(name), "{words}");
+        }
+        for entry in ENTRIES {
+            assert_eq!(first(entry.name), Some(entry.name), "a name comes before synonyms");
+        }
+    }
+
+    #[test]
+    fn nothing_deletes() {
+        for words in ["delete", "Remove", "del"] {
+            assert!(find(words).is_empty(), "{words}");
+            assert!(reason_for_nothing(words).contains("deletes"), "{words}");
+        }
+        assert_eq!(reason_for_nothing("zzzz"), "no such action");
+    }
+
+    #[test]
+    fn an_empty_palette_begins_with_what_users_look_for() {
+        let all = find("");
+        assert_eq!(all.iter().map(|found| found.entry.action).take(FIRST.len()).collect::<Vec<_>>(), FIRST);
+        assert_eq!(all.len(), ENTRIES.len());
+    }
+}

@@ -1,0 +1,47 @@
+#![allow(clippy::unwrap_used)]
+
+use super::page;
+use crate::model::{Batch, Ending, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::store::{Limits, Store};
+use crate::tui::app::PayloadState;
+
+const SECOND: Nanos = 1_000_000_000;
+
+/// Returns the overview of the first root of a trace: id, parent, type, service, ending and start in seconds of each span.
+fn overview(spans: &[(u8, u8, SpanType, &str, Ending, Nanos)]) -> String {
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    for &(id, parent, span_type, service, ending, start) in spans {
+        let service = batch.intern(service);
+        batch.spans.push(Span {
+            trace: TraceId::new([1; 16]).unwrap(),
+            id: SpanId::new([id; 8]).unwrap(),
+            parent: SpanId::new([parent; 8]),
+            start: start * SECOND,
+            end: Some((start + 1) * SECOND),
+            status: Status::Ok,
+            name: Text::default(),
+            facts: SpanFacts { span_type, service, ending, ..SpanFacts::default() },
+            error: Text::default(),
+            payload_ref: PayloadRef::default(),
+            retained_bytes: 0,
+        });
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 0);
+    let trace = store.traces().next().unwrap();
+    page(&store, store.trace(trace).roots()[0], &PayloadState::Loading, 100 * SECOND).to_text()
+}
+
+#[test]
+fn the_status_tells_what_stopped_below() {
+    let status = |ending| overview(&[(1, 0, SpanType::Team, "", Ending::Plain, 1), (2, 1, SpanType::Agent, "", ending, 1)]);
+    assert!(status(Ending::Plain).contains("status         ok\n"), "{}", status(Ending::Plain));
+    assert!(status(Ending::Paused).contains("status         paused: a step in it waits for a person\n"), "{}", status(Ending::Paused));
+    assert!(status(Ending::Cut).contains("status         cut: a step in it was cancelled"), "{}", status(Ending::Cut));
+}
+
+#[test]
+fn the_first_row_of_a_trace_tells_whose_clock_is_behind() {
+    let text = overview(&[(1, 0, SpanType::Agent, "api", Ending::Plain, 5), (2, 1, SpanType::Tool, "worker", Ending::Plain, 3)]);
+    assert!(text.contains("clock          worker is at least 2.00s behind api\n"), "{text}");
+}
