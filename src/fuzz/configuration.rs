@@ -42,12 +42,9 @@ fn variable(piece: &str) -> Option<(String, &str)> {
     Some((format!("AGNO_TOP_{}", setting.key.to_uppercase()), value))
 }
 
-/// Returns the lines of `agno-top config` without comments, which name origins, and without secrets, which it shows only if they are empty.
+/// Returns the lines of `agno-top config` without comments, which name the origins, and without secrets, which are not shown.
 fn without_origins(shown: &str) -> Vec<&str> {
-    let lines = shown.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
-    let is_secret = |line: &&str| {
-        let key = line.split(' ').next().unwrap_or_default();
-        SETTINGS.iter().any(|setting| setting.key == key && setting.syntax.is_secret())
-    };
-    lines.filter(|line| !line.starts_with('#') && !is_secret(line)).collect()
+    let is_secret = |line: &str| SETTINGS.iter().any(|setting| setting.syntax.is_secret() && line.split(' ').next() == Some(setting.key));
+    let values = shown.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
+    values.filter(|line| !line.starts_with('#') && !is_secret(line)).collect()
 }
