@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::{Check, State};
 use crate::config::Config;
-use crate::tui::theme::{Background, ColorSupport};
+use crate::tui::theme::{AUTO, Background, ColorSupport};
 
 /// The version of tmux from which on it passes texts on to the terminal's clipboard, and the one from which on it tells the background.
 const TMUX_CLIPBOARD: (u32, u32) = (3, 2);
@@ -48,6 +48,7 @@ fn characters(variable: &dyn Fn(&str) -> Option<String>, is_ascii: bool) -> Chec
 fn colours(variable: &dyn Fn(&str) -> Option<String>, theme: &str, tmux: Option<Option<(u32, u32)>>) -> Check {
     let support = ColorSupport::detect(variable);
     let known = match Background::detect(variable) {
+        _ if theme != AUTO || !matches!(support, ColorSupport::Indexed | ColorSupport::True) => "the background does not matter",
         Some(Background::Dark) => "a dark background (COLORFGBG)",
         Some(Background::Light) => "a light background (COLORFGBG)",
         None if matches!(tmux, Some(Some(version)) if version < TMUX_BACKGROUND) => "tmux before 3.4 tells no background",
@@ -113,7 +114,10 @@ mod tests {
         assert_eq!(characters(&set(&[]), true).state, State::Ok);
         let colour = colours(&set(&[("TERM", "xterm-256color"), ("COLORFGBG", "0;15")]), "auto", None);
         assert_eq!(colour.text, "256; theme auto; a light background (COLORFGBG)");
-        assert!(colours(&set(&[]), "auto", Some(Some((3, 3)))).text.ends_with("tmux before 3.4 tells no background"));
+        assert!(
+            colours(&set(&[("TERM", "tmux-256color")]), "auto", Some(Some((3, 3)))).text.ends_with("tmux before 3.4 tells no background")
+        );
+        assert_eq!(colours(&set(&[("TERM", "linux")]), "auto", None).text, "16; theme auto; the background does not matter");
         assert!(clipboard(&set(&[]), Some(Some((3, 1)))).fix.is_some());
         assert_eq!(clipboard(&set(&[]), Some(Some((3, 2)))).fix, None);
     }
