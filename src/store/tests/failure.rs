@@ -285,21 +285,7 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
         {
             let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
             let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
-            found.push(Step {
-                id: at as u64 + 1,
-                trace,
-                parent,
-                span_type,
-                status,
-                ending,
-                service,
-                run,
-                continues,
-                tool,
-                name: Text::default(),
-                error,
-                answers,
-            });
+            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, error, answers });
         }
         found
     })
