@@ -79,7 +79,7 @@ fn a_report_has_totals_tree_errors_and_each_message_once() {
     for wanted in [
         "# Report_Team.run\n",
         "- took: 2.50s\n",
-        "- used: 1,200 in, 30 out, $0.0120\n",
+        "- used: 1,200 in, 30 out, $0.0123\n",
         "- spans: 3, 1 failed\n",
         "- user: ann\n",
         "agent Report Team  1.50s\n  model gpt-5  1.50s  1,200 in\n  tool look_up  1.50s  ERROR ",
