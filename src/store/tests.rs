@@ -424,7 +424,10 @@ fn minus(one: Used, other: Used) -> Used {
 
 /// Adds the stated tokens to those of a call: each fact is the larger one.
 fn completed(call: Used, (input, output): (u32, u32)) -> Used {
-    [call[0].max(input.into()), call[1].max(output.into()), call[2].max(1), call[3].max(1), call[4].max(1)]
+    let [input, output] = [input, output].map(u64::from);
+    let [more_input, more_output] = [input > call[0], output > call[1]].map(u64::from);
+    let [inputs, outputs] = [call[3] + more_input, call[4] + more_output].map(|count| count.max(1));
+    [call[0].max(input), call[1].max(output), call[2].max(1), inputs, outputs]
 }
 
 /// Counts at and below a span, by the rules in the module documentation of `nesting`.

@@ -107,13 +107,13 @@ impl Totals {
 
     /// Adds the usage that a model call states to the totals of the calls below it that are the same call: each fact is the larger one.
     pub(super) fn add_call(&mut self, usage: Usage, states_cost: bool) {
-        let Self { calls, inputs, outputs, priced, .. } = *self;
+        let Self { calls, priced, .. } = *self;
         self.add_larger(usage, states_cost);
         if calls > 0 && self.duplicates == 0 {
             // It remains one call, or as many as are below.
             self.calls = calls;
-            self.inputs = inputs.max(u32::from(usage.input.is_some()));
-            self.outputs = outputs.max(u32::from(usage.output.is_some()));
+            self.inputs = self.inputs.max(u32::from(usage.input.is_some()));
+            self.outputs = self.outputs.max(u32::from(usage.output.is_some()));
             self.priced = self.priced.min(calls.max(priced));
         }
     }

@@ -308,7 +308,9 @@ fn with_distinct_responses(calls: &[Report]) -> Vec<Report> {
         };
         let is_apart = reports().any(|one| reports().any(|other| is_again(one, other)));
         let is_one = chain.len() <= MAX_REPORTS && at_once && !is_apart;
-        chain.iter().for_each(|&at| found[at].response = if is_one { number as u16 + 1 } else { 0 });
+        for &at in chain {
+            found[at].response = if is_one { number as u16 + 1 } else { 0 };
+        }
     }
     found
 }
