@@ -202,6 +202,8 @@ pub struct Store {
     pricing: Pricing,
     /// The sum of [`Row::retained_bytes`].
     retained_bytes: u64,
+    /// The memory of payloads that no span needs, as the listener last reported it.
+    unused_bytes: u64,
     losses: Losses,
     /// The number of the current call that changes the store; [`Trace::version`] is set to it.
     version: u32,

@@ -549,12 +549,12 @@ fn the_sources_popup_shows_all_details() {
 fn an_open_port_is_warned_of_until_a_key_is_pressed() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
     stage.app.sources.push(source("otlp", State::Watching { left_out: 0 }));
-    stage.app.source_traffic(1, open_listener().traffic);
+    stage.app.source_traffic(&mut stage.store, 1, open_listener().traffic);
     stage.app.tick(&mut stage.store, NOW + 3_600_000_000_000);
     let warning = "0.0.0.0:4318 is open to other machines · L shows details";
     assert!(stage.text().contains(warning));
     stage.keys("j");
     assert!(!stage.text().contains(warning));
-    stage.app.source_traffic(1, Traffic { spans: 1, ..open_listener().traffic });
+    stage.app.source_traffic(&mut stage.store, 1, Traffic { spans: 1, ..open_listener().traffic });
     assert!(!stage.text().contains(warning), "the warning is shown once");
 }

@@ -21,14 +21,10 @@ pub fn cells(text: &str) -> impl Iterator<Item = (&str, usize)> {
 /// Returns the parts of a grapheme that terminals lay out in cells of their own, each with its width: the letters of a conjunct. A flag, or
 /// an emoji with a modifier, is one part.
 pub fn parts(grapheme: &str) -> impl Iterator<Item = (&str, usize)> {
-    let is_regional = |c: char| ('\u{1f1e6}'..='\u{1f1ff}').contains(&c);
-    let widths = || grapheme.chars().map(|c| c.width().unwrap_or_default());
-    let is_split = widths().filter(|width| *width > 0).count() > 1
-        && widths().sum::<usize>() == grapheme_width(grapheme)
-        && !grapheme.chars().any(is_regional);
+    let is_split = !grapheme.contains(is_joining);
     let mut rest = grapheme;
     std::iter::from_fn(move || {
-        let begins = |(_, c): &(usize, char)| is_split && c.width().unwrap_or_default() > 0;
+        let begins = |(_, c): &(usize, char)| is_split && char_width(*c) > 0;
         let end = rest.char_indices().skip(1).find(begins).map_or(rest.len(), |(at, _)| at);
         let part;
         (part, rest) = rest.split_at(end);
@@ -116,7 +112,65 @@ fn first(text: &str) -> Option<(&str, usize)> {
 }
 
 fn grapheme_width(grapheme: &str) -> usize {
-    if grapheme.len() == 1 { 1 } else { grapheme.width() }
+    match grapheme.len() {
+        1 => 1,
+        _ if grapheme.contains(is_joining) => grapheme.width(),
+        _ => grapheme.chars().map(char_width).sum(),
+    }
+}
+
+/// Whether a character makes one sign of several: flags, modifiers and the selector of emoji, keycaps.
+fn is_joining(c: char) -> bool {
+    matches!(c, '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{fe0f}' | '\u{20e3}')
+}
+
+/// Vowel signs with a cell of their own in terminals, which take widths from `wcwidth`. Unicode counts them to the letter before.
+const SPACING_SIGNS: [char; 41] = [
+    '\u{9be}',
+    '\u{9d7}',
+    '\u{b3e}',
+    '\u{b57}',
+    '\u{bbe}',
+    '\u{bd7}',
+    '\u{cc0}',
+    '\u{cc2}',
+    '\u{cc7}',
+    '\u{cc8}',
+    '\u{cca}',
+    '\u{ccb}',
+    '\u{cd5}',
+    '\u{cd6}',
+    '\u{d3e}',
+    '\u{d57}',
+    '\u{dcf}',
+    '\u{ddf}',
+    '\u{1715}',
+    '\u{1734}',
+    '\u{1b35}',
+    '\u{1b3b}',
+    '\u{1b3d}',
+    '\u{1b43}',
+    '\u{1b44}',
+    '\u{1baa}',
+    '\u{1bf2}',
+    '\u{1bf3}',
+    '\u{a953}',
+    '\u{a9c0}',
+    '\u{111c0}',
+    '\u{11235}',
+    '\u{1133e}',
+    '\u{1134d}',
+    '\u{11357}',
+    '\u{114b0}',
+    '\u{114bd}',
+    '\u{115af}',
+    '\u{116b6}',
+    '\u{11930}',
+    '\u{1193d}',
+];
+
+fn char_width(c: char) -> usize {
+    if SPACING_SIGNS.binary_search(&c).is_ok() { 1 } else { c.width().unwrap_or_default() }
 }
 
 #[cfg(test)]
@@ -140,6 +194,12 @@ mod tests {
             ("ﾊﾟ", 2),
             ("한국", 4),
             ("❤", 1),
+            ("❤\u{fe0f}", 2),
+            ("👍🏽", 2),
+            ("1\u{fe0f}\u{20e3}", 2),
+            ("র\u{9cd}য\u{9be}ব", 4),
+            ("க\u{bbe}", 2),
+            ("ក\u{17d2}ក", 2),
         ] {
             assert_eq!(width(text), cells, "{text}");
         }
@@ -151,6 +211,7 @@ mod tests {
         // Bengali, Devanagari and Tamil.
         assert_eq!(all("ক্ষম"), [("ক\u{9cd}", 1), ("ষ", 1), ("ম", 1)]);
         assert_eq!(all("क्षि"), [("क\u{94d}", 1), ("ष", 1), ("ि", 1)]);
+        assert_eq!(all("য\u{9be}"), [("য", 1), ("\u{9be}", 1)]);
         assert_eq!(all("ﾊﾟ"), [("ﾊ", 1), ("ﾟ", 1)]);
         for whole in ["🇩🇪", "👍🏽", "e\u{301}", "한", "ᄒ\u{1161}ᆫ", "❤\u{fe0f}", "a"] {
             assert_eq!(all(whole), [(whole, width(whole))]);

@@ -42,7 +42,9 @@ fn variable(piece: &str) -> Option<(String, &str)> {
     Some((format!("AGNO_TOP_{}", setting.key.to_uppercase()), value))
 }
 
-/// Returns the lines of `agno-top config` without comments, which name origins and secrets.
+/// Returns the lines of `agno-top config` without comments, which name the origins, and without secrets, which are not shown.
 fn without_origins(shown: &str) -> Vec<&str> {
-    shown.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value)).filter(|line| !line.starts_with('#')).collect()
+    let is_secret = |line: &str| SETTINGS.iter().any(|setting| setting.syntax.is_secret() && line.split(' ').next() == Some(setting.key));
+    let values = shown.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
+    values.filter(|line| !line.starts_with('#') && !is_secret(line)).collect()
 }

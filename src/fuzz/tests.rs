@@ -1,5 +1,7 @@
 //! A bounded run of every fuzz target: its seeds, and changes of them that are the same in every run.
 
+#![allow(clippy::print_stderr, reason = "a failing test prints its input")]
+
 mod seeds;
 
 use std::path::Path;
@@ -40,7 +42,7 @@ const PIECES: [&[u8]; 16] = [
 /// Returns one of the seeds with a few changes.
 fn changed(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     let mut bytes = seeds[random.below(seeds.len())].clone();
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..=random.below(4) {
         let at = random.below(bytes.len() + 1);
         let end = at + random.below((bytes.len() - at).min(64) + 1);
         match random.below(6) {
@@ -59,6 +61,9 @@ fn changed(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// How much longer each run is than usual: for long runs without a nightly toolchain.
+const TIMES: &str = "AGNO_TOP_FUZZ_TIMES";
+
 /// Runs a target with its seeds and so many changes of them. The input of a failure is printed.
 fn run(target: fn(&[u8]), seeds: &[Vec<u8>], changes: usize) {
     struct Shown<'a>(&'a [u8]);
@@ -70,6 +75,7 @@ fn run(target: fn(&[u8]), seeds: &[Vec<u8>], changes: usize) {
         }
     }
     assert!(!seeds.is_empty());
+    let changes = changes * std::env::var(TIMES).map_or(1, |times| times.parse::<usize>().unwrap());
     let mut random = Random(0x5eed);
     let inputs = seeds.iter().cloned().chain(std::iter::once_with(Vec::new)).collect::<Vec<_>>();
     for input in inputs.into_iter().chain((0..changes).map(|_| changed(seeds, &mut random))) {

@@ -23,6 +23,8 @@ pub struct Traffic {
     pub metrics: u64,
     /// Payloads in memory, in bytes.
     pub retained_bytes: u64,
+    /// The memory in bytes that these payloads take beyond what spans need: parts of requests, and what is free between requests.
+    pub unused_bytes: u64,
     /// The endpoints that requests are forwarded to, in the configured order.
     pub forwards: Vec<Forwarding>,
     /// The bound addresses, then those that can't be bound.

@@ -4,8 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::hash_index::HashIndex;
-use super::hash_index::INDEX;
+use super::hash_index::{HashIndex, INDEX};
 
 /// The bytes that an allocator adds to a small piece of memory: its header, and what rounding leaves unused.
 const ALLOCATION: usize = 16;

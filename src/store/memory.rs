@@ -23,6 +23,12 @@ const SHOWN_TRACE: usize = 152;
 const HISTOGRAMS: usize = 2 * 112;
 
 impl Store {
+    /// Counts memory in bytes that the listener takes for payloads and no span needs: at most half of the limit, since dropping traces does
+    /// not free it at once.
+    pub fn set_unused_bytes(&mut self, bytes: u64) {
+        self.unused_bytes = bytes.min(self.limits.bytes / 2);
+    }
+
     /// Returns the bytes that count towards the limit: the payloads that sources retain, the texts, and the tables.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
@@ -33,6 +39,6 @@ impl Store {
         let groups = self.stats.group_count() + self.selection().map_or(0, super::Stats::group_count);
         let groups = groups * (size_of::<(Symbol, Group)>() * 2 + HISTOGRAMS);
         let places = self.groups.memory();
-        self.retained_bytes + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
+        self.retained_bytes + self.unused_bytes + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
     }
 }

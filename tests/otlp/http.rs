@@ -25,7 +25,8 @@ fn all_spans_of_an_agno_request_are_ingested() {
     assert!(listener.batches.iter().all(|batch| batch.rich));
     assert_eq!(listener.states, [State::Watching { left_out: 0 }]);
     let retained: u64 = listener.spans().iter().map(|(span, _)| u64::from(span.retained_bytes)).sum();
-    assert_eq!(retained, FIXTURE.len() as u64);
+    // The whole request, and its places in the tables.
+    assert!((1..2_000).contains(&(retained - FIXTURE.len() as u64)), "{retained}");
 }
 
 #[test]

@@ -111,7 +111,10 @@ fn a_body_stays_in_memory_until_its_last_span_is_released() {
     let body = request(vec![span(1), span(2), span(3)]);
     listener.post(&body);
     let spans: Vec<_> = listener.spans().into_iter().map(|(span, _)| span).collect();
-    assert_eq!(spans.iter().map(|span| span.retained_bytes as usize).sum::<usize>(), body.len());
+    assert!(
+        spans.iter().map(|span| span.retained_bytes as usize).sum::<usize>() > body.len(),
+        "the whole request, and its places in the tables"
+    );
     listener.handle.requests.send(Request::Release(vec![spans[0].payload_ref, spans[1].payload_ref])).unwrap();
     assert_eq!(listener.payload(&spans[2]).resource.len(), 1);
     listener.traffic(|traffic| traffic.retained_bytes == body.len() as u64);

@@ -89,7 +89,7 @@ fn the_title_tells_the_state_until_the_end() {
     let mut program = Program::start(&["traces.db"], &[NO_HINT]);
     program.wait_for("11 traces");
     let begun = Instant::now();
-    while !written(&program).contains("\u{1b}]0;✗3 $.0068 agno-top traces.db\u{1b}\\") {
+    while !written(&program).contains("\u{1b}]0;✗3 ≥$0.0068 agno-top traces.db\u{1b}\\") {
         assert!(begun.elapsed() < TIMEOUT, "no title in {:?}", written(&program));
         if let Ok(bytes) = program.output.recv_timeout(Duration::from_millis(100)) {
             program.process(&bytes);

@@ -167,6 +167,13 @@ impl Arena {
     pub(super) fn memory(&self) -> usize {
         (self.sealed.len() + usize::from(self.open.is_some())) * SEGMENT_SIZE
     }
+
+    /// Returns the bytes of memory that the bodies take, with what is free between them beyond two segments: the oldest and the newest one are
+    /// partly free whatever the limit.
+    pub(super) fn memory_of_bodies(&self) -> usize {
+        let segments = self.sealed.len() * SEGMENT_SIZE + (self.end % SEGMENT_SIZE as u64) as usize;
+        (self.sealed_used as usize + self.open_used).max(segments.saturating_sub(2 * SEGMENT_SIZE))
+    }
 }
 
 fn allocate_segment(pool: &SegmentPool) -> io::Result<MmapMut> {

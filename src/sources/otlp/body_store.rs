@@ -26,6 +26,8 @@ pub(super) struct BodyStore {
     next: u32,
     /// The size of all bodies in bytes.
     pub(super) retained_bytes: u64,
+    /// The size of the spans that are held in bytes: the sum of [`Body::held_bytes`].
+    held_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,7 @@ impl BodyStore {
         let number = self.next;
         self.next = (self.next + 1) & 0x7fff_ffff;
         self.retained_bytes += bytes.len() as u64;
+        self.held_bytes += bytes.len() as u64;
         self.by_address.insert(extent.start, number);
         let spans = Spans::Original { offsets, released: Box::default() };
         self.by_number.insert(number, Body { extent, spans, held_bytes: bytes.len() as u64 });
@@ -142,6 +145,11 @@ impl BodyStore {
         let body = self.by_number.get(&number)?;
         let offsets = originals.iter().filter_map(|&original| body.spans.offset(original)).collect();
         Some((self.arena.get(&body.extent), offsets))
+    }
+
+    /// Returns the bytes of memory that no span needs: parts of bodies whose spans were released, and what is free between bodies.
+    pub(super) fn unused_bytes(&self) -> u64 {
+        (self.arena.memory_of_bodies() as u64).saturating_sub(self.held_bytes)
     }
 
     /// Returns the numbers of all bodies, the newest last.
@@ -164,7 +172,9 @@ impl BodyStore {
         for (number, original) in spans.iter().copied().map(split) {
             let Some(body) = self.by_number.get_mut(&number) else { continue };
             let (was_sparse, len) = (body.is_sparse(), body.len());
-            body.held_bytes -= u64::from(body.spans.release(original, len));
+            let released = u64::from(body.spans.release(original, len));
+            body.held_bytes -= released;
+            self.held_bytes -= released;
             if body.held_bytes == 0 {
                 self.retained_bytes -= body.len();
                 self.by_address.remove(&body.extent.start);
@@ -193,7 +203,9 @@ impl BodyStore {
         self.by_address.insert(extent.start, number);
         body.extent = extent;
         body.spans = Spans::Compacted(compacted.spans);
+        self.held_bytes -= body.held_bytes;
         body.held_bytes = body.len();
+        self.held_bytes += body.held_bytes;
         self.retained_bytes += body.len();
     }
 

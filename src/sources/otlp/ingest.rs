@@ -177,7 +177,9 @@ impl Ingest {
     pub(super) fn traffic(&self) -> Traffic {
         let mut traffic = self.counts().clone();
         traffic.logs += self.payloads.evicted_events();
-        traffic.retained_bytes = self.payloads.bodies().retained_bytes;
+        let bodies = self.payloads.bodies();
+        (traffic.retained_bytes, traffic.unused_bytes) = (bodies.retained_bytes, bodies.unused_bytes());
+        drop(bodies);
         traffic.forwards = self.forwards.iter().map(Forward::report).collect();
         traffic
     }

@@ -50,7 +50,7 @@ impl Loop<'_> {
             Update::PayloadChanged(source, spans) => app.detail.request_again(source, &spans),
             Update::Traffic(source, traffic) => {
                 tracing::debug!(source = source.0, ?traffic, "source traffic");
-                app.source_traffic(usize::from(source.0), traffic);
+                app.source_traffic(store, usize::from(source.0), traffic);
             }
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         let name = (is_named || key.is_none()).then(|| view.name().to_owned());
         (view, [key, name].into_iter().flatten().collect::<Vec<_>>().join(" "))
     };
-    let width = |labels: &[(View, String)]| labels.iter().map(|(_, label)| label.len() + 2).sum::<usize>() + format::width(&place);
+    let width = |labels: &[(View, String)]| labels.iter().map(|(_, label)| format::width(label) + 2).sum::<usize>() + format::width(&place);
     let all: Vec<_> = View::ALL.map(|(view, _)| label(view, true)).into();
     let labels =
         if width(&all) <= usize::from(line.width) { all } else { View::ALL.map(|(view, _)| label(view, view == app.view())).into() };

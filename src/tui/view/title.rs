@@ -1,6 +1,5 @@
 //! The terminal's title.
 
-use crate::format;
 use crate::store::{RunStatus, Store};
 use crate::tui::app::App;
 use crate::tui::display;
@@ -11,15 +10,19 @@ use crate::tui::display;
 pub fn title(app: &App, store: &Store) -> String {
     let shown = app.aggregates.shown(store);
     let (all, runs) = (shown.totals(), shown.runs());
-    let sign = |status| {
-        let sign = display::status_symbol(status);
-        if app.ascii { display::ascii_symbol(sign).unwrap_or(sign) } else { sign }
-    };
     let counts = [(RunStatus::Paused, runs.paused), (RunStatus::Error, runs.failed)];
-    let mut parts: Vec<String> =
-        counts.into_iter().filter(|(_, count)| *count > 0).map(|(status, count)| format!("{}{count}", sign(status))).collect();
-    parts.extend(all.cost().map(|cost| format::money(Some(cost))));
-    parts.push("agno-top".to_owned());
-    parts.extend(app.sources.iter().map(|source| source.name.clone()));
-    parts.join(" ")
+    let mut state: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(status, count)| format!("{}{count}", display::status_symbol(status)))
+        .collect();
+    state.extend(all.cost().map(|_| display::cost(all)));
+    if app.ascii {
+        let ascii = |c: char| display::ascii_symbol(c.encode_utf8(&mut [0; 4])).map_or_else(|| c.to_string(), str::to_owned);
+        for part in &mut state {
+            *part = part.chars().map(ascii).collect();
+        }
+    }
+    let names = app.sources.iter().map(|source| source.name.clone());
+    state.into_iter().chain(["agno-top".to_owned()]).chain(names).collect::<Vec<_>>().join(" ")
 }

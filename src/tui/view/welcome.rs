@@ -1,5 +1,7 @@
 //! The screen before the first span: the sources, and how to write traces to them.
 
+use std::net::SocketAddr;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -14,8 +16,8 @@ use crate::tui::app::{App, SourceView};
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) {
     let (plain, dim, key) = (Style::new(), styling.dim(), styling.key());
     let mut lines = vec![("No traces yet.".to_owned(), styling.title()), (String::new(), plain)];
-    lines.extend(app.sources.iter().map(|source| source_line(source, styling)));
-    lines.extend(app.sources.iter().filter_map(|source| without_traces(source)).map(|text| (text, styling.running())));
+    lines.extend(app.sources.iter().flat_map(|source| source_lines(source, usize::from(area.width), styling)));
+    lines.extend(app.sources.iter().filter_map(without_traces).map(|text| (text, styling.running())));
     if let Some([import, database]) = app.sources.iter().find_map(database) {
         lines.push((String::new(), plain));
         lines.push(("To write traces to it, run this in Python before you create the agent:".to_owned(), dim));
@@ -24,14 +26,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         lines.push(("from agno.tracing import setup_tracing".to_owned(), key));
         lines.push((format!("setup_tracing(db={database})"), key));
     }
-    if let Some(port) = app.sources.iter().flat_map(|source| &source.traffic.ports).filter(|port| port.error.is_none()).last() {
+    // HTTP comes last.
+    if let Some(address) = app.sources.iter().flat_map(addresses).last() {
         lines.push((String::new(), plain));
         lines.push(("Any other program that sends OpenTelemetry traces is started with:".to_owned(), dim));
         lines.push((String::new(), plain));
-        lines.push((format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}", port.address), key));
+        lines.push((format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}"), key));
     }
     lines.push((String::new(), plain));
-    lines.push(("A step is written when it has ended. If still nothing shows, agno-top doctor says why.".to_owned(), dim));
+    lines.push(("Steps are written when they end. Still nothing? agno-top doctor says why.".to_owned(), dim));
     lines.push(("No agent at hand? agno-top demo plays a recorded run.".to_owned(), dim));
     let top = area.y + area.height.saturating_sub(lines.len() as u16) / 3;
     let width = lines.iter().map(|(text, _)| format::width(text)).max().unwrap_or_default() as u16;
@@ -41,11 +44,18 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     }
 }
 
-/// Returns where a source is and what it does.
-fn source_line(source: &SourceView, styling: Styling) -> (String, Style) {
-    let ports: Vec<String> = source.traffic.ports.iter().filter(|port| port.error.is_none()).map(|port| port.address.to_string()).collect();
-    if !ports.is_empty() {
-        return (format!("listening for OTLP on {}: no traces received yet", ports.join(" and ")), styling.good());
+/// Returns the addresses that a listener has, one of each port.
+fn addresses(source: &SourceView) -> Vec<SocketAddr> {
+    let mut addresses: Vec<SocketAddr> = source.traffic.ports.iter().filter(|port| port.error.is_none()).map(|port| port.address).collect();
+    addresses.dedup_by_key(|address| address.port());
+    addresses
+}
+
+/// Returns where a source is and what it does, in two lines if one is too short.
+fn source_lines(source: &SourceView, width: usize, styling: Styling) -> Vec<(String, Style)> {
+    let addresses: Vec<String> = addresses(source).iter().map(SocketAddr::to_string).collect();
+    if !addresses.is_empty() {
+        return vec![(format!("listening for OTLP on {}: no traces yet", addresses.join(" and ")), styling.good())];
     }
     let (state, style) = match &source.state {
         State::Waiting(reason) => (without_name(source, reason), styling.running()),
@@ -54,7 +64,8 @@ fn source_line(source: &SourceView, styling: Styling) -> (String, Style) {
         State::Watching { .. } => ("watching; no spans yet".to_owned(), styling.good()),
         State::Ended => ("read; no spans".to_owned(), styling.dim()),
     };
-    (format!("{}  {state}", source.place), style)
+    let line = format!("{}  {state}", source.place);
+    if format::width(&line) <= width { vec![(line, style)] } else { vec![(source.place.clone(), style), (format!("  {state}"), style)] }
 }
 
 /// Says what a listener received instead of traces, and what the senders must be told; `None` if it received nothing else.
@@ -69,7 +80,7 @@ fn without_traces(source: &SourceView) -> Option<String> {
     let others = traffic.logs + traffic.metrics;
     (others > 0).then(|| {
         let count = format::count(others);
-        format!("logs and metrics received ({count}), but no traces: start the sender with OTEL_TRACES_EXPORTER=otlp")
+        format!("logs or metrics came ({count}), no traces: give the sender OTEL_TRACES_EXPORTER=otlp")
     })
 }
 
@@ -115,7 +126,7 @@ mod tests {
         assert_eq!(with(Traffic { logs: 2, spans: 1, ..Traffic::default() }), None);
         assert!(
             with(Traffic { logs: 2, metrics: 1, ..Traffic::default() })
-                .is_some_and(|text| text.starts_with("logs and metrics received (3)"))
+                .is_some_and(|text| text.starts_with("logs or metrics came (3), no traces"))
         );
         assert_eq!(with(Traffic { refused: 1, ..Traffic::default() }).as_deref(), Some("1 request refused; L says why"));
     }

@@ -1,6 +1,6 @@
 //! The pages of the tabs that show the payload.
 
-use super::conversation;
+use super::{conversation, preview};
 use crate::format;
 use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
@@ -138,8 +138,8 @@ fn first_lines(document: &Document) -> Vec<TextLine> {
 
 /// Returns the beginning of a line, which ends in `…` if it is cut.
 fn beginning(line: &str) -> String {
-    let end = line.floor_char_boundary(MAX_EXCHANGE_BYTES);
-    if end < line.len() { format!("{}…", &line[..end]) } else { line.to_owned() }
+    let start = preview::beginning(line, MAX_EXCHANGE_BYTES);
+    if start.len() < line.len() { format!("{start}…") } else { line.to_owned() }
 }
 
 /// Returns the input and the output value of a span as messages.

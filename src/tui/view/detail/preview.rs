@@ -65,8 +65,14 @@ fn message_text(message: &Message) -> (String, String) {
 fn preview(label: String, text: &str) -> Preview {
     let text = text.trim();
     let lines = text.match_indices('\n').nth(MAX_LINES - 1).map_or(text.len(), |(at, _)| at);
-    let end = text.floor_char_boundary(lines.min(MAX_BYTES));
-    Preview { label, text: text[..end].to_owned(), left_out: text.len() - end }
+    let start = beginning(text, lines.min(MAX_BYTES));
+    Preview { label, text: start.to_owned(), left_out: text.len() - start.len() }
+}
+
+/// Returns the longest beginning of a text that has at most `bytes` bytes and splits no character.
+pub(super) fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or_default();
+    &text[..end]
 }
 
 #[cfg(test)]

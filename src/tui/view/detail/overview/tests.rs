@@ -35,7 +35,7 @@ fn overview(spans: &[(u8, u8, SpanType, &str, Ending, Nanos)]) -> String {
 #[test]
 fn the_status_tells_what_stopped_below() {
     let status = |ending| overview(&[(1, 0, SpanType::Team, "", Ending::Plain, 1), (2, 1, SpanType::Agent, "", ending, 1)]);
-    assert!(status(Ending::Plain).contains("status         ok\n"), "{}", status(Ending::Plain));
+    assert!(status(Ending::Plain).contains("status         finished\n"), "{}", status(Ending::Plain));
     assert!(status(Ending::Paused).contains("status         paused: a step in it waits for a person\n"), "{}", status(Ending::Paused));
     assert!(status(Ending::Cut).contains("status         cut: a step in it was cancelled"), "{}", status(Ending::Cut));
 }

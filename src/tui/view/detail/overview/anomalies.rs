@@ -1,0 +1,65 @@
+//! Repeated and retried calls of the run, and the growth of its context.
+
+use super::Page;
+use crate::format;
+use crate::model::Nanos;
+use crate::store::{self, RowIx, Store};
+use crate::tui::display::cost;
+use crate::tui::widget::text::TextRole;
+use crate::tui::widget::{Glyphs, sparkline};
+
+/// The largest width, in cells, of the sparkline of context sizes.
+const SPARKLINE_WIDTH: usize = 40;
+
+impl Page {
+    /// Writes the anomalies of the run, and the growth of its context.
+    pub(super) fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        let run = store.run_of(row);
+        let anomalies = store.anomalies(run);
+        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)));
+        let all: Vec<&[RowIx]> =
+            if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
+        for uses in all {
+            let tool = store.text(store.row(uses[0]).label);
+            let text = format!("{tool} was called {} times with the same arguments: total {}", uses.len(), lost(uses));
+            self.fact("repeated", &text, TextRole::Keyword);
+        }
+        if run == row && !anomalies.retried.is_empty() {
+            let failed: Vec<RowIx> = anomalies.retried.iter().map(|(failed, _)| *failed).collect();
+            let calls = if failed.len() == 1 { "model call was" } else { "model calls were" };
+            self.fact("retried", &format!("{} {calls} retried after a failure: {} lost", failed.len(), lost(&failed)), TextRole::Keyword);
+        } else if anomalies.retried_by(row).is_some() {
+            self.fact("retried", &format!("the same model was called again after this failure: {} lost", lost(&[row])), TextRole::Keyword);
+        } else if let Some(failed) = anomalies.retry_of(row) {
+            self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), TextRole::Keyword);
+        }
+        if anomalies.is_truncated && run == row {
+            self.fact(
+                "",
+                &format!("only the first {} spans of this run were analysed", format::count(store::MAX_ANALYZED_ROWS as u64)),
+                TextRole::Faint,
+            );
+        }
+        if run == row && anomalies.growth.len() > 1 {
+            self.growth(store, &anomalies.growth);
+        }
+    }
+
+    /// Writes the input tokens of each model call of a run, in order.
+    fn growth(&mut self, store: &Store, calls: &[RowIx]) {
+        let tokens = |row: &RowIx| u64::from(store.usage(*row).and_then(|usage| usage.input).unwrap_or_default());
+        let sizes: Vec<u64> = calls.iter().map(tokens).collect();
+        let (Some(first), Some(last), Some(latest)) = (sizes.first(), sizes.last(), calls.last()) else { return };
+        let share = store.context_window(*latest).filter(|&window| window > 0);
+        let share =
+            share.map_or_else(String::new, |window| format!(", {} of {}", format::percent(*last, window), format::tokens(Some(window))));
+        let line = sparkline(&sizes, sizes.len().min(SPARKLINE_WIDTH), Glyphs::Unicode);
+        let text = format!(
+            "{line}  {} → {} tokens in over {} calls{share}",
+            format::count(*first),
+            format::count(*last),
+            format::count(sizes.len() as u64)
+        );
+        self.fact("context", &text, TextRole::Number);
+    }
+}

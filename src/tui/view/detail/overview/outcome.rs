@@ -1,0 +1,92 @@
+//! How the row ended, when it ran, and clocks that differ.
+
+use super::Page;
+use crate::format;
+use crate::model::{Ending, Nanos, Status};
+use crate::store::{Phase, RowIx, RunStatus, Store};
+use crate::tui::app::PayloadState;
+use crate::tui::display;
+use crate::tui::widget::text::TextRole;
+
+impl Page {
+    /// Writes one sentence about how the row ended, with the first failure in it.
+    pub(super) fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState, now: Nanos) {
+        let data = store.row(row);
+        let full_message = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
+        // Of a refused run the row knows the reason, and the message does not.
+        let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
+        let message = if is_short { store.text(data.error) } else { full_message };
+        let with_message = |text: &str| if message.is_empty() { text.to_owned() } else { format!("{text}: {message}") };
+        let failed_steps = failed_steps(store, row);
+        let below = store.below(row);
+        let finished = if data.status() == Status::Ok { "finished" } else { "finished, no status set" };
+        let (text, role) = match (data.own_status(), &failed_steps) {
+            (RunStatus::Error, _) => (with_message("failed"), TextRole::Error),
+            (RunStatus::Running, _) => (format!("running for {}", format::clock(data.duration(now))), TextRole::Keyword),
+            (RunStatus::Lost, _) => ("lost: its trace received nothing for a while".to_owned(), TextRole::Faint),
+            (RunStatus::Paused, _) => ("paused: it waits for a person".to_owned(), TextRole::Keyword),
+            (RunStatus::Cut, _) => ("cut: cancelled, timed out, or its reader went away".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, Some(_)) if data.has_failed_harmlessly() => (with_message("failed"), TextRole::Error),
+            (RunStatus::Ok, None) if data.has_failed_harmlessly() => (with_message("failed, which harms no agent"), TextRole::Faint),
+            (RunStatus::Ok, Some(steps)) => {
+                (format!("finished; {steps}"), if store.has_failed(row) { TextRole::Error } else { TextRole::Plain })
+            }
+            (RunStatus::Ok, None) if store.has_failed(row) => ("finished; a step in it failed".to_owned(), TextRole::Error),
+            (RunStatus::Ok, None) if below.running > 0 => ("finished, spans below it are still running".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, None) if below.paused > 0 => ("paused: a step in it waits for a person".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, None) if below.cut > 0 => {
+                ("cut: a step in it was cancelled, timed out, or lost its reader".to_owned(), TextRole::Keyword)
+            }
+            (RunStatus::Ok, None) if data.ending() == Ending::Paused => ("paused, and later continued".to_owned(), TextRole::Plain),
+            (RunStatus::Ok, None) => (finished.to_owned(), TextRole::Plain),
+        };
+        let is_told = text.starts_with("finished;");
+        let lacks_trace = matches!(payload, PayloadState::Ready(payload) if payload.events.is_empty());
+        self.fact("status", &text, role);
+        if let Some(steps) = failed_steps.filter(|_| !is_told) {
+            self.fact("", &steps, TextRole::Error);
+        }
+        if data.own_failure() && !data.span_type.is_agentic() && lacks_trace {
+            self.fact("", "no stack trace: Agno's databases hold none, OTLP sends it", TextRole::Faint);
+        }
+    }
+
+    /// Writes the clock skew that the row proves, or, for the first root of a trace, those of the trace.
+    pub(super) fn skew(&mut self, store: &Store, row: RowIx) {
+        let trace = store.row(row).trace();
+        let is_head = store.trace(trace).roots().first() == Some(&row);
+        let skews = if is_head { store.skews(trace) } else { Vec::from_iter(store.skew(row)) };
+        for skew in skews {
+            self.fact("clock", &display::skew(store, skew), TextRole::Keyword);
+        }
+    }
+
+    /// Writes how long the row took, and when it began.
+    pub(super) fn times(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        let data = store.row(row);
+        let (start, length) = (format::moment(data.start, now), data.duration(now));
+        let text = match data.phase {
+            Phase::Ended if data.end < data.start => format!("began {start}, ended earlier: a clock jumped"),
+            Phase::Ended if store.children(row).is_empty() => format!("{}, began {start}", format::duration(length)),
+            Phase::Ended => {
+                let own = format::duration(store.own_time(row, now));
+                format!("{} ({own} own time), began {start}", format::duration(length))
+            }
+            Phase::Running => format!("began {start} or before"),
+            Phase::Lost => format!("began {start} or before, last seen {}", format::moment(data.end, now)),
+        };
+        self.fact("time", &text, TextRole::Plain);
+    }
+}
+
+/// Returns how many steps below a row failed, and the first failure; `None` if none did.
+fn failed_steps(store: &Store, row: RowIx) -> Option<String> {
+    let count = store.below(row).failed;
+    // Of a run that failed for a reason of its own, the steps below have another.
+    let below = store.children(row).iter().copied().find(|&child| store.totals(child).failed > 0);
+    let row = below.filter(|_| store.is_failed_step(row)).unwrap_or(row);
+    let place = store.first_failure(row).filter(|&first| first != row).map(|first| format!("{}: ", display::name(store, store.row(first))));
+    (count > 0).then(|| {
+        format!("{} failed: {}{}", format::plural(count.into(), "step"), place.unwrap_or_default(), store.text(store.failure_text(row)))
+    })
+}
