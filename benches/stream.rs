@@ -148,7 +148,7 @@ impl Screen {
         match update {
             Update::Batch(batch) => self.app.receive(&mut self.store, batch, now()),
             Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
-            Update::Traffic(source, traffic) => self.app.source_traffic(usize::from(source.0), traffic),
+            Update::Traffic(source, traffic) => self.app.source_traffic(&mut self.store, usize::from(source.0), traffic),
             Update::Payloads { .. } | Update::SearchHits(_) | Update::PayloadChanged(..) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! `max_memory` bounds what is really held: the heap, as an allocator counts it, and the arena of request bodies.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and says what it measured")]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -33,7 +33,8 @@ enum State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Check {
     /// What was checked, in one word.
-    check: &'static str,
+    #[serde(rename = "check")]
+    subject: &'static str,
     state: State,
     /// What was found.
     text: String,
@@ -42,12 +43,12 @@ struct Check {
 }
 
 impl Check {
-    fn new(check: &'static str, state: State, text: impl Into<String>) -> Self {
-        Self { check, state, text: text.into(), fix: None }
+    fn new(subject: &'static str, state: State, text: impl Into<String>) -> Self {
+        Self { subject, state, text: text.into(), fix: None }
     }
 
-    fn ok(check: &'static str, text: impl Into<String>) -> Self {
-        Self::new(check, State::Ok, text)
+    fn ok(subject: &'static str, text: impl Into<String>) -> Self {
+        Self::new(subject, State::Ok, text)
     }
 
     fn with_fix(self, fix: impl Into<String>) -> Self {
@@ -79,14 +80,14 @@ pub(super) fn run(args: &DoctorArgs, config: &Config) -> Result<Outcome, Report>
 fn write(out: &mut impl Write, checks: &[Check], output: Output) -> io::Result<()> {
     // Messages and commands are worth more than the width of the terminal.
     let output = Output { width: None, ..output };
-    let width = checks.iter().map(|check| check.check.len()).max().unwrap_or_default();
-    for Check { check, state, text, fix } in checks {
+    let width = checks.iter().map(|check| check.subject.len()).max().unwrap_or_default();
+    for Check { subject, state, text, fix } in checks {
         let (sign, style) = match state {
             State::Ok => ("✓", Style::Plain),
             State::Note => ("·", Style::Dim),
             State::Trouble => ("✗", Style::Status(RunStatus::Error)),
         };
-        let name = format::pad_right(check, width);
+        let name = format::pad_right(subject, width);
         output
             .line(out, &[StyledText::new(sign, style), StyledText::new(&format!(" {name}  "), Style::Dim), StyledText::new(text, style)])?;
         if let Some(fix) = fix {

@@ -138,7 +138,9 @@ fn to_ascii(text: &str) -> Cow<'static, str> {
 /// The themes of the screen; standard output uses the default one.
 static THEMES: LazyLock<Themes> = LazyLock::new(|| {
     let mut themes = Themes::load(AUTO, None, color_support()).0;
-    Background::detect(variable).into_iter().for_each(|background| themes.set_background(background));
+    if let Some(background) = Background::detect(variable) {
+        themes.set_background(background);
+    }
     themes
 });
 

@@ -87,7 +87,9 @@ fn open_session(config: &Config, is_demo: bool) -> Result<(event_loop::Session, 
 fn configure(app: &mut App, config: &Config, now: Nanos) {
     let colors = ColorSupport::detect(|name| std::env::var(name).ok());
     let (mut themes, warnings) = Themes::load(&config.theme, config::theme_directory().as_deref(), colors);
-    Background::detect(|name| std::env::var(name).ok()).into_iter().for_each(|background| themes.set_background(background));
+    if let Some(background) = Background::detect(|name| std::env::var(name).ok()) {
+        themes.set_background(background);
+    }
     for warning in &warnings {
         tracing::warn!(warning, "theme");
     }

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::record::status_name;
 use super::{ExportedSpan, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
 use crate::format;
-use crate::model::{Payload, SpanType, Value};
+use crate::model::{Nanos, Payload, SpanType, Value};
 use crate::semconv::{self, Message};
 use crate::store::{By, RunStatus};
 use report::Report;
@@ -122,7 +122,11 @@ fn summary(trace: &TraceRecord) -> String {
     };
     fact("trace", &format!("`{}`", trace.trace_id));
     fact("began", &super::record::rfc3339(trace.start));
-    let took = trace.end.map_or("still running".to_owned(), |end| format::duration(end.saturating_sub(trace.start)));
+    let took = match (trace.end, trace.duration_ms) {
+        (None, _) => "still running".to_owned(),
+        (Some(_), Some(millis)) => format::duration((millis * 1e6) as Nanos),
+        (Some(_), None) => format::UNKNOWN.to_owned(),
+    };
     fact("took", &took);
     fact("status", status_name(trace.status));
     let failed = if trace.failed_steps > 0 { format!(", {} failed", trace.failed_steps) } else { String::new() };

@@ -1,5 +1,7 @@
 //! A bounded run of every fuzz target: its seeds, and changes of them that are the same in every run.
 
+#![allow(clippy::print_stderr, reason = "a failing test prints its input")]
+
 mod seeds;
 
 use std::path::Path;
@@ -40,7 +42,7 @@ const PIECES: [&[u8]; 16] = [
 /// Returns one of the seeds with a few changes.
 fn changed(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     let mut bytes = seeds[random.below(seeds.len())].clone();
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..=random.below(4) {
         let at = random.below(bytes.len() + 1);
         let end = at + random.below((bytes.len() - at).min(64) + 1);
         match random.below(6) {

@@ -143,14 +143,14 @@ fn export(payload: &Payload, name: &str) {
     let changes = store.apply(&batch, NOW);
     let Some(&shown): Option<&TraceIx> = changes.traces.first() else { return };
     let record = SpanRecord::new(trace, id, name, 1_000, Some(2_000_000));
-    let exported = ExportedSpan { record, status: Status::Error, depth: 0, payload: payload.clone() };
+    let span = ExportedSpan { record, status: Status::Error, depth: 0, payload: payload.clone() };
     for format in Format::ALL {
         // Redaction does not depend on the format and is slow.
         let redactor = REDACTOR.clone().filter(|_| format == Format::Jsonl);
         let mut exporter = Exporter::new(&Options { format, redactor, max_chars: Some(2_000) }, Vec::new());
         let text = exporter
             .trace(TraceRecord::from_trace(&store, shown, ""))
-            .and_then(|()| exporter.span(exported.clone()))
+            .and_then(|()| exporter.span(span.clone()))
             .and_then(|()| exporter.finish());
         let text = text.unwrap_or_else(|error| panic!("{format:?}: {error}"));
         assert!(format == Format::OtlpProto || std::str::from_utf8(&text).is_ok());

@@ -140,7 +140,10 @@ mod tests {
         raw.write_all(b"one").unwrap();
         let raw = raw.finish().unwrap();
         // The last byte belongs to the checksum.
-        let mut corrupt = zstd(b"one");
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(b"one").unwrap();
+        let mut corrupt = encoder.finish().unwrap();
         *corrupt.last_mut().unwrap() ^= 1;
         for (encoding, body) in [
             (ContentEncoding::Zstd, [zstd(b"one"), b"garbage".to_vec()].concat()),

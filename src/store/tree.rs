@@ -134,14 +134,16 @@ impl Store {
         siblings.remove(index);
     }
 
-    /// Updates a placeholder from a child: it starts no later, ends no earlier, and its type is guessed from the child's.
+    /// Updates a placeholder from a child: it starts no later, ends no earlier, and its type is guessed from the child's. A child that does
+    /// not name it as its parent, such as an agent that runs in its tool, tells nothing of its type.
     fn update_placeholder(&mut self, parent: RowIx, child: RowIx) {
         let (start, end, child_type) = (self.row(child).start, self.row(child).end, self.row(child).span_type);
         let data = self.row(parent);
         if !data.placeholder {
             return;
         }
-        let span_type = guess_type(data.span_type, child_type);
+        let names_it = !self.stated_parents.contains_key(&child);
+        let span_type = if names_it { guess_type(data.span_type, child_type) } else { data.span_type };
         if start < data.start {
             self.move_start(parent, start);
         }

@@ -1,7 +1,7 @@
 //! Walks through the tree: upwards to the ancestors of a row, and downwards in pre-order: parents before children, siblings in the order of
 //! their starts.
 
-use super::{Row, RowIx, Store, Symbol, Totals, TraceIx};
+use super::{Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
 use crate::model::SpanType;
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.
@@ -50,11 +50,15 @@ impl Store {
     }
 
     /// Returns the row that a trace is named after: its first root. If that is no run and no call, but a request to a server, say, it is the
-    /// first run of an agent, a team or a workflow below it, else the first call of a model.
+    /// first run of an agent, a team or a workflow in the trace, else the first call of a model. A root that never arrived and calls no model may
+    /// be a caller that sends no spans: then it is the first run, too.
     #[must_use]
     pub fn lead(&self, trace: TraceIx) -> Option<RowIx> {
         let head = *self.trace(trace).roots().first()?;
-        if self.row(head).span_type != SpanType::Other {
+        let is_lost = |row: RowIx| self.row(row).placeholder && self.row(row).phase != Phase::Running;
+        let is_request = self.row(head).span_type == SpanType::Other;
+        let calls_model = || self.children(head).iter().take(MAX_EXAMINED).any(|&child| self.row(child).span_type.calls_model());
+        if !is_request && (!is_lost(head) || calls_model()) {
             return Some(head);
         }
         let (mut lead, mut examined) = (head, 0);
@@ -63,8 +67,8 @@ impl Store {
         next(self.trace(trace).roots(), &mut stack);
         while let Some(row) = stack.pop().filter(|_| examined < MAX_EXAMINED) {
             match self.row(row).span_type {
-                span_type if span_type.is_agentic() => return Some(row),
-                SpanType::Model if lead == head => lead = row,
+                span_type if span_type.is_agentic() && !is_lost(row) => return Some(row),
+                SpanType::Model if lead == head && is_request => lead = row,
                 _ => {}
             }
             examined += 1;

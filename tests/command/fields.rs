@@ -101,6 +101,17 @@ fn traces_come_newest_first() {
 }
 
 #[test]
+fn a_trace_takes_as_long_without_a_leaked_run_in_every_text() {
+    let program = Program::empty();
+    std::fs::copy(super::fixture("frameworks/agno-team-nested/traces.sqlite"), program.path("traces.db")).unwrap();
+    let duration = program.objects(&["list", "--json", "traces.db"])[0]["duration_ms"].as_f64().unwrap();
+    assert!((3925.0..3935.0).contains(&duration), "{duration}");
+    assert!(program.text(&["list", "traces.db"]).contains(" 3.93s "));
+    assert!(program.text(&["show", "last", "traces.db"]).contains(", for 3.93s\n"));
+    assert!(program.text(&["show", "last", "traces.db", "--format", "markdown"]).contains("- took: 3.93s\n"));
+}
+
+#[test]
 fn show_writes_spans_in_tree_order() {
     let program = Program::new();
     let text = program.text(&["show", "--json", "bcc8", "traces.db"]);

@@ -96,7 +96,7 @@ mod tests {
         let checks = described(&[&all[..], &["SQLAlchemy-2.0.44.dist-info", "agno"]].concat());
         assert_eq!(checks[0].state, State::Ok, "{checks:?}");
         assert!(checks[0].text.starts_with("py: agno 3.1.10, openinference-instrumentation-agno 1.0.15"), "{checks:?}");
-        assert_eq!((checks[1].check, checks[1].state), ("exporter", State::Note));
+        assert_eq!((checks[1].subject, checks[1].state), ("exporter", State::Note));
         let checks = described(&all);
         assert_eq!(checks[0].fix.as_deref(), Some("py -m pip install 'sqlalchemy[asyncio]'"));
         assert_eq!(checks[0].state, State::Trouble);

@@ -111,7 +111,7 @@ mod tests {
             describe(Path::new("/x/t.db"), "t.db", &found, 1_000_000_000_000)
         };
         let watching = || Some(sources::State::Watching { left_out: 0 });
-        let states = |checks: Vec<Check>| checks.iter().map(|check| (check.check, check.state)).collect::<Vec<_>>();
+        let states = |checks: Vec<Check>| checks.iter().map(|check| (check.subject, check.state)).collect::<Vec<_>>();
         let waiting = describe(Some(sources::State::Waiting("t.db does not exist yet".to_owned())), None);
         assert_eq!((waiting[0].text.as_str(), waiting[0].state), ("/x/t.db: does not exist yet", State::Trouble));
         assert_eq!(states(describe(Some(sources::State::Failing("no".to_owned())), None)), [("source", State::Trouble)]);

@@ -11,9 +11,19 @@ use crate::tui::theme::{AUTO, Background, ColorSupport};
 const TMUX_CLIPBOARD: (u32, u32) = (3, 2);
 const TMUX_BACKGROUND: (u32, u32) = (3, 4);
 
+/// Whether the program runs in tmux, and in which version.
+#[derive(Clone, Copy, Debug)]
+enum Tmux {
+    No,
+    /// There is no program tmux to ask.
+    Unknown,
+    Version((u32, u32)),
+}
+
 /// Returns what is found out from the environment and tmux.
 pub(super) fn checks(variable: &dyn Fn(&str) -> Option<String>, config: &Config) -> Vec<Check> {
-    let tmux = variable("TMUX").filter(|tmux| !tmux.is_empty()).map(|_| tmux_version());
+    let is_tmux = variable("TMUX").is_some_and(|tmux| !tmux.is_empty());
+    let tmux = if is_tmux { tmux_version().map_or(Tmux::Unknown, Tmux::Version) } else { Tmux::No };
     vec![terminal(variable), characters(variable, config.ascii), colours(variable, &config.theme, tmux), clipboard(variable, tmux)]
 }
 
@@ -45,13 +55,13 @@ fn characters(variable: &dyn Fn(&str) -> Option<String>, is_ascii: bool) -> Chec
     }
 }
 
-fn colours(variable: &dyn Fn(&str) -> Option<String>, theme: &str, tmux: Option<Option<(u32, u32)>>) -> Check {
+fn colours(variable: &dyn Fn(&str) -> Option<String>, theme: &str, tmux: Tmux) -> Check {
     let support = ColorSupport::detect(variable);
     let known = match Background::detect(variable) {
         _ if theme != AUTO || !matches!(support, ColorSupport::Indexed | ColorSupport::True) => "the background does not matter",
         Some(Background::Dark) => "a dark background (COLORFGBG)",
         Some(Background::Light) => "a light background (COLORFGBG)",
-        None if matches!(tmux, Some(Some(version)) if version < TMUX_BACKGROUND) => "tmux before 3.4 tells no background",
+        None if matches!(tmux, Tmux::Version(version) if version < TMUX_BACKGROUND) => "tmux before 3.4 tells no background",
         None => "the terminal is asked for its background",
     };
     let (text, fix) = match support {
@@ -64,19 +74,19 @@ fn colours(variable: &dyn Fn(&str) -> Option<String>, theme: &str, tmux: Option<
     fix.map_or(check.clone(), |fix| check.with_fix(fix))
 }
 
-fn clipboard(variable: &dyn Fn(&str) -> Option<String>, tmux: Option<Option<(u32, u32)>>) -> Check {
+fn clipboard(variable: &dyn Fn(&str) -> Option<String>, tmux: Tmux) -> Check {
     match tmux {
-        Some(None) => {
+        Tmux::Unknown => {
             Check::new("clipboard", State::Note, "this is tmux, and no program tmux is found to copy with; agno-top asks the terminal")
                 .with_fix("tmux set -g set-clipboard on")
         }
-        Some(Some(version)) if version < TMUX_CLIPBOARD => {
+        Tmux::Version(version) if version < TMUX_CLIPBOARD => {
             Check::new("clipboard", State::Note, format!("tmux {}.{} does not pass texts on", version.0, version.1))
                 .with_fix("tmux 3.2 or later, or tmux set -g set-clipboard on")
         }
-        Some(Some(_)) => Check::ok("clipboard", "through tmux"),
-        None if variable("SSH_TTY").is_some() => Check::ok("clipboard", "of the terminal on your side of ssh, if it takes OSC 52"),
-        None => Check::ok("clipboard", "of the terminal, if it takes OSC 52"),
+        Tmux::Version(_) => Check::ok("clipboard", "through tmux"),
+        Tmux::No if variable("SSH_TTY").is_some() => Check::ok("clipboard", "of the terminal on your side of ssh, if it takes OSC 52"),
+        Tmux::No => Check::ok("clipboard", "of the terminal, if it takes OSC 52"),
     }
 }
 
@@ -112,13 +122,15 @@ mod tests {
         assert_eq!(characters(&set(&[("LANG", "de_DE.UTF-8")]), false).state, State::Ok);
         assert_eq!(characters(&set(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]), false).state, State::Note);
         assert_eq!(characters(&set(&[]), true).state, State::Ok);
-        let colour = colours(&set(&[("TERM", "xterm-256color"), ("COLORFGBG", "0;15")]), "auto", None);
+        let colour = colours(&set(&[("TERM", "xterm-256color"), ("COLORFGBG", "0;15")]), "auto", Tmux::No);
         assert_eq!(colour.text, "256; theme auto; a light background (COLORFGBG)");
         assert!(
-            colours(&set(&[("TERM", "tmux-256color")]), "auto", Some(Some((3, 3)))).text.ends_with("tmux before 3.4 tells no background")
+            colours(&set(&[("TERM", "tmux-256color")]), "auto", Tmux::Version((3, 3)))
+                .text
+                .ends_with("tmux before 3.4 tells no background")
         );
-        assert_eq!(colours(&set(&[("TERM", "linux")]), "auto", None).text, "16; theme auto; the background does not matter");
-        assert!(clipboard(&set(&[]), Some(Some((3, 1)))).fix.is_some());
-        assert_eq!(clipboard(&set(&[]), Some(Some((3, 2)))).fix, None);
+        assert_eq!(colours(&set(&[("TERM", "linux")]), "auto", Tmux::No).text, "16; theme auto; the background does not matter");
+        assert!(clipboard(&set(&[]), Tmux::Version((3, 1))).fix.is_some());
+        assert_eq!(clipboard(&set(&[]), Tmux::Version((3, 2))).fix, None);
     }
 }

@@ -43,7 +43,8 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     let store = &snapshot.store;
     let (data, status) = (store.trace(trace), store.trace(trace).run_status());
     let totals = store.totals_of(trace);
-    let end = if totals.running > 0 { snapshot.now } else { data.end };
+    let is_known = totals.running > 0 || data.end >= data.start;
+    let length = if is_known { format::duration(store.length(trace, snapshot.now)) } else { format::UNKNOWN.to_owned() };
     let known = |calls: u32, tokens| format::tokens((calls > 0).then_some(tokens));
     let tokens = if totals.tokens().is_none() {
         "tokens unknown".to_owned()
@@ -62,7 +63,7 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         |out: &mut _, label: &str, value: StyledText| output.line(out, &[StyledText::new(&format::pad_right(label, 9), Style::Dim), value]);
     line(out, "trace", StyledText::new(&data.id.to_string(), Style::Strong))?;
     line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
-    line(out, "began", format!("{}, for {}", format::date_time(data.start), format::duration(end.saturating_sub(data.start))).into())?;
+    line(out, "began", format!("{}, for {length}", format::date_time(data.start)).into())?;
     line(out, "holds", counts.into())?;
     line(out, "session", first(&|row| store.stated_session(row)).into())?;
     line(out, "user", first(&|row| store.row(row).user).into())?;

@@ -59,10 +59,18 @@ impl<'a> Envelope<'a> {
             // Gemini's response, as the Agent Development Kit records it.
             Some(content @ Value::Map(inner)) if get(inner, &["parts", "role"]).is_some() => Some(vec![content]),
             // The responses of OpenAI and Gemini.
-            _ => each("choices", "message").or_else(|| each("candidates", "content")),
+            _ => each("choices", "message").or_else(|| each("candidates", "content")).or_else(|| generations(map)),
         };
         messages.map(|messages| Self { system: None, messages })
     }
+}
+
+/// Returns the messages in LangChain's answer of a chat model, which has a list of generations for each prompt.
+fn generations(map: &[Attribute]) -> Option<Vec<&Value>> {
+    let Some(Value::List(prompts)) = get(map, &["generations"]) else { return None };
+    let items =
+        prompts.iter().flat_map(|prompt| if let Value::List(items) = prompt { items.as_slice() } else { std::slice::from_ref(prompt) });
+    Some(items.filter_map(|item| if let Value::Map(item) = item { get(item, &["message"]) } else { None }).collect())
 }
 
 /// Reads messages from a value that is certainly messages: JSON in which every item has a role, or a type of LangChain.

@@ -206,6 +206,13 @@ fn objects_of_langchain_are_messages() {
     assert_eq!(found.output, [request, returned("c", "w", "21")]);
     let result = of_values(&[("output.value", object("ToolMessage", json!({"content": "21", "tool_call_id": "c"})))]);
     assert_eq!(result.output, [returned("c", "", "21")]);
+    let answer = object("AIMessage", json!({"content": "It is 21 degrees."}));
+    for generations in [json!([[{"text": "It is 21 degrees.", "message": answer}]]), json!([{"message": answer}])] {
+        let found = of_values(&[("output.value", json!({"generations": generations, "llm_output": {}}))]);
+        assert_eq!(found.output, [text_message("assistant", "It is 21 degrees.")]);
+    }
+    let texts = of_values(&[("output.value", json!({"generations": [[{"text": "No message."}]]}))]);
+    assert_eq!(texts.output, [], "a text alone is no message");
 }
 
 #[test]

@@ -188,6 +188,7 @@ fn an_agent_in_a_tool_of_a_running_caller_is_no_second_root() {
     let trace = store.find_trace(trace_id()).unwrap();
     assert_eq!(store.trace(trace).roots(), [row(&store, 1)]);
     assert_eq!(store.row(row(&store, 4)).phase, Phase::Running);
+    assert_eq!(store.row(row(&store, 1)).span_type, Agent, "what runs in its tool makes it no team");
     // The tool has ended: what is missing now is elsewhere.
     store.apply(&batch(&[(6, Some(1), Tool, 3, 7), (8, Some(7), Model, 8, 9)], true), 10 * SECOND);
     store.check_invariants();
@@ -225,6 +226,22 @@ fn a_trace_is_named_after_the_first_run_in_a_request() {
         let mut store = Store::new(Limits::default());
         store.apply(&batch(&request[..count], true), 10 * SECOND);
         assert_eq!(store.lead(store.find_trace(trace_id()).unwrap()), Some(row(&store, lead)));
+    }
+}
+
+#[test]
+fn a_trace_is_named_after_the_first_run_that_arrived_if_its_root_never_does() {
+    // The run of a caller elsewhere, a parent beside a request, and the run that calls the model itself.
+    let caller = [(1, Some(9), Agent, 1, 4), (2, Some(1), Model, 1, 2)];
+    let beside = [(1, None, SpanType::Other, 0, 5), (2, Some(9), Agent, 1, 4)];
+    let own_call = [(1, Some(9), Model, 0, 1), (2, Some(9), Agent, 1, 4)];
+    for (specs, running, lead) in [(caller, 9, 1), (beside, 9, 2), (own_call, 9, 9)] {
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch(&specs, false), 10 * SECOND);
+        let trace = store.find_trace(trace_id()).unwrap();
+        assert_eq!(store.lead(trace), Some(row(&store, running)), "it may still arrive");
+        store.expire(3600 * SECOND);
+        assert_eq!(store.lead(trace), Some(row(&store, lead)));
     }
 }
 

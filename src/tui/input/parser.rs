@@ -102,12 +102,11 @@ impl Parser {
 fn step(bytes: &[u8]) -> Step {
     let key = |length, key| Step::Is(length, Some(Input::Event(Event::Key(key))));
     match bytes {
-        [] | [ESC] => Step::Incomplete,
+        [] | [ESC] | [ESC, b'O'] => Step::Incomplete,
         [ESC, b'[', rest @ ..] => control_sequence(rest),
         [ESC, b']', rest @ ..] => string(rest, background),
         // Answers that nobody asked for: device control, application, privacy and start-of-string.
         [ESC, b'P' | b'_' | b'^' | b'X', rest @ ..] => string(rest, |_| None),
-        [ESC, b'O'] => Step::Incomplete,
         [ESC, b'O', last, ..] => Step::Is(3, csi::function_key(*last, KeyModifiers::NONE).map(|key| Input::Event(Event::Key(key)))),
         [ESC, ESC, ..] => key(1, KeyCode::Esc.into()),
         [ESC, rest @ ..] => match character(rest) {

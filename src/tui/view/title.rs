@@ -19,7 +19,9 @@ pub fn title(app: &App, store: &Store) -> String {
     state.extend(all.cost().map(|_| display::cost(all)));
     if app.ascii {
         let ascii = |c: char| display::ascii_symbol(c.encode_utf8(&mut [0; 4])).map_or_else(|| c.to_string(), str::to_owned);
-        state.iter_mut().for_each(|part| *part = part.chars().map(ascii).collect());
+        for part in &mut state {
+            *part = part.chars().map(ascii).collect();
+        }
     }
     let names = app.sources.iter().map(|source| source.name.clone());
     state.into_iter().chain(["agno-top".to_owned()]).chain(names).collect::<Vec<_>>().join(" ")

@@ -17,7 +17,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     let (plain, dim, key) = (Style::new(), styling.dim(), styling.key());
     let mut lines = vec![("No traces yet.".to_owned(), styling.title()), (String::new(), plain)];
     lines.extend(app.sources.iter().flat_map(|source| source_lines(source, usize::from(area.width), styling)));
-    lines.extend(app.sources.iter().filter_map(|source| without_traces(source)).map(|text| (text, styling.running())));
+    lines.extend(app.sources.iter().filter_map(without_traces).map(|text| (text, styling.running())));
     if let Some([import, database]) = app.sources.iter().find_map(database) {
         lines.push((String::new(), plain));
         lines.push(("To write traces to it, run this in Python before you create the agent:".to_owned(), dim));

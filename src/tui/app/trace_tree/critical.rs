@@ -13,16 +13,16 @@ pub(super) fn path(store: &Store, trace: TraceIx, now: Nanos) -> HashSet<RowIx> 
     let ends = ends(store, trace, now);
     let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN);
     let mut path = HashSet::new();
-    let mut open = vec![(store.trace(trace).roots().to_vec(), Nanos::MIN, Nanos::MAX)];
-    while let Some((mut latest, from, mut until)) = open.pop() {
-        // The run of a team's member stands beside the call that hands the task to it.
+    let mut open = vec![(None, store.trace(trace).roots().to_vec(), Nanos::MIN, Nanos::MAX)];
+    while let Some((above, mut latest, from, mut until)) = open.pop() {
+        // The run of a team's member stands beside the call that hands the task to it, and is examined below that call.
         let mut members: HashMap<RowIx, Vec<RowIx>> = HashMap::new();
         latest.retain(|&row| match store.delegation_of(row) {
-            Some(call) => {
+            Some(call) if above != Some(call) => {
                 members.entry(call).or_default().push(row);
                 false
             }
-            None => true,
+            _ => true,
         });
         // Of two rows with the same end, the one that started later comes first.
         latest.sort_by_key(|&row| std::cmp::Reverse((end(row), store.row(row).start)));
@@ -37,7 +37,7 @@ pub(super) fn path(store: &Store, trace: TraceIx, now: Nanos) -> HashSet<RowIx> 
             let data = store.row(row);
             let mut below = store.children(row).to_vec();
             below.extend(members.remove(&row).into_iter().flatten());
-            open.push((below, data.start, end(row)));
+            open.push((Some(row), below, data.start, end(row)));
             until = data.start;
         }
     }

@@ -212,6 +212,23 @@ fn the_critical_path_includes_spans_that_outlive_their_parent() {
 }
 
 #[test]
+fn the_critical_path_runs_through_the_call_that_delegates_into_the_run_of_the_member() {
+    use SpanType::{Agent, Model, Team, Tool};
+    let mut team = Batch::new(SourceId(0), Origin::Live);
+    let [name, delegate] = ["x", "delegate_task_to_member"].map(|text| team.intern(text));
+    let spans = [(1, 0, 0, 90, Team), (2, 1, 10, 80, Tool), (3, 1, 12, 78, Agent), (4, 3, 13, 40, Model), (5, 3, 13, 77, Model)];
+    for (id, parent, start, end, span_type) in spans {
+        let tool = if span_type == Tool { delegate } else { name };
+        let facts = SpanFacts { span_type, misplaced: true, tool, ..SpanFacts::default() };
+        team.spans.push(span(1, id, parent, (start, Some(end)), name, facts));
+    }
+    let mut harness = TestHarness::new(Limits::default());
+    harness.receive(team, 1);
+    harness.act(Action::CriticalPath);
+    assert_eq!(harness.critical_path(1), [1, 2, 3, 5]);
+}
+
+#[test]
 fn eviction_removes_the_zoom_and_the_critical_path() {
     let mut harness = TestHarness::new(Limits { spans: 3, ..Limits::default() });
     harness.arrive(&[(1, 1, 0, 0, Some(80_000)), (1, 2, 1, 60_000, Some(64_000))]);
