@@ -209,10 +209,10 @@ impl Corpus {
         let unfinished = stated["unfinished_spans"].as_u64().unwrap_or_default();
         self.expect(&format!("spans {origin}"), u64::from(totals.spans) - unfinished, &(spans..=spans));
         self.expect(&format!("errors {origin}"), u64::from(totals.errors), &(errors..=errors));
-        let stats = store.stats_of(trace);
+        let sums = store.stats_of(trace);
         let embeddings = span_types(store, trace).filter(|kind| *kind == SpanType::Embedding).count() as u64;
         let (calls, failed) =
-            stats.groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.failed));
+            sums.groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.failed));
         let found = format!("{:?}", store.trace(trace).run_status()).to_lowercase();
         if !status.is_empty() && found != status {
             self.wrong.push(format!("{}: status {origin} {found}, not {status}", self.name));
@@ -221,7 +221,7 @@ impl Corpus {
         self.expect(&format!("llm_calls {origin}"), u64::from(calls) - embeddings, &reported);
         let reported = self.reported(id, "llm_calls_failed");
         self.expect(&format!("llm_calls_failed {origin}"), u64::from(failed), &reported);
-        let tools: BTreeMap<&str, u64> = stats.groups(By::Tool).map(|(name, group)| (store.text(name), u64::from(group.calls))).collect();
+        let tools: BTreeMap<&str, u64> = sums.groups(By::Tool).map(|(name, group)| (store.text(name), u64::from(group.calls))).collect();
         let stated: BTreeMap<&str, u64> = self.truth["untold"][id]["tools"]
             .as_object()
             .or(self.truth["by_trace"][id]["tools"].as_object())

@@ -107,7 +107,9 @@ fn write(path: &Path, database: &mut OldDatabase) -> Result<(), Report> {
 fn compare(path: &Path, tables: &mut dyn Tables, written: Counts) -> Result<u64, Report> {
     let (mut counts, mut changed) = (Counts::default(), 0);
     for_each_chunk(path, written.traces, "compared", |chunk| {
-        chunk.iter().for_each(|trace| counts.add(trace));
+        for trace in chunk {
+            counts.add(trace);
+        }
         let ids: Vec<String> = chunk.iter().map(|trace| trace.id.clone()).collect();
         let rows = tables.read(&ids)?;
         changed += chunk.iter().filter(|trace| !rows.contains(trace)).count() as u64;

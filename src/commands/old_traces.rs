@@ -102,8 +102,8 @@ pub(super) fn source(named: Option<&Path>, config: &Config) -> Result<PathBuf, R
     let named: Vec<PathBuf> = named.map_or_else(|| config.sources.clone(), |source| vec![source.to_owned()]);
     let sources = open::paths(&named, config);
     let [source] = sources.as_slice() else {
-        let names = sources.iter().map(|source| source.display().to_string()).collect::<Vec<_>>().join(", ");
-        bail!(UsageError(format!("there are several databases: {names}; name one")));
+        let found = sources.iter().map(|source| source.display().to_string()).collect::<Vec<_>>().join(", ");
+        bail!(UsageError(format!("there are several databases: {found}; name one")));
     };
     let is_url = source.to_str().is_some_and(crate::sources::postgres::is_url);
     if !is_url && crate::sources::file::is_file(source) && source.exists() {

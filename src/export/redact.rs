@@ -129,7 +129,7 @@ impl Redactor {
         for Rule { regex, check } in &self.0.rules {
             apply(regex, &mut masked, |captures, rest| {
                 let (before, value, after) = (&captures[1], &captures[2], &captures[3]);
-                let is_masked = value == MASK || value == MASK.trim_end_matches(']');
+                let is_masked = value.trim_end_matches(']').eq_ignore_ascii_case(MASK.trim_end_matches(']'));
                 if is_masked || !check.holds(before, value, if after.is_empty() { rest } else { after }) {
                     return captures[0].to_owned();
                 }

@@ -73,9 +73,7 @@ fn normalize_word(word: &str, normalized: &mut String) {
     normalized.push_str(&word[..word.len() - core.len()]);
     let core_length = core.trim_end_matches([')', ']', '>', '}', ',', ';', ':', '.', '!', '?']).len();
     let (core, tail) = core.split_at(core_length);
-    if is_http_status(core, normalized) {
-        normalized.push_str(core);
-    } else if core.split('/').all(is_name) {
+    if is_http_status(core, normalized) || core.split('/').all(is_name) {
         normalized.push_str(core);
     } else if is_path_or_url(core) || is_id(core) {
         push_star(normalized);

@@ -127,7 +127,12 @@ mod tests {
 
     #[test]
     fn all_members_and_frames_are_read_and_trailing_bytes_are_refused() {
-        let zstd = |body: &[u8]| zstd::encode_all(body, 1).unwrap();
+        let zstd = |body: &[u8]| {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.write_all(body).unwrap();
+            encoder.finish().unwrap()
+        };
         let decompress = |encoding, body: Vec<u8>| decompress(encoding, body.into(), 100);
         let skippable = [&0x184d_2a50_u32.to_le_bytes()[..], &[3, 0, 0, 0, 9, 9, 9]].concat();
         let frames = [&skippable, &zstd(b"one, "), &skippable, &zstd(b""), &zstd(b"two"), &skippable].map(Vec::as_slice).concat();
@@ -140,7 +145,10 @@ mod tests {
         raw.write_all(b"one").unwrap();
         let raw = raw.finish().unwrap();
         // The last byte belongs to the checksum.
-        let mut corrupt = zstd(b"one");
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(b"one").unwrap();
+        let mut corrupt = encoder.finish().unwrap();
         *corrupt.last_mut().unwrap() ^= 1;
         for (encoding, body) in [
             (ContentEncoding::Zstd, [zstd(b"one"), b"garbage".to_vec()].concat()),

@@ -159,17 +159,19 @@ impl Reader<'_> {
         }
     }
 
+    /// Says why nothing more comes, if the file was read until now.
+    fn wait(&mut self, why: &str) -> Result<(), Closed> {
+        let was_watching = matches!(self.state, Some(State::Watching { .. }));
+        if was_watching { self.set_state(State::Waiting(self.named(why))) } else { Ok(()) }
+    }
+
     /// Reads what is new.
     fn look(&mut self) -> Result<(), Closed> {
         let (Some(content), Some(follower)) = (&mut self.content, &mut self.follower) else { return Ok(()) };
         let found = match follower.look() {
             Ok(Found::Lines(lines)) => lines,
-            Ok(Found::Missing) => {
-                if !matches!(self.state, Some(State::Watching { .. })) {
-                    return Ok(());
-                }
-                return self.set_state(State::Waiting(self.named("it was removed or renamed; waiting for a new one")));
-            }
+            Ok(Found::Missing) => return self.wait("it was removed or renamed; waiting for a new one"),
+            Ok(Found::NotFile(what)) => return self.wait(&format!("{what} now; waiting for a file")),
             Err(error) => {
                 self.follower = None;
                 return self.set_state(State::Failing(self.named(&error)));

@@ -22,8 +22,8 @@ impl Store {
         while let Some(row) = next {
             let data = self.row(row);
             next = data.parent();
-            let (has_reason, had_reason) = (self.has_own_reason(row), data.has_own_reason());
-            if has_reason != had_reason {
+            let (has_reason, before) = (self.has_own_reason(row), data.has_own_reason());
+            if has_reason != before {
                 self.change(row, |store| {
                     let sender = &mut store.rows[row.0].sender;
                     *sender = if has_reason { *sender | OWN_REASON } else { *sender & !OWN_REASON };

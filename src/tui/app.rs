@@ -156,6 +156,7 @@ const RATES: usize = 30;
 
 /// The state of the screen.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "they are settings and facts that do not depend on one another")]
 pub struct App {
     /// The shown traces with the cursor.
     pub tree: TraceTree,

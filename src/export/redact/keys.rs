@@ -39,8 +39,10 @@ pub(super) const KEYS: &[&str] = &[
     // Work: Linear, Notion, Figma, Airtable, Asana, HubSpot, Contentful, Typeform.
     r"lin_(?:api|oauth)_[A-Za-z0-9]{30,}|ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{40,}|figd_[A-Za-z0-9_-]{30,}|pat[A-Za-z0-9]{14}\.[a-f0-9]{64}",
     r"1/[0-9]{10,}:[a-f0-9]{32}|pat-[a-z]{2}[0-9]-[0-9a-f-]{36}|CFPAT-[A-Za-z0-9_-]{40,}|tfp_[A-Za-z0-9_-]{40,}",
-    // JSON web tokens.
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    // Maps and crawlers: Mapbox, Apify.
+    r"sk\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}|apify_api_[A-Za-z0-9]{30,}",
+    // JSON web tokens, signed or encrypted.
+    r"eyJ[A-Za-z0-9_-]{8,}\.(?:[A-Za-z0-9_-]{8,})?\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+){0,2}",
 ];
 
 /// Prefixes that words, or bytes in base64, may hold: the key must stand at the beginning of a word, after an escape or an underscore.

@@ -41,10 +41,10 @@ pub(super) const PLACES: &[(&str, Check)] = &[
     (r"(ESCAPE)([A-Za-z0-9_.%+-]*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,})()", Check::Email),
     (r"()([A-Za-z0-9_.%+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,})()", Check::Email),
     (r#"((?i-u:authorization)\\*["']?[ \t]*(?:=>|[:=])[ \t]*\\*["']?)([^"'\\\r\n,}]+)()"#, Check::Header),
-    (r"((?i-u:(?:\b|ESCAPE)(?:bearer|basic)[ \t]+))([A-Za-z0-9._~+/=-]{8,})()", Check::Token),
+    (r"((?i-u:(?:\b|ESCAPE)(?:bearer|basic|apikey|ssws)[ \t]+))([A-Za-z0-9._~+/=-]{8,})()", Check::Token),
     // In quotes, up to the closing quote: plain, inside JSON text, and deeper, where escapes are not followed.
-    (r#"(NAMED")((?s:\\.|[^"\\])+)()"#, Check::Quoted),
-    (r#"(NAMED')((?s:\\.|[^"'\\])+)()"#, Check::Quoted),
+    (r#"(NAMED(?:"")?")((?s:\\.|[^"\\])+)()"#, Check::Quoted),
+    (r#"(NAMED(?:'')?')((?s:\\.|[^"'\\])+)()"#, Check::Quoted),
     (r#"(NAMED`)((?s:\\.|[^"`\\])+)()"#, Check::Quoted),
     (r#"(NAMED\\")((?s:\\\\(?:\\.|[^"\\])|[^"\\])+)()"#, Check::Quoted),
     (r#"(NAMED(?:\\'|\\{2,}["']))([^"'\\]+)()"#, Check::Quoted),
@@ -72,6 +72,15 @@ pub(super) const PLACES: &[(&str, Check)] = &[
         r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase|token|secret)[ \t]+is[ \t]+)\\*["']?)([^\s"'`\\,;&}\])\[:=][^\s"'`\\,;&}\])]*)()"#,
         Check::Value,
     ),
+    (
+        r#"((?i-u:\b(?:the|your|our|this|its|their|his|her)[ \t]+(?:[a-z]+[ \t]+)?(?:api[ _-]?key|password|passwd|passphrase|client[ _-]?secret|secret|(?:access|auth|bearer|api)[ _-]?token|token)[ \t]+is[ \t]+)\\*["']?)([^\s"'`\\,;&}\])\[:=]*[A-Za-z][^\s"'`\\,;&}\])]{3,})()"#,
+        Check::Key,
+    ),
+    // XML: elements, and pairs of attributes.
+    (r"(<(?i-u:[a-z0-9_.:-]*(?:NAME))>)([^<>\r\n]+)(</)", Check::Value),
+    (r#"((?i-u:(?:name|key)=\\*["'][a-z0-9_.:-]*(?:NAME)\\*["'][ \t]+value=\\*["']))([^"'\\<>]+)()"#, Check::Quoted),
+    // Forms and queries that are encoded once more.
+    (r"((?i-u:(?:NAME)%3d))((?i-u:[a-z0-9._~+-]|%(?:2[0-57-9a-f]|[013-9a-f][0-9a-f]))+)()", Check::Value),
     // Command lines.
     (
         r#"((?i-u:--(?:[a-z-]+-)?(?:api-?key|access-?key|secret-?key|password|passwd|passphrase|token|secret)(?:[ \t]+|=)\\*["']?))([^\s"'`\\,;&}\])-][^\s"'`\\,;&}\])]*)()"#,
@@ -80,15 +89,20 @@ pub(super) const PLACES: &[(&str, Check)] = &[
     (r#"((?i-u:\bcurl\b)[^\r\n|;]{0,300}?[ \t](?:-u|--user|--proxy-user)[ \t=]*\\*["']?[^\s:"'\\]*:)([^\s"'\\]+)()"#, Check::NotNumber),
     (r#"((?i-u:\b(?:mysql(?:dump|admin)?|mariadb(?:-dump)?)\b)[^\r\n|;]{0,200}?[ \t]-p)([^\s"'\\]+)()"#, Check::None),
     (
-        r#"((?:(?i-u:\bsshpass)[ \t]+-p[ \t]*|(?i-u:\bredis-cli\b)[^\r\n|;]{0,200}?[ \t]-a[ \t]+|(?i-u:\bdocker[ \t]+login\b)[^\r\n|;]{0,200}?[ \t]-p[ \t]+)\\*["']?)([^\s"'\\]+)()"#,
+        r#"((?:(?i-u:\bsshpass)[ \t]+-p[ \t]*|(?i-u:\bredis-cli\b)[^\r\n|;]{0,200}?[ \t]-a[ \t]+|(?i-u:\b(?:docker|podman|nerdctl|buildah|skopeo|oras|az|registry)[ \t]+login\b)[^\r\n|;]{0,200}?[ \t]-p[ \t]+|(?i-u:\bldap[a-z]+\b)[^\r\n|;]{0,200}?[ \t]-w[ \t]+|\bzip\b[^\r\n|;]{0,200}?[ \t]-P[ \t]+|[ \t]-pass(?:in|out)?[ \t]+pass:|\bhtpasswd[ \t]+-[A-Za-z]*b[A-Za-z]*[ \t]+\S+[ \t]+\S+[ \t]+|\bmc[ \t]+alias[ \t]+set[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+|\b(?:smbclient|rpcclient)\b[^\r\n|;]{0,200}?[ \t]-U[ \t]*[^\s%]*%)\\*["']?)([^\s"'\\]+)()"#,
         Check::None,
     ),
     (r"((?i-u:\baws_(?:secret_access_key|session_token)[ \t]+))([A-Za-z0-9/+=]{16,})()", Check::Key),
-    // The signature of a shared access URL.
-    (r"((?i-u:[?&;]sig=))([A-Za-z0-9%+/=_-]{20,})()", Check::None),
+    // The signature of a shared access URL, and the code of a sign-in or of a function.
+    (r"((?i-u:[?&;](?:sig|[a-z-]*signature)=))([A-Za-z0-9%+/=_-]{20,})()", Check::None),
+    (r"((?i-u:[?&;]code=))([A-Za-z0-9%+/=_.-]{40,})()", Check::Key),
+    // The password in the address of an Oracle database.
+    (r#"((?i-u:jdbc:oracle:[a-z]+:)[^/\s@"'\\]+/)([^\s@"'\\]+)(@)"#, Check::None),
+    // Keys in the environment, of services that are not known.
+    (r"((?-u:[A-Z0-9]_(?:KEY|PAT|PW))[ \t]*=[ \t]*)([A-Za-z0-9+/=_-]{16,})()", Check::Key),
     // A token, but not a count of tokens, which is a number, nor prose, which has words after a colon.
     (r#"((?i-u:token)\\*["']?\]?[ \t]*=[ \t]*)([0-9.]*[^\s"'`\\,;&}\])0-9.][^\s"'`\\,;&}\])]*)()"#, Check::Value),
-    (r#"((?i-u:token)[ \t]*:[ \t]*)((?:[A-Za-z_.~+/=-]+[0-9]|[0-9]+[A-Za-z_~+/=-])[^\s"'`\\,;&}\])]{4,})()"#, Check::None),
+    (r#"((?i-u:token|\bsecret)[ \t]*:[ \t]*)((?:[A-Za-z_.~+/=-]+[0-9]|[0-9]+[A-Za-z_~+/=-])[^\s"'`\\,;&}\])]{4,})()"#, Check::None),
     // Cookies, up to the end of the line or the closing quote.
     (r#"((?i-u:cookie)[ \t]*:[ \t]*)([A-Za-z0-9_.%-]+=[^"'\\\r\n]+)()"#, Check::None),
 ];
@@ -97,16 +111,18 @@ pub(super) const PLACES: &[(&str, Check)] = &[
 pub(super) const ESCAPE: &str = r"(?-u:\\(?:[bfnrt]|u[0-9A-Fa-f]{4}))";
 
 /// The name of a secret in a text.
-pub(super) const NAME: &str = r"api[_-]?key|password|passwd|passphrase|passcode|(?:\b|_)(?:pwd|pass)|[a-z0-9]pwd|secret(?:[_-]?key|(?:[_-][a-z]+)*)|token|cookie|jwt|credentials?|(?:access|private|account|signing|encryption|master|subscription|functions?|auth)[_-]?key|shared[_-]?access[_-]?signature";
+pub(super) const NAME: &str = r"api[_-]?key|password|passwd|passphrase|passcode|(?:\b|_)(?:pwd|pass)|[a-z0-9]pwd|secret(?:[_-]?key|(?:[_-][a-z]+)*)|token|cookie|jwt|credentials?|(?:access|private|account|signing|encryption|decryption|master|subscription|functions?|auth|admin|ssh|hmac|storage|license|activation)[_-]?key|shared[_-]?access[_-]?signature|connection[_-]?string|(?:\b|_)(?:otp|pw|bearer)|recovery[_-]?codes?|security[_-]?answer";
 
 /// A name up to its value, which is in quotes.
-pub(super) const NAMED: &str = r#"(?i-u:NAME)\\*["']?\]?(?:[ \t]+is)?[ \t]*(?:=>|:=|:|={1,3})[ \t]*[bfru]?"#;
+///
+/// Between them may stand a type (`password: str = "…"`), a wrapper (`SecretStr("…")`) or the beginning of a list.
+pub(super) const NAMED: &str = r#"(?i-u:NAME)\\*["']?\]?(?:[ \t]+is)?[ \t]*(?:=>|:=|:(?:[ \t]*[A-Za-z_][A-Za-z0-9_.|\[\] ]{0,40}=)?|={1,3})[ \t]*(?:(?:[A-Za-z]+\.)?(?:SecretStr|SecretBytes|SecretString|Secret|String|str|bytes)\(|\[)?[ \t]*[bfru]?"#;
 
 /// A value without quotes.
 pub(super) const VALUE: &str = r#"([^\s"'`\\,;&}\])]+)"#;
 
 /// Names of attributes whose values are always redacted. The shorter words must be separated by a character or begin with a capital.
-pub(super) const NAMES: &str = r"(?i)(?:authorization|api[_-]?key|passw(?:or)?d|passphrase|passcode|(?:access|secret|private|account|signing|encryption|subscription)[_-]?key|client[_-]?secret|set-cookie|(?:^|[._-])(?:pwd|pass|jwt|secret|token|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|cookie|credentials?)|(?-i:[a-z0-9](?:Secret|Token|Cookie|Credentials?|Pwd)))$";
+pub(super) const NAMES: &str = r"(?i)(?:authorization|api[_-]?key|passw(?:or)?d|passphrase|passcode|(?:access|secret|private|account|signing|encryption|subscription|admin|ssh|hmac|storage)[_-]?key|connection[_-]?string|client[_-]?secret|set-cookie|(?:^|[._-])(?:pwd|pass|jwt|secret|token|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|cookie|credentials?)|(?-i:[a-z0-9](?:Secret|Token|Cookie|Credentials?|Pwd)))$";
 
 /// Words that stand for a type, or for nothing, where a value would be.
 const NO_VALUES: [&str; 28] = [
@@ -152,7 +168,7 @@ impl Check {
             Self::Quoted => !matches!(value, "include" | "omit" | "same-origin") && !is_mark(value),
             // A letter before a quote is a prefix of the quoted text, which other rules see.
             Self::Value if value.len() == 1 && after.starts_with(['"', '\'']) => false,
-            Self::Value => !is_placeholder(value) && !continues(before, value, after),
+            Self::Value => !is_placeholder(value) && !is_same_name(before, value) && !continues(before, value, after),
             Self::NotPath => !value.starts_with(['/', '~', '.', '$']) && value.as_bytes().get(1).is_none_or(|byte| *byte != b':'),
             Self::NotNumber => {
                 let rest = value.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -193,6 +209,14 @@ fn is_placeholder(value: &str) -> bool {
         || value.strip_prefix('$').is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
         || value.bytes().all(|byte| byte == b'*' || byte == b'.')
         || reads.iter().any(|start| value.starts_with(start))
+}
+
+/// Whether a value is the variable of the same name: `token=token`, `password = self.password`.
+fn is_same_name(before: &str, value: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let name = before.trim_end_matches(|c: char| !is_name(c));
+    let name = &name[name.trim_end_matches(is_name).len()..];
+    !name.is_empty() && value.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case(name))
 }
 
 /// Whether a quoted text only stands for a value: `<your key>`, `[REDACTED]`, `${KEY}`, `{{ key }}`, `***`.

@@ -31,6 +31,8 @@ pub(super) enum Found {
     Lines(Vec<Lines>),
     /// No file has the name.
     Missing,
+    /// Something else has the name, such as a directory or a pipe; holds what.
+    NotFile(String),
 }
 
 /// The file of a path, whichever it is at a time.
@@ -77,7 +79,14 @@ impl Follower {
                 Err(error) => return Err(error.to_string()),
             }
         }
-        Ok(if named.is_none() && lines.is_empty() { Found::Missing } else { Found::Lines(lines) })
+        Ok(match named {
+            None if lines.is_empty() => Found::Missing,
+            Some(other) if lines.is_empty() && !other.is_file() => match regular_file::check(&self.path) {
+                Err(what) => Found::NotFile(what.to_string()),
+                Ok(()) => Found::Lines(lines),
+            },
+            _ => Found::Lines(lines),
+        })
     }
 }
 
@@ -214,6 +223,7 @@ mod tests {
         fn look(&mut self) -> String {
             match self.follower.look().unwrap() {
                 Found::Missing => "missing".to_owned(),
+                Found::NotFile(what) => what,
                 Found::Lines(lines) => {
                     let text =
                         |lines: Lines| format!("{}{}", if lines.is_start { ">" } else { "" }, String::from_utf8(lines.bytes).unwrap());
@@ -270,6 +280,21 @@ mod tests {
         assert_eq!(folder.look(), "");
         folder.append("traces.jsonl", "8\n");
         assert_eq!(folder.look(), ">8\n", "copied away and emptied");
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_and_the_file_after_it_is_read() {
+        let mut folder = Folder::new("1\n");
+        let path = folder.path("traces.jsonl");
+        fs::rename(&path, folder.path("old")).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(folder.look(), "it is a directory");
+        folder.append("old", "2\n");
+        assert_eq!(folder.look(), "2\n", "its writer had it still open");
+        assert_eq!(folder.look(), "it is a directory");
+        fs::remove_dir(&path).unwrap();
+        folder.append("traces.jsonl", "3\n");
+        assert_eq!(folder.look(), ">3\n");
     }
 
     #[test]

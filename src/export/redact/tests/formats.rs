@@ -20,7 +20,7 @@ fn body(seed: usize, alphabet: &str, length: usize) -> String {
 }
 
 /// The parts of a key that are always the same, and the characters between them.
-const KEYS: [(&str, &str, usize); 92] = [
+const KEYS: [(&str, &str, usize); 95] = [
     // Models.
     ("sk-", ALNUM, 48),
     ("sk-proj-", URL, 120),
@@ -121,6 +121,9 @@ const KEYS: [(&str, &str, usize); 92] = [
     ("secret_", ALNUM, 43),
     ("figd_", URL, 40),
     ("tfp_", URL, 44),
+    ("apify_api_", ALNUM, 36),
+    ("eyJhbGciOiJkaXIifQ..abcdefgh.ijklmnop.", URL, 22),
+    ("sk.eyJ1Ijoiabcdefghijklmnopqrst.", URL, 22),
 ];
 
 #[test]
@@ -192,6 +195,14 @@ fn values_behind_names_are_hidden_in_every_notation() {
             (format!("(b'{name}', b'"), "')"),
             (format!("('{name}', '"), "')"),
             (format!("{{\"name\": \"{name}\", \"value\": \""), "\"}"),
+            (format!("{name}: str = \""), "\"\nn = 1"),
+            (format!("{name}: Optional[str] = '"), "'\nn = 1"),
+            (format!("{name}=SecretStr('"), "'), n=1"),
+            (format!("{name} = \"\"\""), "\"\"\"\nn = 1"),
+            (format!("{{\"{name}\": [\""), "\"], \"n\": 1}"),
+            (format!("<add key=\"{name}\" value=\""), "\" n=\"1\"/>"),
+            (format!("<{name}>"), "</n>"),
+            (format!("https://h/?next=a%3F{name}%3D"), "%26n%3D1"),
             (format!("{name}="), "\nN=1"),
             (format!("https://h/?{name}="), "&n=1"),
             (format!("Endpoint=h;{name}="), ";N=1"),
@@ -200,7 +211,7 @@ fn values_behind_names_are_hidden_in_every_notation() {
             assert!(hidden.starts_with(&before) && hidden.ends_with(after) && !hidden.contains(&secret), "{before}: {hidden}");
         }
     }
-    for name in ["pwd", "pass", "db_pass", "credentials", "jwt", "cookie"] {
+    for name in ["pwd", "pass", "db_pass", "credentials", "jwt", "cookie", "connectionString", "ssh_key", "otp", "pw", "recovery_code"] {
         let hidden = redactor.text(&format!("{{\"{name}\": \"{secret}\", \"n\": 1}}")).into_owned();
         assert!(!hidden.contains(&secret), "{hidden}");
     }
@@ -245,6 +256,24 @@ fn secrets_in_urls_connection_strings_and_command_lines_are_hidden() {
         "tool --token §",
         "tool --client-secret '§'",
         "aws configure set aws_secret_access_key §§",
+        "podman login -u u -p § h",
+        "az login --service-principal -u u -p § --tenant t",
+        "ldapsearch -x -D cn=a -w § b",
+        "openssl rsa -in k -passin pass:§ -out o",
+        "zip -r -P § a.zip b",
+        "htpasswd -cb f u §",
+        "mc alias set s3 https://h id §",
+        "smbclient //h/s -U u%§",
+        "jdbc:oracle:thin:scott/§@//h:1521/x",
+        "https://h/k?X-Amz-Date=1&X-Amz-Signature=§§",
+        "https://h/k?Expires=1&Signature=§§%3D",
+        "https://h/api/f?code=§§§==",
+        "ALGOLIA_ADMIN_KEY=§§",
+        "AZDO_PAT=§§",
+        "secret: §",
+        "ApiKey §§==",
+        "The client secret is §.",
+        "the password is §!x",
         "Authorization: Basic §§",
         "proxy-authorization: §",
         "[\"authorization\", \"§\"]",
