@@ -1,7 +1,5 @@
 //! The attribute keys that state each fact of a row.
 
-use super::token_names::is_of_other_scope;
-
 /// The number of fields.
 pub(super) const FIELDS: usize = KEYS.len();
 
@@ -446,6 +444,14 @@ fn compare_ends(key: &[u8]) -> Option<EndEntry> {
         _ => false,
     };
     (!is_refused).then_some(EndEntry { field, rank: FIRST_END + rank as u8 })
+}
+
+/// Words in a prefix of counts that are not of one call or one run.
+const OTHER_SCOPES: [&[u8]; 8] = [b"session", b"context", b"limit", b"budget", b"remaining", b"cumulative", b"conversation", b"quota"];
+
+/// Whether counts under a prefix are of more than one call or run, or of none.
+pub(super) fn is_of_other_scope(prefix: &[u8]) -> bool {
+    OTHER_SCOPES.iter().any(|word| memchr::memmem::find(prefix, word).is_some())
 }
 
 /// Whether a key is `end`, or ends in it after a separator.

@@ -2,7 +2,7 @@
 //!
 //! Names differ in case and in separators: `input_tokens`, `inputTokens` and `input.tokens` are one name.
 
-use super::keys::Field;
+use super::keys::{Field, is_of_other_scope};
 
 /// The longest name, without separators.
 const MAX_NAME: usize = 48;
@@ -18,9 +18,6 @@ const WHOLE_ENDS: [&str; 2] = ["tokens", "count"];
 
 /// The end, without separators, of the names of maps with parts of a count.
 const DETAILS: &[u8] = b"details";
-
-/// Words in a prefix of counts that are not of one call or one run.
-const OTHER_SCOPES: [&[u8]; 8] = [b"session", b"context", b"limit", b"budget", b"remaining", b"cumulative", b"conversation", b"quota"];
 
 /// What a count counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,11 +150,6 @@ pub(super) fn count_key(key: &[u8]) -> Option<CountKey> {
     let end = key.last_chunk::<4>()?.map(|byte| byte.to_ascii_lowercase());
     let ends_like_a_count = matches!(&end, b"kens" | b"ount" | b"read" | b"tion" | b"rite" | b"ning" | b"udio");
     if ends_like_a_count { read(key) } else { None }
-}
-
-/// Whether counts under a prefix are of more than one call or run, or of none.
-pub(super) fn is_of_other_scope(prefix: &[u8]) -> bool {
-    OTHER_SCOPES.iter().any(|word| memchr::memmem::find(prefix, word).is_some())
 }
 
 fn read(key: &[u8]) -> Option<CountKey> {

@@ -38,7 +38,7 @@ const LOCAL_SERVERS: [&str; 24] = [
 const LOCAL_WORDS: [&str; 5] = ["local", "tgi", "mlx", "jan", "transformers"];
 
 /// Names, or parts of names, of libraries and gateways that call models of other providers.
-const FRAMEWORKS: [&str; 21] = [
+const FRAMEWORKS: [&str; 26] = [
     "agno",
     "aisdk",
     "autogen",
@@ -46,7 +46,9 @@ const FRAMEWORKS: [&str; 21] = [
     "dspy",
     "genkit",
     "haystack",
+    "instructor",
     "koog",
+    "langfuse",
     "langchain",
     "langgraph",
     "langsmith",
@@ -60,10 +62,13 @@ const FRAMEWORKS: [&str; 21] = [
     "semantickernel",
     "smolagents",
     "springai",
+    "traceloop",
+    "vercelai",
+    "voltagent",
 ];
 
 /// Words that name a program, not a provider.
-const FRAMEWORK_WORDS: [&str; 7] = ["agent", "agents", "framework", "gateway", "instrumentation", "proxy", "sdk"];
+const FRAMEWORK_WORDS: [&str; 8] = ["adk", "agent", "agents", "framework", "gateway", "instrumentation", "proxy", "sdk"];
 
 /// The vendors of models on Amazon Bedrock, before the dot of a model id.
 const BEDROCK_VENDORS: [&str; 17] = [
@@ -142,8 +147,19 @@ mod tests {
         ] {
             assert!(is_local(name), "{name}");
         }
-        for name in ["strands-agents", "spring_ai", "langchain", "LangChain4j", "semantic_kernel", "LiteLLM", "acme-gateway", "pydantic-ai"]
-        {
+        for name in [
+            "strands-agents",
+            "spring_ai",
+            "langchain",
+            "LangChain4j",
+            "semantic_kernel",
+            "LiteLLM",
+            "acme-gateway",
+            "pydantic-ai",
+            "google-adk",
+            "vercel-ai",
+            "instructor",
+        ] {
             assert!(is_framework(name) && !is_local(name), "{name}");
         }
         for name in
