@@ -1,7 +1,7 @@
 //! Whole traces as rows of Agno's tables: read, deleted and written back, with every column as it is stored.
 //!
 //! Everything else in this program reads what it knows of a span. An archive must return what it does not know, too, so that this module
-//! moves values without looking at them: from SQLite or PostgreSQL into a file ([`file`]) and back.
+//! moves values without looking at them: from SQLite or PostgreSQL into a file ([`mod@file`]) and back.
 
 pub mod file;
 mod postgres;
