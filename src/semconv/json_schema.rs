@@ -27,6 +27,27 @@ const SIGNS: [&[u8]; 4] = [b"schema", b"type", b"properties", b"~standard"];
 /// The beginnings, without blanks, of schemas whose ends were cut.
 const BEGINNINGS: [&str; 4] = ["{\"type\":\"object\",\"properties\":{", "{\"$schema\":", "{\"_def\":{", "{\"def\":{\"type\":"];
 
+/// The types of JSON schema.
+const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "array", "object", "null"];
+
+/// Keys of the schema of one property.
+const PROPERTY: [&str; 14] = [
+    "type",
+    "name",
+    "title",
+    "description",
+    "default",
+    "enum",
+    "items",
+    "properties",
+    "required",
+    "format",
+    "minimum",
+    "maximum",
+    "pattern",
+    "examples",
+];
+
 /// The depth to which definitions are searched.
 const MAX_DEPTH: usize = 4;
 
@@ -54,7 +75,11 @@ fn is_cut_schema(value: Scalar<'_>) -> bool {
 fn is_schema(value: &Value, depth: usize) -> bool {
     let map = match value {
         Value::Map(map) => map,
-        Value::List(items) => return depth > 0 && !items.is_empty() && items.iter().all(|item| is_schema(item, depth - 1)),
+        Value::List(items) => {
+            let is_named =
+                |item: &Value| is_property(item) && matches!(item, Value::Map(map) if map.iter().any(|(name, _)| name == "name"));
+            return depth > 0 && !items.is_empty() && items.iter().all(|item| is_schema(item, depth - 1) || is_named(item));
+        }
         _ => return false,
     };
     let get = |name: &str| map.iter().find(|(other, _)| other == name).map(|(_, value)| value);
@@ -71,7 +96,15 @@ fn is_schema(value: &Value, depth: usize) -> bool {
         && map.iter().all(|(name, _)| DEFINITION.contains(&name.as_str()) || DEFINED.contains(&name.as_str()))
         && DEFINED.iter().filter_map(|name| get(name)).any(|schema| is_schema(schema, depth - 1));
     let is_untyped = is_map("properties") && matches!(get("required"), Some(Value::List(_)));
-    get("$schema").is_some() || is_object || is_wrapped || is_untyped || is_zod || is_definition
+    let is_properties = !map.is_empty() && map.iter().all(|(_, value)| is_property(value));
+    get("$schema").is_some() || is_object || is_wrapped || is_untyped || is_zod || is_definition || is_properties
+}
+
+/// Whether a value is the schema of one property.
+fn is_property(value: &Value) -> bool {
+    let Value::Map(map) = value else { return false };
+    let has_type = map.iter().any(|(name, value)| name == "type" && matches!(value, Value::Text(text) if TYPES.contains(&text.as_str())));
+    has_type && map.iter().all(|(name, _)| PROPERTY.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -101,6 +134,8 @@ mod tests {
             r#"{"~standard": {"version": 1, "vendor": "zod"}}"#,
             r#"{"name": "get_weather", "description": "d", "input_schema": {"type": "object", "properties": {}}}"#,
             r#"[{"type": "function", "function": {"name": "get_weather"}}]"#,
+            r#"{"city": {"type": "string", "description": "c"}, "days": {"type": "integer"}}"#,
+            r#"[{"name": "city", "type": "string", "required": true}]"#,
             "{'type': 'object', 'properties': {'city': {'type': 'string', 'default': None}}, 'strict': True}",
             r#"{'properties': {'city': {'title': "The city's name"}}, 'required': ['city'], 'type': 'object'}"#,
             r#"{"type": "object", "properties": {"city": {"ty"#,
@@ -112,6 +147,10 @@ mod tests {
             r#"{"city": "Lisbon"}"#,
             r#"{"type": "object", "colour": "red"}"#,
             r#"{"type": "pizza"}"#,
+            r#"{"order": {"type": "pizza"}}"#,
+            r#"{"order": {"type": "string", "size": 3}}"#,
+            r#"{"city": {"type": "string"}, "days": 3}"#,
+            r#"[{"type": "string"}]"#,
             r#"{"properties": "all"}"#,
             r#"{"def": "x", "type": "y"}"#,
             r#"["type", "properties"]"#,

@@ -12,6 +12,7 @@ pub(super) fn from_value(value: Scalar<'_>) -> Option<SpanType> {
     // Some programs encode even a word as JSON.
     let text = words.as_str().trim_matches('_');
     match text.strip_prefix("ai_") {
+        _ if matches!(text, "function_call" | "call_function") => Some(SpanType::Tool),
         Some(operation) if chars(value).skip_while(|c| *c == '"').take(3).eq("ai.".chars()) => from_sdk_operation(operation),
         _ => from_words(text.split('_')),
     }
@@ -113,8 +114,8 @@ pub(super) fn is_operation(name: &str) -> bool {
     }
 }
 
-/// A text in lower case, with `_` between its words: before a capital after a small letter, and for each other character that is no letter or
-/// digit.
+/// A text in lower case, with `_` between its words: before a capital after a small letter or before one, and for each other character that is
+/// no letter or digit.
 struct Words {
     bytes: [u8; MAX_CHARS],
     length: usize,
@@ -124,10 +125,12 @@ impl Words {
     /// Returns `None` if the text is not ASCII or too long.
     fn new(chars: impl Iterator<Item = char>) -> Option<Self> {
         let mut words = Self { bytes: [0; MAX_CHARS], length: 0 };
-        let mut before = b'_';
-        for char in chars {
+        let (mut before, mut chars) = (b'_', chars.peekable());
+        while let Some(char) = chars.next() {
             let byte = u8::try_from(char).ok().filter(u8::is_ascii)?;
-            if byte.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit()) {
+            // The last capital of an abbreviation begins the next word: `LLMCall`.
+            let ends_abbreviation = before.is_ascii_uppercase() && chars.peek().is_some_and(char::is_ascii_lowercase);
+            if byte.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit() || ends_abbreviation) {
                 words.push(b'_')?;
             }
             words.push(if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' })?;
@@ -180,6 +183,7 @@ mod tests {
                     "call_llm",
                     "llm-call",
                     "llmCall",
+                    "LLMCall",
                     "llm_request",
                     "model_request",
                     "acompletion",
@@ -199,6 +203,8 @@ mod tests {
                     "tool.execution",
                     "tool_call",
                     "toolCall",
+                    "MCPToolCall",
+                    "function_call",
                     "mcp_tool_call",
                     "tool.v2",
                     "ai.toolCall",
@@ -228,6 +234,8 @@ mod tests {
             "call",
             "run",
             "framework",
+            "function",
+            "LLMs",
             "unknown",
             "util",
             "memory",

@@ -168,6 +168,8 @@ impl<'a> SpanBuilder<'a> {
         let message = Some(self.message()).filter(|text| !text.is_empty()).map(Scalar::Text);
         let is_refused = ending == Ending::Refused && (is_guardrail || is_wordless(self.message()));
         let reason = if is_refused { self.attributes.plain_output() } else { None };
+        let stated = if is_refused && reason.is_none() { self.attributes.stated_reason() } else { None };
+        let reason = reason.or(stated.as_deref().map(|text| Scalar::Text(text.as_bytes())));
         let text = reason.or(message).or_else(|| self.attributes.error());
         // A failure without a text comes from the finish reason.
         let text = text.or((ending == Ending::Failed).then_some(Scalar::Text(b"finish reason: error")));
@@ -264,6 +266,18 @@ mod tests {
                 builder.attribute(b"output.value", Scalar::Text(b"PII found: email"));
             };
             assert_eq!(ending(b"GUARDRAIL", Some("x"), refused), (Ending::Refused, "PII found: email".to_owned()));
+        }
+        for (output, reason) in [
+            (r#"{"passed": false, "reason": "PII found"}"#, "PII found"),
+            (r#"{"result": {"explanation": "too long"}}"#, "too long"),
+            (r#"{"passed": false}"#, "tripped"),
+            (r#"{"reason": ""#, "tripped"),
+        ] {
+            let refused = |builder: &mut SpanBuilder<'_>| {
+                builder.status(Status::Error, b"tripped");
+                builder.attribute(b"output.value", Scalar::Text(output.as_bytes()));
+            };
+            assert_eq!(ending(b"GUARDRAIL", Some("x"), refused), (Ending::Refused, reason.to_owned()), "{output}");
         }
     }
 

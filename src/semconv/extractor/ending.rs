@@ -2,9 +2,9 @@
 
 use super::Extractor;
 use crate::model::json::{Scalar, chars};
-use crate::model::{Ending, SpanType, Status};
+use crate::model::{Attribute, Ending, SpanType, Status, Value};
 use crate::semconv::keys::Field;
-use crate::semconv::kinds;
+use crate::semconv::{kinds, values};
 
 /// The status message of a failed run of Agno, up to the run's status. The reason is the run's output.
 const WORDLESS: &[u8] = b"run status: ";
@@ -20,6 +20,12 @@ const HAND_OVER: &[u8] = b"ParentCommand";
 
 /// The most lines of an error text that are searched.
 const MAX_LINES: usize = 8;
+
+/// The keys under which guardrails state why they refuse.
+const REASONS: [&str; 6] = ["reason", "explanation", "message", "error", "detail", "details"];
+
+/// The most characters of an output in which a reason is looked for.
+const MAX_REASON_CHARS: usize = 1 << 16;
 
 /// The most finish reasons of a call, one for each of its answers, that are read.
 const MAX_REASONS: usize = 64;
@@ -92,6 +98,20 @@ impl<'a> Extractor<'a> {
         let Some((0, super::FieldValue::Text(output))) = self.slot(Field::Response) else { return None };
         let (Scalar::Text(raw) | Scalar::Escaped(raw)) = *output else { return None };
         (!matches!(raw.trim_ascii_start(), [b'{' | b'[', ..])).then_some(*output)
+    }
+
+    /// Returns the text under a key for reasons, in an output that is a JSON object or has one in it.
+    pub(in crate::semconv) fn stated_reason(&self) -> Option<String> {
+        let Some((_, super::FieldValue::Text(output))) = self.slot(Field::Response) else { return None };
+        let Some(Value::Map(output)) = values::parse_printed(*output, MAX_REASON_CHARS) else { return None };
+        let stated = |map: &[Attribute]| {
+            REASONS.iter().find_map(|key| match values::get(map, key)? {
+                Value::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+                _ => None,
+            })
+        };
+        let inner = || output.iter().find_map(|(_, value)| if let Value::Map(map) = value { stated(map) } else { None });
+        stated(&output).or_else(inner)
     }
 }
 
