@@ -22,12 +22,13 @@ fn sums_of(calls: u64, errors: u64, usage: &Totals) -> Sums {
     (calls, errors, [input, output, cache_read, cache_write, reasoning], usage.cost())
 }
 
-/// Asserts that the groups equal the screen's, over all traces and over each.
+/// Asserts that the groups equal the screen's, over all traces and over each with its parts.
 fn assert_equal_to_screen(store: &mut Store) {
     let traces: Vec<TraceIx> = store.traces().collect();
     assert_equal(store, &traces, &store.stats().clone());
     for trace in traces {
-        assert_equal(store, &[trace], &store.stats_of(trace));
+        let parts: Vec<TraceIx> = store.group(trace).collect();
+        assert_equal(store, &parts, &store.stats_of(trace));
     }
 }
 

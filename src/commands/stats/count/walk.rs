@@ -36,6 +36,8 @@ pub(super) fn from_rows(store: &Store, traces: &[TraceIx], by: GroupBy) -> Vec<G
     let mut found: Groups<Option<String>> = Groups::new();
     let new = |key: &Option<String>| Group { key: key.clone(), ..Group::default() };
     for &trace in traces {
+        // A turn that was sent as several traces is one.
+        let goes_on = by == GroupBy::Session && store.is_part(trace);
         // The group of each ancestor, from the root.
         let mut levels: Vec<usize> = Vec::new();
         for (row, depth) in store.walk(trace) {
@@ -46,7 +48,7 @@ pub(super) fn from_rows(store: &Store, traces: &[TraceIx], by: GroupBy) -> Vec<G
                 Some(key) => {
                     let index = found.index(Some(key), new);
                     let is_inside = by != GroupBy::Error && outer == Some(index);
-                    if !is_inside {
+                    if !is_inside && !goes_on {
                         found.groups[index].add_call(store, row, by != GroupBy::Error);
                     }
                     index
