@@ -136,13 +136,16 @@ impl Store {
             self.mark_execution(row, changes);
         }
         for row in [Some(row), removed.parent].into_iter().flatten() {
-            self.mark_own_reasons(row, changes);
             self.settle_cost_models(row);
         }
         for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
             if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
                 self.mark_reports(row, changes);
             }
+        }
+        // Which rows failed must be known before.
+        for row in [Some(row), removed.parent].into_iter().flatten() {
+            self.mark_own_reasons(row, changes);
         }
 
         let response = self.report(row, response, changes);
