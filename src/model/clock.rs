@@ -8,7 +8,7 @@ use super::time::now;
 /// The smallest difference that counts as setting the clock; clocks are corrected by less all the time.
 const LEAST_JUMP: Nanos = 1_000_000_000;
 
-/// Compares the clock with one that nobody sets.
+/// Compares the clock with a monotonic one.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     time: Nanos,

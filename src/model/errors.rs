@@ -29,7 +29,7 @@ pub fn normalize(message: &str) -> String {
 /// The number of words in a row that two texts of one failure share.
 const SHARED_WORDS: usize = 3;
 
-/// Returns whether two error messages tell of the same failure, though one may be wrapped in the other: they share three words in a row, or
+/// Returns whether two error messages report the same failure, though one may be wrapped in the other: they share three words in a row, or
 /// the shorter one has fewer words and all of them are in the other. Numbers and letter case do not matter. Costs the product of their lengths.
 #[must_use]
 pub fn is_same(one: &str, other: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Response ids that several calls bear: an answer from a gateway's cache keeps its id, and some servers count their answers from 0 after
+//! Response ids that several calls share: an answer from a gateway's cache keeps its id, and some servers count their answers from 0 after
 //! each start.
 //!
 //! An id ties only rows that overlap in time. Most ids are borne by one call; its rows are *reports* of the id itself

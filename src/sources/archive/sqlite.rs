@@ -13,7 +13,7 @@ use crate::sources::sqlite::Tables as Names;
 
 /// How long a transaction waits for another program.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long nobody may have written before the file is made smaller.
+/// The time without a write before the file is made smaller.
 const QUIET: Duration = Duration::from_secs(1);
 /// The table of runs that wait for a person.
 const APPROVALS: &str = "agno_approvals";
@@ -177,7 +177,7 @@ impl super::Tables for Sqlite {
                 return Ok(false);
             }
             connection.busy_timeout(Duration::ZERO)?;
-            // Nobody else may have the file open in WAL mode, or be in a transaction otherwise.
+            // Fails if another program has the file open in WAL mode, or is in a transaction in another mode.
             connection
                 .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT; VACUUM")?;
             Ok(true)

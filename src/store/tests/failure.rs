@@ -221,7 +221,7 @@ fn a_failed_attempt_fails_no_run_if_the_call_that_made_it_got_an_answer() {
     }
     let unanswered = Step { answers: false, ..call.clone() };
     let store = held(&[&[agent.clone(), unanswered, request.clone(), attempt.clone()]]);
-    assert_eq!(status(&store, 1), RunStatus::Error, "nothing tells of an answer");
+    assert_eq!(status(&store, 1), RunStatus::Error, "no span reports an answer");
     let store = held(&[&[agent.clone(), attempt.clone(), request.clone(), fallback.clone()]]);
     assert_eq!(status(&store, 1), RunStatus::Error, "no call made both");
 }

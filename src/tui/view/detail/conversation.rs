@@ -26,7 +26,7 @@ fn is_result(message: &Message) -> bool {
     message.tool_call_id.is_some() || message.role == "tool"
 }
 
-/// The calls that bear the same id and wait for a result.
+/// The calls that have the same id and wait for a result.
 #[derive(Default)]
 struct SameId {
     /// The number of messages without calls before them.
@@ -35,7 +35,7 @@ struct SameId {
 }
 
 /// Returns, for each call of all messages in order, the index of the message with its result. A result is matched by its call id; calls of
-/// one turn that bear the same id are answered in their order. Without a match it goes to the first call of the last calling message that
+/// one turn that have the same id are answered in their order. Without a match it goes to the first call of the last calling message that
 /// has no result and the same name.
 fn results_of_calls(messages: &[&Message]) -> Vec<Option<usize>> {
     let mut results: Vec<Option<usize>> = Vec::new();
