@@ -7,7 +7,7 @@ mod naming;
 mod texts;
 mod usage;
 
-pub(super) use ending::{EndedSpan, is_wordless};
+pub(super) use ending::{EndedSpan, MAX_REASON_CHARS, REASONS, is_wordless};
 pub(super) use facts::PROMPT_PREFIX;
 pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;
@@ -80,6 +80,8 @@ struct Seen<'a> {
     has_response: bool,
     /// Whether any key states a kind, even if it is unknown.
     states_kind: bool,
+    /// The output tokens in the words of Gemini, which exclude reasoning.
+    candidates: Option<u32>,
     /// The name of the service, of a root span.
     service: Option<Scalar<'a>>,
 }
@@ -171,7 +173,7 @@ impl<'a> Extractor<'a> {
                 return;
             }
             KnownKey::Fields(entry) => entry,
-            KnownKey::Count(key) => return self.add_count(key.field, if key.is_bare { BARE } else { PREFIXED }, value),
+            KnownKey::Count(key) => return self.add_count(key, value),
             KnownKey::End(entry) => return self.state(entry.field, entry.rank, value),
         };
         for (field, rank) in entry.fields() {
@@ -180,8 +182,12 @@ impl<'a> Extractor<'a> {
     }
 
     /// Adds a token count whose key is in no known convention. Of several keys of one rank the largest count holds, in any order.
-    fn add_count(&mut self, field: Field, rank: u8, value: Scalar<'a>) {
+    fn add_count(&mut self, CountKey { field, is_bare, is_of_candidates }: CountKey, value: Scalar<'a>) {
         let Some(count) = values::count(value) else { return };
+        let rank = if is_bare { BARE } else { PREFIXED };
+        if is_of_candidates {
+            self.seen.candidates = self.seen.candidates.max(Some(count));
+        }
         let count = match self.slot(field) {
             Some((best, _)) if *best < rank => return,
             Some((best, FieldValue::Count(other))) if *best == rank => count.max(*other),

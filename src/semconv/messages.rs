@@ -6,8 +6,9 @@ mod parts;
 
 use super::json_schema;
 use super::keys::{Field, OUTPUT, TOOL_ARGUMENTS, TOOL_RESULT};
+use super::preview::PREVIEW_WINDOW;
 use super::values::{self, get, get_by_end};
-use crate::model::json::Scalar;
+use crate::model::json::{Scalar, chars};
 use crate::model::{Attribute, Payload, Value};
 
 /// The most characters of a location; longer ones are embedded data.
@@ -167,21 +168,20 @@ const MAX_QUESTION_DEPTH: usize = 4;
 /// such as `input`, or a text in quotes. `None` for any other input, which is best shown as it is.
 pub(super) fn question_in_input(input: Scalar<'_>) -> Option<String> {
     let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = input else { return None };
-    let beginning = &raw[..raw.len().min(SEARCHED)];
-    let mentions = |word: &&[u8]| memchr::memmem::find(beginning, word).is_some();
+    let mentions_a_sign = || {
+        let beginning: String = chars(input).take(PREVIEW_WINDOW).collect();
+        QUESTION_SIGNS.iter().any(|word| beginning.contains(word))
+    };
     let is_text = matches!((raw, input), ([b'"', .., b'"'], _) | ([b'\\', b'"', .., b'"'], Scalar::Escaped(_)));
-    let may_be = is_text || (matches!(raw.first(), Some(b'{' | b'[')) && SIGNS.iter().any(mentions));
+    let may_be = is_text || (matches!(raw.first(), Some(b'{' | b'[')) && mentions_a_sign());
     if !may_be {
         return None;
     }
     question(&values::parse(input, MAX_MESSAGES_CHARS)?, MAX_QUESTION_DEPTH)
 }
 
-/// Bytes of an input that show whether it may be messages or a question.
-const SEARCHED: usize = 4096;
-
 /// Words of which one is in the beginning of messages or of a question.
-const SIGNS: [&[u8]; 7] = [b"role", b"messages", b"contents", b"input", b"question", b"query", b"prompt"];
+pub(super) const QUESTION_SIGNS: [&str; 7] = ["role", "messages", "contents", "input", "question", "query", "prompt"];
 
 fn question(value: &Value, depth: usize) -> Option<String> {
     let is_question = |message: &Message| message.role == "user" && !message.text.is_empty();

@@ -68,6 +68,24 @@ pub(super) fn from_response(value: Scalar<'_>) -> Option<ResponseUsage> {
     find(&values::parse(value, MAX_RESPONSE_CHARS)?, 0).or_else(|| Some(ResponseUsage { usage: find_printed(raw)?, id: None }))
 }
 
+/// Reads a text that holds usage and nothing else. It is a provider's only if it agrees with what the call states: a model may write such a
+/// text, too.
+pub(super) fn from_usage_alone(value: Scalar<'_>) -> Option<Usage> {
+    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return None };
+    if raw.first() != Some(&b'{') || values::is_longer(value, MAX_USAGE_CHARS) || !mentions_usage(raw) {
+        return None;
+    }
+    let Value::Map(map) = values::parse(value, MAX_USAGE_CHARS)? else { return None };
+    match map.as_slice() {
+        [(name, Value::Map(counts))] if is_usage(name) => count(counts),
+        _ => None,
+    }
+}
+
+fn is_usage(name: &str) -> bool {
+    matches!(name, "usage" | "token_usage" | "tokenUsage" | "usage_metadata" | "usageMetadata")
+}
+
 fn mentions_usage(raw: &[u8]) -> bool {
     USAGE.find_iter(raw).any(|at| at > 0 && matches!(raw[at - 1], b'u' | b'U'))
 }
@@ -107,7 +125,6 @@ fn find(value: &Value, depth: usize) -> Option<ResponseUsage> {
     match value {
         Value::List(items) => items.iter().find_map(find_deeper),
         Value::Map(map) => {
-            let is_usage = |name: &str| matches!(name, "usage" | "token_usage" | "tokenUsage" | "usage_metadata" | "usageMetadata");
             let counts_tokens = |(name, _): &Attribute| name.to_ascii_lowercase().contains("token");
             let usage = map.iter().find_map(|(name, value)| match value {
                 Value::Map(counts) if is_usage(name) && counts.iter().any(counts_tokens) => count(counts),

@@ -3,9 +3,9 @@
 //! A row built from these parts has the same facts as a row built from the whole attributes. PostgreSQL's statements are generated from
 //! this list, so that a new key in the conventions needs no change there.
 
-use super::extractor::{MAX_MAP_CHARS, METADATA_WORDS, PROMPT_PREFIX};
+use super::extractor::{MAX_MAP_CHARS, MAX_REASON_CHARS, METADATA_WORDS, PROMPT_PREFIX, REASONS};
 use super::keys::{ENDS, Field};
-use super::messages::MAX_MESSAGES_CHARS;
+use super::messages::{MAX_MESSAGES_CHARS, QUESTION_SIGNS};
 use super::preview::{ERROR_PREVIEW, PREVIEW_WINDOW};
 use super::response_usage::{MAX_RESPONSE_CHARS, MAX_USAGE_CHARS, USAGE_WORDS};
 
@@ -34,9 +34,15 @@ pub(crate) enum Part {
     Whole,
     /// The first [`PREVIEW_WINDOW`] characters.
     Beginning,
-    /// The whole text on a tool's span, else the first [`PREVIEW_WINDOW`] characters.
-    Arguments,
-    /// As [`Part::Matching`], but what does not match is needed up to this length unless it is JSON.
+    /// The whole text on a tool's span, else the first [`PREVIEW_WINDOW`] characters unless it may be JSON with a question in it.
+    Arguments {
+        /// The most characters of such JSON.
+        max_chars: usize,
+        /// Words of which one is in its first [`PREVIEW_WINDOW`] characters, unless it is a text in quotes.
+        signs: &'static [&'static str],
+    },
+    /// As [`Part::Matching`], but what does not match is needed up to a length unless it is JSON, and of a failed span also JSON that may
+    /// state a reason.
     Answer {
         /// A prefix that suffices.
         prefix: &'static str,
@@ -46,6 +52,10 @@ pub(crate) enum Part {
         words: &'static [&'static str],
         /// Characters of a text that does not match and is no JSON.
         otherwise: usize,
+        /// The most characters of JSON that states a reason.
+        max_reason: usize,
+        /// Words of which one is in it.
+        reasons: &'static [&'static str],
     },
     /// The whole text if it starts with the prefix, or if it is short enough and contains one of the words.
     Matching {
@@ -70,12 +80,17 @@ fn field_part(field: Field) -> Part {
     let matching = |prefix, max_chars, words, otherwise| Part::Matching { prefix, max_chars, words, otherwise };
     match field {
         Field::Error => Part::Beginning,
-        Field::Input => Part::Arguments,
+        Field::Input => Part::Arguments { max_chars: MAX_MESSAGES_CHARS, signs: &QUESTION_SIGNS },
         Field::Messages => matching(None, MAX_MESSAGES_CHARS, &[], PREVIEW_WINDOW),
         // The beginning tells why a run was refused, or that it is paused.
-        Field::Response => {
-            Part::Answer { prefix: PROMPT_PREFIX, max_chars: MAX_RESPONSE_CHARS, words: &USAGE_WORDS, otherwise: ERROR_PREVIEW * 2 }
-        }
+        Field::Response => Part::Answer {
+            prefix: PROMPT_PREFIX,
+            max_chars: MAX_RESPONSE_CHARS,
+            words: &USAGE_WORDS,
+            otherwise: ERROR_PREVIEW * 2,
+            max_reason: MAX_REASON_CHARS,
+            reasons: &REASONS,
+        },
         Field::Answer => matching(None, 1, &[], 1),
         Field::ProviderMetadata => matching(None, MAX_RESPONSE_CHARS, &[], 1),
         Field::UsageDetails | Field::InputDetails | Field::OutputDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
@@ -103,8 +118,8 @@ mod tests {
 
     #[test]
     fn the_part_depends_on_the_field() {
-        assert_eq!([part("session.id"), part("input.value"), part("error.type")], [Part::Whole, Part::Arguments, Part::Beginning]);
-        assert!(matches!(part("output.value"), Part::Answer { .. }));
+        assert_eq!([part("session.id"), part("error.type")], [Part::Whole, Part::Beginning]);
+        assert!(matches!((part("input.value"), part("output.value")), (Part::Arguments { .. }, Part::Answer { .. })));
         // A key of two fields that need different parts is needed whole.
         for key in row_keys() {
             let parts: Vec<Part> = Field::stated_by(key).map(field_part).collect();

@@ -78,6 +78,11 @@ impl Name {
         starts_with(&[b"output", b"completion", b"candidates", b"response"]).then_some(false)
     }
 
+    /// Whether this is the name of a count of candidates, as Gemini calls its answers.
+    fn is_of_candidates(&self) -> bool {
+        self.text().starts_with(b"candidates")
+    }
+
     /// Whether this is the name of a map with parts of the cached tokens.
     pub(super) fn is_of_cache(&self) -> bool {
         self.text().starts_with(b"cache")
@@ -141,6 +146,8 @@ pub(crate) struct CountKey {
     pub(super) field: Field,
     /// Whether it has no prefix. Such a name counts only on a span that is known to call a model.
     pub(super) is_bare: bool,
+    /// Whether it counts the output in the words of Gemini, which excludes reasoning.
+    pub(super) is_of_candidates: bool,
 }
 
 /// Reads a key that is in no known convention; `None` if it is not that of a token count.
@@ -171,13 +178,14 @@ fn read(key: &[u8]) -> Option<CountKey> {
             Counted::Input | Counted::Prompt | Counted::Output | Counted::Total => return None,
             counted => field(counted)?,
         };
-        return Some(CountKey { field, is_bare });
+        return Some(CountKey { field, is_bare, is_of_candidates: false });
     }
     let ends_in = |end: &&str| name.len().checked_sub(end.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(end.as_bytes()));
     if !WHOLE_ENDS.iter().any(ends_in) {
         return None;
     }
-    Some(CountKey { field: field(Name::read(name)?.counted()?)?, is_bare })
+    let name = Name::read(name)?;
+    Some(CountKey { field: field(name.counted()?)?, is_bare, is_of_candidates: name.is_of_candidates() })
 }
 
 /// Splits the name of a part of the input (`true`) or of the output: `prompt_tokens_details.cached_tokens`.

@@ -147,7 +147,7 @@ fn rows_have_the_same_facts_as_in_sqlite() {
 }
 
 /// Attributes of one span each. `$` stands for 100 kB of text, `%` for 100,000 characters of white space.
-const LONG: [&str; 34] = [
+const LONG: [&str; 39] = [
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"content\": \"$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 50}}"}"#,
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"text\": \"$$$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000}}"}"#,
     r#"{"openinference.span.kind": "LLM", "output.value": {"text": "$", "id": "r2", "usage": {"input_tokens": 7, "output_tokens": 9}}}"#,
@@ -193,6 +193,11 @@ const LONG: [&str; 34] = [
     r#"{"openinference.span.kind": "AGENT", "metadata": "{\"thread_id\": \"no\", \"text\": \"$\"}", "agno.agent.id": "crisp-wright-b8a512be"}"#,
     r#"{"gen_ai.operation.name": "execute_tool", "spring.ai.tool.call.arguments": "{\"query\": \"$\"}"}"#,
     r#"{"openinference.span.kind": "TOOL", "tool.parameters": "{\"type\": \"object\", \"properties\": {\"$\": {}}}", "tool.name": "search"}"#,
+    r#"{"openinference.span.kind": "CHAIN", "input.value": "{\"messages\": [{\"role\": \"system\", \"content\": \"$\"}, {\"role\": \"user\", \"content\": \"asked\"}]}"}"#,
+    r#"{"openinference.span.kind": "AGENT", "input.value": "{\"question\": \"quoted $\"}"}"#,
+    r#"{"openinference.span.kind": "AGENT", "input.value": "\"one \\n text $\""}"#,
+    r#"{"openinference.span.kind": "AGENT", "input.value": "{\"a\": \"\u5317\u5317 $\", \"role\": \"no\"}"}"#,
+    r#"{"openinference.span.kind": "AGENT", "input.value": "{\"question\": \"$$$ too long\"}"}"#,
 ];
 
 /// 100 kB of words that no server can compress into a few bytes.
@@ -219,7 +224,7 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
     let database = server.database();
     let mut writer = server.writer(&database);
     let count = LONG.len() as u64;
-    writer.run(&spans(1, count + 7));
+    writer.run(&spans(1, count + 9));
     for (number, attributes) in (1..).zip(LONG) {
         let attributes = attributes.replace('$', &noise(number)).replace('%', &" \u{a0}".repeat(50_000));
         writer.run(&format!("UPDATE ai.agno_spans SET attributes = '{}' WHERE name = 'span {number}'", attributes.replace('\n', " ")));
@@ -233,11 +238,16 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
         (count + 4, run("OK", "", "I have tools to execute, but I need confirmation.", &noise)),
         (count + 5, run("ERROR", "run status: error", &format!("Refused: {noise}"), &noise)),
         (count + 6, run("UNSET", "", &format!("  {{\"usage\": {noise}}}"), &noise)),
+        (
+            count + 7,
+            run("ERROR", "run status: error", &format!("{{\"passed\": false, \"reason\": \"no mail {}\"}}", &noise[..50_000]), &noise),
+        ),
+        (count + 8, run("OK", "", &format!("{{\"reason\": \"none {}\"}}", &noise[..50_000]), &noise)),
     ] {
         writer.run(&format!("UPDATE ai.agno_spans SET {change} WHERE name = 'span {number}'"));
     }
     let expected = sqlite_facts(&mut writer);
-    assert_eq!(expected.len() as u64, count + 6);
+    assert_eq!(expected.len() as u64, count + 8);
     let count = LONG.len();
     for (part, at) in [
         ("1000", 1),
@@ -250,9 +260,13 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
         ("41000", 29),
         ("by end", 30),
         ("in metadata", 31),
+        ("asked", 35),
+        ("quoted ", 36),
+        ("one text", 37),
         ("Paused", count + 4),
         ("Refused: ", count + 5),
         ("Cut", count + 6),
+        ("no mail", count + 7),
     ] {
         assert!(expected[&format!("{at:016x}")].contains(part), "{part}: {}", expected[&format!("{at:016x}")]);
     }

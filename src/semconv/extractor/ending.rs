@@ -22,10 +22,10 @@ const HAND_OVER: &[u8] = b"ParentCommand";
 const MAX_LINES: usize = 8;
 
 /// The keys under which guardrails state why they refuse.
-const REASONS: [&str; 6] = ["reason", "explanation", "message", "error", "detail", "details"];
+pub(in crate::semconv) const REASONS: [&str; 6] = ["reason", "explanation", "message", "error", "detail", "details"];
 
 /// The most characters of an output in which a reason is looked for.
-const MAX_REASON_CHARS: usize = 1 << 16;
+pub(in crate::semconv) const MAX_REASON_CHARS: usize = 1 << 16;
 
 /// The most finish reasons of a call, one for each of its answers, that are read.
 const MAX_REASONS: usize = 64;

@@ -419,8 +419,53 @@ fn only_the_user_s_last_message_is_the_input() {
     assert_eq!(input(&format!("{first}, {invalid}")), "first", "message numbers have one form");
 }
 
+#[test]
+fn a_question_under_a_name_is_the_input_whichever_key_holds_it() {
+    for key in ["input.value", "gen_ai.prompt", "traceloop.entity.input"] {
+        let (facts, batch) = facts("sdk", &format!(r#"{{"gen_ai.operation.name": "chain", "{key}": "{{\"input\":\"Weather?\"}}"}}"#));
+        assert_eq!(batch.text(facts.input), "Weather?", "{key}");
+    }
+}
+
+#[test]
+fn candidates_exclude_reasoning_and_other_outputs_include_it() {
+    let output = |counts: &str| {
+        let usage =
+            facts("chat", &format!(r#"{{"openinference.span.kind": "LLM", "llm.model_name": "gemini-2.5-pro", {counts}}}"#)).0.usage;
+        usage.map(|usage| (usage.output, usage.reasoning))
+    };
+    let thoughts = r#""thoughts_token_count": 30"#;
+    for (counts, expected) in [
+        (r#""candidates_token_count": 50, "#, 80),
+        (r#""acme.usage.candidatesTokenCount": 50, "acme.usage.promptTokenCount": 9, "#, 80),
+        (r#""candidates_token_count": 50, "prompt_token_count": 9, "total_token_count": 59, "#, 50),
+        (r#""gen_ai.usage.output_tokens": 50, "#, 50),
+        (r#""gen_ai.usage.output_tokens": 50, "candidates_token_count": 20, "#, 50),
+    ] {
+        assert_eq!(output(&format!("{counts}{thoughts}")), Some((Some(expected), Some(30))), "{counts}");
+    }
+}
+
+#[test]
+fn an_output_that_is_only_usage_adds_parts_if_the_stated_counts_agree() {
+    let hourly = |counts: &str| {
+        let output =
+            r#"{\"usage\": {\"input_tokens\": 10, \"output_tokens\": 7, \"cache_creation\": {\"ephemeral_1h_input_tokens\": 90}}}"#;
+        let attributes =
+            format!(r#"{{"openinference.span.kind": "LLM", "llm.model_name": "claude-sonnet-4-5", "output.value": "{output}"{counts}}}"#);
+        facts("chat", &attributes).0.usage.map(|usage| (usage.input, usage.output, usage.cache_write, usage.rare.cache_write_1h))
+    };
+    let stated = |input: u32, output: u32| format!(r#", "llm.token_count.prompt": {input}, "llm.token_count.completion": {output}"#);
+    for input in [10, 100] {
+        assert_eq!(hourly(&stated(input, 7)), Some((Some(100), Some(7), Some(90), 90)), "{input}");
+    }
+    assert_eq!(hourly(&stated(10, 8)), Some((Some(10), Some(8), None, 0)), "a model wrote it");
+    assert_eq!(hourly(r#", "llm.token_count.prompt": 10"#), Some((Some(10), None, None, 0)));
+    assert_eq!(hourly(""), None);
+}
+
 /// Keys of token counts in several conventions, with prefixes and without.
-const COUNT_KEYS: [&str; 24] = [
+const COUNT_KEYS: [&str; 26] = [
     "llm.token_count.prompt",
     "llm.token_count.completion",
     "llm.token_count.total",
@@ -445,6 +490,8 @@ const COUNT_KEYS: [&str; 24] = [
     "cache_creation_input_tokens",
     "reasoning_tokens",
     "thoughts_token_count",
+    "candidates_token_count",
+    "acme.usage.candidatesTokenCount",
 ];
 
 proptest::proptest! {

@@ -18,7 +18,7 @@ impl Extractor<'_> {
         let plain = self.arguments();
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
         let question = match plain {
-            None => messages::last_question(text),
+            None => messages::last_question(text).or_else(|| messages::question_in_input(text)),
             Some(_) if span_type == SpanType::Tool => None,
             Some(input) => messages::question_in_input(input),
         };

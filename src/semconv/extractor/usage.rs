@@ -1,12 +1,12 @@
 //! The tokens and the cost of a call: what its attributes state, corrected by what the provider itself reports.
 
-use super::{BARE, Extractor, bit};
+use super::{BARE, Extractor, PREFIXED, bit};
 use crate::model::json::{Scalar, chars};
 use crate::model::usage::RareTokens;
 use crate::model::{SpanType, Usage, Value};
 use crate::semconv::keys::{Field, is_aggregated_prompt, is_raw_prompt};
 use crate::semconv::response_usage::{
-    Part, ResponseUsage, cache_writes, from_details, from_metadata, from_response, from_usage, include_details,
+    Part, ResponseUsage, cache_writes, from_details, from_metadata, from_response, from_usage, from_usage_alone, include_details,
 };
 use crate::semconv::values;
 
@@ -48,6 +48,7 @@ impl Extractor<'_> {
             return None;
         }
         let mut usage = self.stated_usage(span_type);
+        let reported = if reported.is_some() || !span_type.calls_model() { reported } else { self.confirmed_usage(&usage) };
         if reported.input.is_none() && reported.output.is_none() {
             usage = with_parts(usage, &reported);
         }
@@ -58,7 +59,10 @@ impl Extractor<'_> {
         }
         let input = usage.input;
         let is_cached = [usage.cache_read, usage.cache_write].iter().any(|count| count.is_some_and(|count| count > 0));
-        include_details(&mut usage, total, is_cached && self.input_excludes_cache(name, scope, total), false);
+        // Of the same number under another name, that name decides.
+        let of_candidates = usage.output.is_some() && usage.output == self.seen.candidates;
+        let excludes_reasoning = of_candidates && total.is_none() && matches!(self.slot(Field::Completion), Some((PREFIXED.., _)));
+        include_details(&mut usage, total, is_cached && self.input_excludes_cache(name, scope, total), excludes_reasoning);
         let same_input = input.is_none() || [input, usage.input].contains(&reported.input) || input == uncached(&reported);
         let without_reasoning = reported.output.map(|output| output.saturating_sub(reported.reasoning.unwrap_or_default()));
         let same_output =
@@ -92,6 +96,14 @@ impl Extractor<'_> {
             && self.is_claude()
             && !self.is_agno(name, scope);
         usage.is_some().then_some(usage)
+    }
+
+    /// Returns the usage that the output alone is, if the stated counts confirm that it is this call's.
+    fn confirmed_usage(&self, stated: &Usage) -> Usage {
+        let told = self.text(Field::Response).and_then(from_usage_alone).unwrap_or_default();
+        let has_input = stated.input.is_some() && [told.input, uncached(&told)].contains(&stated.input);
+        let has_output = stated.output.is_some() && stated.output == told.output;
+        if has_input && has_output { told } else { Usage::default() }
     }
 
     /// Returns the usage in attributes of its own.

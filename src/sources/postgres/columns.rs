@@ -112,30 +112,41 @@ fn cut_condition(part: Part) -> Option<(String, String)> {
     match part {
         Part::Whole => None,
         Part::Beginning => Some(("true".to_owned(), PREVIEW_WINDOW.to_string())),
-        Part::Arguments => {
-            let kind = format!("lower(attributes ->> {})", literal(SPAN_KIND_KEY));
-            Some((format!("{kind} = ANY ({})", text_array(OTHER_THAN_TOOL)), PREVIEW_WINDOW.to_string()))
+        Part::Arguments { max_chars, signs } => {
+            let is_no_tool = format!("lower(attributes ->> {}) = ANY ({})", literal(SPAN_KIND_KEY), text_array(OTHER_THAN_TOOL));
+            let has_sign = contains_any(&format!("left({TEXT}, {PREVIEW_WINDOW})"), signs);
+            let has_question =
+                format!("length({TEXT}) <= {max_chars} AND (left({TEXT}, 1) = '\"' OR left({TEXT}, 1) IN ('{{', '[') AND {has_sign})");
+            Some((format!("{is_no_tool} AND NOT ({has_question})"), PREVIEW_WINDOW.to_string()))
         }
         Part::Matching { prefix, max_chars, words, otherwise } => {
             Some((format!("NOT ({})", matches(prefix, max_chars, words)), otherwise.to_string()))
         }
-        Part::Answer { prefix, max_chars, words, otherwise } => Some((
-            format!("NOT ({})", matches(Some(prefix), max_chars, words)),
-            format!("CASE WHEN left(ltrim({TEXT}, E' \\t\\r\\n'), 1) IN ('{{', '[') THEN 1 ELSE {otherwise} END"),
-        )),
+        Part::Answer { prefix, max_chars, words, otherwise, max_reason, reasons } => {
+            let may_be_reason = format!("status_code::text ~* '(error|2)$' AND {}", matches(None, max_reason, reasons));
+            Some((
+                format!("NOT ({} OR {may_be_reason})", matches(Some(prefix), max_chars, words)),
+                format!("CASE WHEN left(ltrim({TEXT}, E' \\t\\r\\n'), 1) IN ('{{', '[') THEN 1 ELSE {otherwise} END"),
+            ))
+        }
     }
 }
 
 fn matches(prefix: Option<&str>, max_chars: usize, words: &[&str]) -> String {
     let mut sql = format!("length({TEXT}) <= {max_chars}");
     if !words.is_empty() {
-        let contains = |word: &&str| format!("strpos({TEXT}, {}) > 0", literal(word));
-        let _ = write!(sql, " AND ({})", words.iter().map(contains).collect::<Vec<_>>().join(" OR "));
+        let _ = write!(sql, " AND {}", contains_any(TEXT, words));
     }
     if let Some(prefix) = prefix {
         let _ = write!(sql, " OR starts_with({TEXT}, {})", literal(prefix));
     }
     sql
+}
+
+/// The condition under which a text contains one of the words.
+fn contains_any(text: &str, words: &[&str]) -> String {
+    let contains = |word: &&str| format!("strpos({text}, {}) > 0", literal(word));
+    format!("({})", words.iter().map(contains).collect::<Vec<_>>().join(" OR "))
 }
 
 fn ends_with(end: &str) -> String {
