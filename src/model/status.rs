@@ -20,7 +20,7 @@ pub enum Ending {
     Plain,
     /// It failed, whatever its status: an exception ended it, or its finish reason is an error.
     Failed,
-    /// As its status says, but it may only watch the call above it: nothing but the name of a tool tells what it does.
+    /// As its status says, but nothing but the name of a tool tells what it does: below a call of that tool it is no call of its own.
     Watching,
     /// It failed because a check refused its input or output.
     Refused,

@@ -3,7 +3,7 @@
 //! - A span that is no step of an agent's work, such as an HTTP request, fails nothing if its service also sends such steps. That a
 //!   service sends them is remembered for good, whatever becomes of its rows.
 //! - A paused run is continued by a later row with the same run id.
-//! - A hook fails nothing if it watches the tool call above it.
+//! - A hook is no tool call and fails nothing if it watches the tool call above it.
 //! - A tool call failed if the row that executed it failed. Of a model call that two nested rows report, the upper one may tell the failure.
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashMap;
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
-use super::ix::{NONE, RowIx};
+use super::ix::{NONE, RowIx, TraceIx};
 use super::outcome::Mark;
 use super::{Changes, Store};
 use crate::model::{Batch, Ending, Nanos, Span, SpanType};
@@ -248,15 +248,58 @@ impl Store {
         }
     }
 
-    /// Decides whether a row, and those below it, only watch the calls above them. A hook that fails does not make the call fail.
+    /// Decides whether a row, and those below it, only watch the calls above them. A hook is no call, and if it fails, the call does not.
     pub(super) fn mark_watchers(&mut self, row: RowIx, changes: &mut Changes) {
-        let children = self.children(row).iter().take(MAX_EXAMINED_CHILDREN).copied();
-        let is_watcher = |row: &RowIx| self.row(*row).span_type == SpanType::Tool && self.row(*row).ending() == Ending::Watching;
-        let rows: Vec<RowIx> = children.chain([row]).filter(is_watcher).collect();
-        for row in rows {
-            let watches = self.row(row).parent().is_some_and(|parent| self.is_same_operation(parent, row));
+        let mut open = vec![row];
+        open.extend(self.children(row).iter().take(MAX_EXAMINED_CHILDREN));
+        while let Some(row) = open.pop() {
+            if self.row(row).ending() != Ending::Watching {
+                continue;
+            }
+            let watches = self.watches(row);
             self.mark(row, Mark::Harmless, watches, changes);
+            let span_type = if watches { SpanType::Other } else { SpanType::Tool };
+            if self.row(row).span_type != span_type {
+                self.set_type(row, span_type, changes);
+                open.extend(self.children(row).iter().take(MAX_EXAMINED_CHILDREN));
+            }
         }
+    }
+
+    /// Returns whether a row that only names a tool is within a call of that tool, or within another such row.
+    pub(super) fn watches(&self, row: RowIx) -> bool {
+        let Some(parent) = self.row(row).parent() else { return false };
+        let (data, above) = (self.row(row), self.row(parent));
+        let names_tool = above.span_type == SpanType::Tool || above.ending() == Ending::Watching;
+        let is_within = above.start <= data.start && data.end <= above.end;
+        data.ending() == Ending::Watching && names_tool && !above.placeholder && is_within && data.label == above.label
+    }
+
+    /// Changes the type of a linked row.
+    fn set_type(&mut self, row: RowIx, span_type: SpanType, changes: &mut Changes) {
+        let (parent, before, trace) = (self.row(row).parent(), self.row(row).span_type, self.row(row).trace);
+        self.traces[trace].work -= u32::from(self.row(row).is_work());
+        self.unlink(row);
+        self.set_counted(row, false);
+        self.attribute(row, false);
+        self.cost_models.remove(&row);
+        self.rows[row.0].span_type = span_type;
+        self.refresh_inner(row);
+        self.attribute(row, true);
+        self.link(row, parent);
+        self.traces[trace].work += u32::from(self.row(row).is_work());
+        self.recount_around(row);
+        self.recount_neighbors(row, before);
+        for around in [Some(row), parent].into_iter().flatten() {
+            self.mark_execution(around, changes);
+        }
+        self.mark_own_reasons(row, changes);
+        self.settle_cost_models(row);
+        if self.below(row).has_reports() {
+            self.elect_primary_above(row, parent, changes);
+        }
+        changes.rows.push(row);
+        self.touch(TraceIx(trace), changes);
     }
 
     /// Marks a tool call whose execution below it failed, and the calls above it that report the same call.

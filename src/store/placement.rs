@@ -192,9 +192,8 @@ impl Store {
             self.recount_around(around);
             self.mark_execution(around, changes);
             match self.row(around).span_type {
-                SpanType::Tool => self.mark_watchers(around, changes),
                 SpanType::Model => self.mark_reports(around, changes),
-                _ => {}
+                _ => self.mark_watchers(around, changes),
             }
         }
         if self.totals(row).has_reports() {

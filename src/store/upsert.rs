@@ -30,7 +30,7 @@ use super::row::{MISPLACED, Phase, RICH, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Text, TraceId, Usage};
+use crate::model::{Batch, Ending, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Text, TraceId, Usage};
 
 /// The number of spans up to which a trace's rows are kept close together in the index.
 const MAX_CLUSTERED_SPANS: u32 = 16;
@@ -51,6 +51,8 @@ pub(super) struct LastLookup {
 struct Removed {
     parent: Option<RowIx>,
     span_type: SpanType,
+    /// It was a tool call or named a tool.
+    names_tool: bool,
     was_agent: bool,
     belonging: Belonging,
     response: u32,
@@ -105,6 +107,7 @@ impl Store {
         let trace = self.row(row).trace;
         self.traces[trace].work -= u32::from(self.row(row).is_work());
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
+        let names_tool = span_type == SpanType::Tool || self.row(row).ending() == Ending::Watching;
         self.leave_endings(row, changes);
         self.leave_tool_calls(row, changes);
         self.leave_running_totals(row, changes);
@@ -116,7 +119,7 @@ impl Store {
         self.attribute(row, false);
         self.cost_models.remove(&row);
         self.release_facts(row);
-        Removed { parent, span_type, was_agent, belonging, response, id_slot, slot }
+        Removed { parent, span_type, names_tool, was_agent, belonging, response, id_slot, slot }
     }
 
     /// Phase 4: decides again what depends on the row and its neighbors.
@@ -129,7 +132,7 @@ impl Store {
         if let Some(old_parent) = removed.parent.filter(|&old_parent| Some(old_parent) != parent) {
             self.recount_around(old_parent);
         }
-        if [span_type, removed.span_type].contains(&SpanType::Tool) {
+        if span_type == SpanType::Tool || removed.names_tool {
             self.mark_watchers(row, changes);
         }
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {

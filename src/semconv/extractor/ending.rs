@@ -71,9 +71,7 @@ impl<'a> Extractor<'a> {
             Status::Error if span.hands_over() => Ending::HandedOver,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
             Status::Error if span.span_type == SpanType::Guardrail => Ending::Refused,
-            Status::Error if span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none() => {
-                Ending::Watching
-            }
+            Status::Error if self.only_names_a_tool(span) => Ending::Watching,
             Status::Error => Ending::Plain,
             _ if by_exception && span.pauses() => Ending::Paused,
             _ if by_exception && span.hands_over() => Ending::HandedOver,
@@ -81,8 +79,14 @@ impl<'a> Extractor<'a> {
             Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Paused,
             // Agno always sets the status of the runs and model calls that come to an end.
             Status::Unset if sets_status && span.has_ended && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Cut,
+            _ if self.only_names_a_tool(span) => Ending::Watching,
             _ => Ending::Plain,
         }
+    }
+
+    /// Whether nothing but the name of a tool tells that the span is a tool call.
+    fn only_names_a_tool(&self, span: &EndedSpan<'_>) -> bool {
+        span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none()
     }
 
     fn has_answer(&self) -> bool {

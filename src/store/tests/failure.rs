@@ -160,8 +160,21 @@ fn a_tool_call_failed_if_its_execution_did() {
     for parts in [[&call, &hook], [&hook, &call]] {
         let store = held(&parts.map(std::slice::from_ref));
         assert_eq!((status(&store, 1), store.all().failed, store.all().errors), (RunStatus::Ok, 0, 1));
+        assert_eq!([1, 2].map(|id| store.row(row(&store, id)).span_type), [SpanType::Tool, SpanType::Other], "a hook is no tool");
     }
     assert_eq!(status(&held(&[&[hook]]), 1), RunStatus::Error, "alone it is the call");
+    // Nor does a hook within the hook, whatever their status; once their call turns out to be none, they are two calls, one in the other.
+    let watching = |id, parent| Step { ending: Ending::Watching, ..called(id, Some(parent), "add") };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+        let steps = [call.clone(), watching(2, 1), watching(3, 2)];
+        let mut store = held(&order.map(|at| std::slice::from_ref(&steps[at])));
+        let types = |store: &Store| [2, 3].map(|id| store.row(row(store, id)).span_type);
+        let calls = |store: &Store| store.stats().groups(By::Tool).map(|(_, group)| group.calls).sum::<u32>();
+        assert_eq!((types(&store), calls(&store)), ([SpanType::Other; 2], 1), "{order:?}");
+        store.apply(&self::steps(&[Step { span_type: SpanType::Step, ..call.clone() }]), 300 * SECOND);
+        store.check_invariants();
+        assert_eq!((types(&store), calls(&store)), ([SpanType::Tool, SpanType::Other], 1), "{order:?}");
+    }
     // The execution need not state the tool's name.
     let unnamed = Step { tool: "", ..execution.clone() };
     for parts in [[&call, &unnamed], [&unnamed, &call]] {
@@ -285,6 +298,8 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
         {
             let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
             let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
+            // Only what looks like a tool call can turn out to watch one.
+            let ending = if ending == Ending::Watching && span_type != SpanType::Tool { Ending::Plain } else { ending };
             found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, error, answers });
         }
         found

@@ -61,10 +61,12 @@ impl Store {
         for &row in &rows {
             let data = self.row(row);
             let is_failure = data.outcome.has_own_failure() && !data.span_type.is_agent_work();
-            let watches = || data.parent().is_some_and(|parent| self.is_same_operation(parent, row));
-            let is_harmless = (is_failure && !self.services.counts_failure(row))
-                || (data.span_type == SpanType::Tool && data.ending() == Ending::Watching && watches());
+            let watches = self.watches(row);
+            let is_harmless = watches || (is_failure && !self.services.counts_failure(row));
             assert_eq!(data.outcome.has(Mark::Harmless), is_harmless, "failures that harm no agent");
+            if data.ending() == Ending::Watching && (watches || data.span_type == SpanType::Other) {
+                assert!(watches && data.span_type == SpanType::Other, "what only names a tool within a call of it is no call");
+            }
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
             let fails_below = |&child: &RowIx| self.row(child).own_failure() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
