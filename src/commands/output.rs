@@ -115,9 +115,11 @@ pub(crate) fn usage(store: &Store, row: RowIx) -> [String; 2] {
 /// Returns the error of a row, else the tools that it requested, else its input if `shows_input`.
 pub(crate) fn description(store: &Store, row: RowIx, shows_input: bool) -> StyledText {
     let (data, status) = (store.row(row), store.run_status(row));
-    let failure = if status == RunStatus::Error && data.error.is_empty() { store.failure_text(row) } else { data.error };
+    let own = store.error(row);
+    let failure = if status == RunStatus::Error && own.is_empty() { store.failure_text(row) } else { own };
     let [error, tools, input] = [failure, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
     match (status, shows_input) {
+        (RunStatus::Error, _) if error.is_empty() => StyledText::new("✗ no message", Style::Status(status)),
         (RunStatus::Error, _) => StyledText::new(&format!("✗ {error}"), Style::Status(status)),
         (RunStatus::Paused | RunStatus::Cut, _) => {
             StyledText::new(&format!("{} {}", display::status_symbol(status), status_name(status)), Style::Status(status))

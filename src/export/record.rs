@@ -158,7 +158,7 @@ impl SpanRecord {
             status: if data.has_failed_harmlessly() { RunStatus::Error } else { store.run_status(row) },
             failed: store.has_failed(row),
             failed_steps: store.totals(row).failed,
-            error: text(data.error),
+            error: text(store.error(row)),
             self_ms: end.filter(|end| *end >= data.start).map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
             model: text(store.label(By::Model, row)),

@@ -162,15 +162,18 @@ impl<'a> SpanBuilder<'a> {
         if self.status_message.is_empty() { self.exception_message } else { self.status_message }
     }
 
-    /// Copies the beginning of the error text: the status message, else the exception's message, else what an attribute states. A message
-    /// that does not say why a run was refused is replaced by the run's output, which does.
+    /// Copies the beginning of the error text: the status message, else the exception's message, else what an attribute states, else the
+    /// exception's type. A message that does not say why a run was refused is replaced by the run's output, which does.
     fn error(&self, ending: Ending, is_guardrail: bool, batch: &mut Batch) -> Text {
         let message = Some(self.message()).filter(|text| !text.is_empty()).map(Scalar::Text);
-        let is_refused = ending == Ending::Refused && (is_guardrail || is_wordless(self.message()));
+        let says_nothing = self.message().is_empty() || is_wordless(self.message());
+        let is_refused = ending == Ending::Refused && (is_guardrail || says_nothing);
         let reason = if is_refused { self.attributes.plain_output() } else { None };
         let stated = if is_refused && reason.is_none() { self.attributes.stated_reason() } else { None };
         let reason = reason.or(stated.as_deref().map(|text| Scalar::Text(text.as_bytes())));
-        let text = reason.or(message).or_else(|| self.attributes.error());
+        // Some exceptions, such as those of a time limit, have a type and no text.
+        let exception = Some(self.exception_type).filter(|kind| !kind.is_empty() && self.status == Status::Error).map(Scalar::Text);
+        let text = reason.or(message).or_else(|| self.attributes.error()).or(exception);
         // A failure without a text comes from the finish reason.
         let text = text.or((ending == Ending::Failed).then_some(Scalar::Text(b"finish reason: error")));
         text.map_or_else(Text::default, |text| preview::<ERROR_PREVIEW>(text, batch))
@@ -279,6 +282,30 @@ mod tests {
             };
             assert_eq!(ending(b"GUARDRAIL", Some("x"), refused), (Ending::Refused, reason.to_owned()), "{output}");
         }
+    }
+
+    #[test]
+    fn a_failure_without_a_message_has_the_text_of_the_output_or_the_type_of_the_exception() {
+        let agno = Some("openinference.instrumentation.agno");
+        let run = |scope, output: &'static str, exception: &'static [u8]| {
+            ending(b"AGENT", scope, |builder| {
+                builder.status(Status::Error, b"");
+                builder.exception(exception, b"");
+                if !output.is_empty() {
+                    builder.attribute(b"output.value", Scalar::Text(output.as_bytes()));
+                }
+            })
+        };
+        assert_eq!(run(agno, "No secrets, please.", b""), (Ending::Refused, "No secrets, please.".to_owned()));
+        assert_eq!(run(agno, "", b"TimeoutError"), (Ending::Plain, "TimeoutError".to_owned()));
+        assert_eq!(run(agno, "half an answer", b"TimeoutError"), (Ending::Plain, "TimeoutError".to_owned()));
+        assert_eq!(
+            [run(agno, "", b""), run(agno, "{}", b""), run(Some("other"), "half an answer", b"")].map(|(ending, text)| {
+                assert_eq!(text, "");
+                ending
+            }),
+            [Ending::Plain; 3]
+        );
     }
 
     #[test]

@@ -248,7 +248,8 @@ impl Store {
         }
     }
 
-    /// Decides whether a row, and those below it, only watch the calls above them. A hook is no call, and if it fails, the call does not.
+    /// Decides whether a row, and those below it, only watch the calls above them. A hook is no call, and if it fails, the call does not;
+    /// what wraps the execution of the call is one row of it.
     pub(super) fn mark_watchers(&mut self, row: RowIx, changes: &mut Changes) {
         let mut open = vec![row];
         open.extend(self.children(row).iter().take(MAX_EXAMINED_CHILDREN));
@@ -258,12 +259,23 @@ impl Store {
             }
             let watches = self.watches(row);
             self.mark(row, Mark::Harmless, watches, changes);
-            let span_type = if watches { SpanType::Other } else { SpanType::Tool };
+            let span_type = if self.is_hook(row) { SpanType::Other } else { SpanType::Tool };
             if self.row(row).span_type != span_type {
                 self.set_type(row, span_type, changes);
-                open.extend(self.children(row).iter().take(MAX_EXAMINED_CHILDREN));
+                open.extend(self.row(row).parent());
             }
         }
+    }
+
+    /// Returns whether a row only watches a tool call, and no execution of it is below.
+    pub(super) fn is_hook(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        let is_execution = |&child: &RowIx| {
+            let child = self.row(child);
+            let is_within = data.start <= child.start && child.end <= data.end;
+            !child.placeholder && child.span_type == SpanType::Tool && is_within && (child.label == data.label || child.label.is_empty())
+        };
+        self.watches(row) && !self.children(row).iter().take(MAX_EXAMINED_CHILDREN).any(is_execution)
     }
 
     /// Returns whether a row that only names a tool is within a call of that tool, or within another such row.
@@ -278,6 +290,7 @@ impl Store {
     /// Changes the type of a linked row.
     fn set_type(&mut self, row: RowIx, span_type: SpanType, changes: &mut Changes) {
         let (parent, before, trace) = (self.row(row).parent(), self.row(row).span_type, self.row(row).trace);
+        self.mark(row, Mark::FailedElsewhere, false, changes);
         self.traces[trace].work -= u32::from(self.row(row).is_work());
         self.unlink(row);
         self.set_counted(row, false);

@@ -133,7 +133,9 @@ impl Store {
             self.recount_around(old_parent);
         }
         if span_type == SpanType::Tool || removed.names_tool {
-            self.mark_watchers(row, changes);
+            for row in [Some(row), parent, removed.parent].into_iter().flatten() {
+                self.mark_watchers(row, changes);
+            }
         }
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);

@@ -1,8 +1,9 @@
 //! Walks through the tree: upwards to the ancestors of a row, and downwards in pre-order: parents before children, siblings in the order of
 //! their starts.
 
+use super::attribution::MAX_EXAMINED_CHILDREN;
 use super::{Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
-use crate::model::SpanType;
+use crate::model::{Ending, SpanType};
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.
 pub(super) const MAX_ANCESTORS: usize = 256;
@@ -126,7 +127,20 @@ impl Store {
         let from = self.first_failure(row).unwrap_or(row);
         let is_same_failure =
             |&at: &RowIx| at == from || (self.row(at).own_failure() && self.below(at).failed.max(self.below(at).fatal) == 1);
-        let failed = self.path(from).take(MAX_ANCESTORS).take_while(is_same_failure).map(|at| self.row(at).error);
-        failed.chain([self.row(row).error]).find(|text| !text.is_empty()).unwrap_or_default()
+        let failed = self.path(from).take(MAX_ANCESTORS).take_while(is_same_failure).map(|at| self.error(at));
+        failed.chain([self.error(row)]).find(|text| !text.is_empty()).unwrap_or_default()
+    }
+
+    /// Returns the row's own error text; empty if it states none. The output of a refused run is the reason, unless a model had answered
+    /// before: then it is the answer, and the reason is not known.
+    #[must_use]
+    pub fn error(&self, row: RowIx) -> Symbol {
+        let data = self.row(row);
+        let is_answer = || {
+            let is_answered = |&child: &RowIx| self.row(child).span_type == SpanType::Model && self.has_ended_well(child);
+            self.below(row).fatal == 0 && self.children(row).iter().rev().take(MAX_EXAMINED_CHILDREN).any(is_answered)
+        };
+        let is_unknown = data.ending() == Ending::Refused && data.span_type.is_agentic() && is_answer();
+        if is_unknown { Symbol::EMPTY } else { data.error }
     }
 }

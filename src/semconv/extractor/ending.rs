@@ -52,6 +52,11 @@ impl EndedSpan<'_> {
         INTERRUPTS.iter().any(|name| self.exception_type.ends_with(name.as_bytes())) || is_interrupt(self.message)
     }
 
+    /// Whether neither a message nor an exception tells why it failed.
+    fn says_nothing(&self) -> bool {
+        self.message.is_empty() && self.exception_type.is_empty()
+    }
+
     /// Whether its error only hands over to a step of another graph: by the exception's type, or by a line of the text.
     fn hands_over(&self) -> bool {
         let is_line = |line: &[u8]| line.trim_ascii_start().starts_with(HAND_OVER);
@@ -70,6 +75,7 @@ impl<'a> Extractor<'a> {
             Status::Error if span.pauses() => Ending::Paused,
             Status::Error if span.hands_over() => Ending::HandedOver,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
+            Status::Error if is_run && span.says_nothing() && self.states_reason(span) => Ending::Refused,
             Status::Error if span.span_type == SpanType::Guardrail => Ending::Refused,
             Status::Error if self.only_names_a_tool(span) => Ending::Watching,
             Status::Error => Ending::Plain,
@@ -82,6 +88,12 @@ impl<'a> Extractor<'a> {
             _ if self.only_names_a_tool(span) => Ending::Watching,
             _ => Ending::Plain,
         }
+    }
+
+    /// Whether the output of a failed run of Agno is the reason. A run that an exception ended has no output.
+    fn states_reason(&self, span: &EndedSpan<'_>) -> bool {
+        let has_reason = self.plain_output().is_some_and(|output| chars(output).any(|char| !char.is_whitespace()));
+        has_reason && self.is_of_agno(span.name, span.span_type, span.scope)
     }
 
     /// Whether nothing but the name of a tool tells that the span is a tool call.

@@ -174,6 +174,11 @@ fn a_tool_call_failed_if_its_execution_did() {
         store.apply(&self::steps(&[Step { span_type: SpanType::Step, ..call.clone() }]), 300 * SECOND);
         store.check_invariants();
         assert_eq!((types(&store), calls(&store)), ([SpanType::Tool, SpanType::Other], 1), "{order:?}");
+        // What wraps the execution is a row of the call, and fails with it.
+        let steps = [call.clone(), watching(2, 1), failed(called(3, Some(2), "add"))];
+        let store = held(&order.map(|at| std::slice::from_ref(&steps[at])));
+        assert_eq!((types(&store), calls(&store), store.all().failed), ([SpanType::Tool; 2], 1, 1), "{order:?}");
+        assert_eq!(store.row(row(&store, 1)).own_status(), RunStatus::Error);
     }
     // The execution need not state the tool's name.
     let unnamed = Step { tool: "", ..execution.clone() };
@@ -276,6 +281,13 @@ fn refusals_count_for_the_agent_unless_a_call_failed_below() {
     assert_eq!((store.all().failed, store.all().refused), (2, 2));
     let store = held(&[&[failed(step(2, Some(1), SpanType::Model))], &[refused(1, None)]]);
     assert_eq!((store.all().failed, store.all().refused), (1, 0));
+    // After an answer, the output is the answer, which is no reason.
+    let text = |steps: &[Step]| {
+        let store = held(&[steps]);
+        store.text(store.failure_text(row(&store, 1))).to_owned()
+    };
+    assert_eq!(text(&[refused(1, None), step(2, Some(1), SpanType::Tool)]), "error 1");
+    assert_eq!(text(&[refused(1, None), Step { answers: true, ..step(2, Some(1), SpanType::Model) }]), "");
 }
 
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {

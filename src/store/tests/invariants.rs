@@ -64,8 +64,9 @@ impl Store {
             let watches = self.watches(row);
             let is_harmless = watches || (is_failure && !self.services.counts_failure(row));
             assert_eq!(data.outcome.has(Mark::Harmless), is_harmless, "failures that harm no agent");
-            if data.ending() == Ending::Watching && (watches || data.span_type == SpanType::Other) {
-                assert!(watches && data.span_type == SpanType::Other, "what only names a tool within a call of it is no call");
+            if data.ending() == Ending::Watching {
+                let expected = if self.is_hook(row) { SpanType::Other } else { SpanType::Tool };
+                assert_eq!(data.span_type, expected, "what only names a tool within a call of it is no call");
             }
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
             let fails_below = |&child: &RowIx| self.row(child).own_failure() && self.is_same_operation(row, child);

@@ -180,7 +180,8 @@ fn step(
     if differences.parameters {
         x = put(buffer, x, area.y, room(x), "parameters", styling.lit()) + 1;
     }
-    let details = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
+    let error = store.text(store.error(row));
+    let details = if error.is_empty() { (store.text(data.input), styling.dim()) } else { (error, styling.error()) };
     put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
     let amounts = store.shown_totals(row);
     let mut end = end;

@@ -153,7 +153,7 @@ fn values(store: &Store, field: &str) -> Vec<Completion> {
         "name" => texts(store, |row| store.row(row).name),
         "session" => texts(store, |row| store.stated_session(row)),
         "user" => texts(store, |row| store.row(row).user),
-        "error" => texts(store, |row| store.row(row).error),
+        "error" => texts(store, |row| store.error(row)),
         "provider" => texts(store, |row| store.provider(row)),
         "service" => {
             let mut counts: HashMap<&str, u64> = HashMap::new();

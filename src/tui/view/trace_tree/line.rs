@@ -143,7 +143,7 @@ impl Line<'_> {
         let (lead, is_harmless) = (self.lead(), data.has_failed_harmlessly());
         let hidden_failure = self.hidden_failure();
         let has_failed = hidden_failure.is_some() || data.own_failure();
-        let error = store.text(hidden_failure.map_or(data.error, |row| store.failure_text(row)));
+        let error = store.text(hidden_failure.map_or_else(|| store.error(self.row), |row| store.failure_text(row)));
         if lead.is_some() && error.is_empty() {
             // What the trace began with.
             x = put(buffer, x, y, room(x).saturating_sub(1), &display::name(store, data), styling.dim()) + 1;

@@ -15,7 +15,7 @@ impl Page {
         let full_message = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
         // Of a refused run the row knows the reason, and the message does not.
         let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
-        let message = if is_short { store.text(data.error) } else { full_message };
+        let message = if is_short { store.text(store.error(row)) } else { full_message };
         let with_message = |text: &str| if message.is_empty() { text.to_owned() } else { format!("{text}: {message}") };
         let failed_steps = failed_steps(store, row);
         let below = store.below(row);
