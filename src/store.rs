@@ -63,6 +63,7 @@ mod tool_calls;
 mod totals;
 mod trace;
 mod tree;
+mod unnamed;
 mod upsert;
 mod walk;
 
@@ -102,6 +103,7 @@ use running_totals::RunningTotals;
 use slab::Slab;
 use tool_calls::ToolCalls;
 use tree::ChildList;
+use unnamed::Unnamed;
 use upsert::LastLookup;
 
 /// What bounds the store.
@@ -171,6 +173,7 @@ pub struct Store {
     stated_models: HashMap<RowIx, StatedModel>,
     /// The models of the calls below, for rows that add usage to them.
     cost_models: HashMap<RowIx, ModelId>,
+    unnamed: Unnamed,
     running_totals: RunningTotals,
     tool_calls: ToolCalls,
     hasher: DefaultHashBuilder,

@@ -71,6 +71,7 @@ impl Store {
         self.attribute_own(row, &own);
         self.set_counted(row, counted);
         self.settle_cost_models(row);
+        self.settle_unnamed(self.row(row).trace());
         StatedModel { label, model_id }
     }
 

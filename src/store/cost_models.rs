@@ -1,7 +1,7 @@
-//! The model that usage counts for which a row adds to a call below it.
+//! The model that usage counts for if it is not the row's own.
 //!
 //! A row above a call may state the call's cost or some of its tokens, perhaps under another name of the model. They belong to the model of
-//! the row that counts as the call.
+//! the row that counts as the call. A row that names no model counts for that of a row above ([`unnamed`](super::unnamed)).
 
 use super::Store;
 use super::attribution::MAX_EXAMINED_CHILDREN;
@@ -12,9 +12,13 @@ use super::model_ids::ModelId;
 /// The most rows with usage below a row that are examined. With more, its usage counts for its own model.
 const MAX_EXAMINED: usize = 256;
 
+/// The calls below a row are of several models, or too many to be examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Several;
+
 impl Store {
-    /// Returns the model that the row's own usage counts for: the one that the row names or, if the row adds to the calls below it, theirs.
-    /// Empty if no model is named.
+    /// Returns the model that the row's own usage counts for: the one that the row names or, if the row adds to the calls below it, theirs,
+    /// or, if the row names none, that of a row above. Empty if no model is named.
     #[must_use]
     pub fn counted_model(&self, row: RowIx) -> Symbol {
         self.moved_to(row).map_or_else(|| self.model(row), |(_, model)| model)
@@ -57,30 +61,40 @@ impl Store {
         }
     }
 
-    /// Returns the provider and the model of all calls below a row that adds usage to them and no call; `None` for any other row, or if the calls are of
-    /// several models or of the row's own.
+    /// Returns the provider and the model that a row's own usage counts for if they are not its own.
     pub(super) fn cost_model(&self, row: RowIx) -> Option<ModelId> {
         let own = self.own_totals(row);
-        if self.row(row).usage == NONE || own.calls > 0 || own.usage_only().is_zero() {
+        if self.row(row).usage == NONE || own.usage_only().is_zero() {
             return None;
         }
+        let of_calls = if own.calls > 0 { None } else { self.model_below(row) };
+        of_calls.or_else(|| if self.model(row).is_empty() { self.model_above(row) } else { None })
+    }
+
+    /// Returns the provider and the model of all calls below a row; `None` if they are of several models or of the row's own, or name none.
+    fn model_below(&self, row: RowIx) -> Option<ModelId> {
+        self.models_below(row).ok().flatten().filter(|&found| found != (self.provider(row), self.model(row)))
+    }
+
+    /// Returns the provider and the model of the calls below a row that name one; an error if they are of several models, or too many.
+    pub(super) fn models_below(&self, row: RowIx) -> Result<Option<ModelId>, Several> {
         let (mut open, mut found, mut examined): (_, Option<ModelId>, _) = (vec![row], None, 0);
         while let Some(at) = open.pop() {
             let children = self.children(at);
             if children.len() > MAX_EXAMINED_CHILDREN {
-                return None;
+                return Err(Several);
             }
             for &child in children.iter().filter(|&&child| self.totals(child).calls > 0) {
                 examined += 1;
-                let is_call = self.own_totals(child).calls > 0;
                 let model = self.model(child);
-                if examined > MAX_EXAMINED || (is_call && found.is_some_and(|(_, found)| found != model)) {
-                    return None;
+                let is_named_call = !model.is_empty() && self.own_totals(child).calls > 0;
+                if examined > MAX_EXAMINED || (is_named_call && found.is_some_and(|(_, found)| found != model)) {
+                    return Err(Several);
                 }
-                found = if is_call { found.or(Some((self.provider(child), model))) } else { found };
+                found = if is_named_call { found.or(Some((self.provider(child), model))) } else { found };
                 open.push(child);
             }
         }
-        found.filter(|&found| found != (self.provider(row), self.model(row)))
+        Ok(found)
     }
 }

@@ -38,7 +38,7 @@ impl Store {
         let traces = self.by_start.len() * (size_of::<Trace>() + INDEX + TREE * size_of::<(Nanos, TraceIx)>() + SHOWN_TRACE);
         let groups = self.stats.group_count() + self.selection().map_or(0, super::Stats::group_count);
         let groups = groups * (size_of::<(Symbol, Group)>() * 2 + HISTOGRAMS);
-        let places = self.groups.memory();
+        let places = self.groups.memory() + self.unnamed.memory();
         self.retained_bytes + self.unused_bytes + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
     }
 }

@@ -188,6 +188,7 @@ impl Store {
             self.mark_own_reasons(around, changes);
             self.settle_cost_models(around);
         }
+        self.settle_unnamed(self.row(row).trace());
         for around in [old, parent, Some(row)].into_iter().flatten() {
             self.recount_around(around);
             self.mark_execution(around, changes);

@@ -85,6 +85,7 @@ impl Store {
         release_payload(source, payload_ref, retained_bytes, changes);
         self.forget_run(row);
         self.cost_models.remove(&row);
+        self.leave_unnamed(row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.stated_parents.remove(&row);

@@ -92,6 +92,7 @@ impl Store {
         let (place, is_moved) = stated.map_or((None, false), |stated| self.place(row, stated));
         self.set_stated_parent(row, span.parent, place, is_moved);
         self.link(row, place);
+        self.enter_unnamed(row);
         self.settle_cost_model(row);
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
@@ -118,6 +119,7 @@ impl Store {
         self.set_counted(row, false);
         self.attribute(row, false);
         self.cost_models.remove(&row);
+        self.leave_unnamed(row);
         self.release_facts(row);
         Removed { parent, span_type, names_tool, was_agent, belonging, response, id_slot, slot }
     }
@@ -143,6 +145,7 @@ impl Store {
         for row in [Some(row), removed.parent].into_iter().flatten() {
             self.settle_cost_models(row);
         }
+        self.settle_unnamed(self.row(row).trace());
         for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
             if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
                 self.mark_reports(row, changes);

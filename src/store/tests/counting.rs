@@ -88,12 +88,65 @@ fn a_cost_counts_for_the_model_of_its_tokens_in_any_order() {
     };
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
         let computed = by_model(&named(["gpt-5-mini", "", ""], None), order);
-        assert_eq!(computed, [(String::new(), Some(2100), Some(700_000))], "only the sum names the model");
+        assert_eq!(computed, [("gpt-5-mini".to_owned(), Some(2100), Some(700_000))], "only the sum names the model");
+        let other = by_model(&named(["gpt-5-mini", "", "gpt-5"], None), order);
+        assert_eq!(
+            other.iter().map(|(name, tokens, _)| (&name[..], *tokens)).collect::<Vec<_>>(),
+            [("", Some(1050)), ("gpt-5", Some(1050)),],
+            "the sum is of several models"
+        );
         let stated = by_model(&named(["claude", "gpt-5-mini", "gpt-5-mini"], Some(9_000_000)), order);
         assert_eq!(stated, [("gpt-5-mini".to_owned(), Some(2100), Some(9_000_000))], "the sum states another cost");
         let several = by_model(&named(["", "gpt-5-mini", "gpt-5"], Some(9_000_000)), order);
         assert_eq!(several[0], (String::new(), None, Some(9_000_000 - 350_000 - 1_750_000)), "nothing tells whose the rest is");
     }
+}
+
+#[test]
+fn usage_without_a_model_counts_for_the_model_of_the_row_above_within_its_run() {
+    let spans = |between: SpanType, model: &str| {
+        let mut batch = nested(typed_batch(&[
+            (1, None, SpanType::Other, tokens(2000, 100)),
+            (2, Some(1), between, None),
+            (3, Some(2), SpanType::Other, tokens(1000, 50)),
+        ]));
+        batch.spans.iter_mut().for_each(|span| span.facts.model = Text::default());
+        batch.spans[0].facts.model = batch.intern(model);
+        batch
+    };
+    let unnamed = |store: &Store| {
+        let groups = store.stats().groups(By::Model).filter(|(name, _)| name.is_empty());
+        groups.map(|(_, group)| group.usage.input).sum::<u64>()
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let mut store = Store::new(Limits::default());
+        for at in order {
+            let mut part = spans(SpanType::Other, "gpt-5-mini");
+            part.spans = vec![part.spans[at].clone()];
+            store.apply(&part, 1000 * SECOND);
+            store.check_invariants();
+        }
+        assert_eq!(unnamed(&store), 0, "{order:?}");
+        // The row between turns out to be a run, the sum to name no model.
+        for (batch, expected) in [(spans(SpanType::Agent, "gpt-5-mini"), 1000), (spans(SpanType::Other, ""), 2000)] {
+            store.apply(&batch, 1000 * SECOND);
+            store.check_invariants();
+            assert_eq!(unnamed(&store), expected, "{order:?}");
+        }
+    }
+    // Of very many rows none takes another's model, in any order.
+    let many: Vec<_> = (2..80).map(|id| (id, Some(1), SpanType::Other, tokens(10, 1))).collect();
+    let mut store = Store::new(Limits::default());
+    for part in many.chunks(7) {
+        let mut part = nested(typed_batch(part));
+        part.spans.iter_mut().for_each(|span| span.facts.model = Text::default());
+        store.apply(&part, 1000 * SECOND);
+        let mut sum = typed_batch(&[(1, None, SpanType::Other, tokens(2000, 100))]);
+        sum.spans[0].facts.model = sum.intern("gpt-5-mini");
+        store.apply(&sum, 1000 * SECOND);
+        store.check_invariants();
+    }
+    assert_eq!(unnamed(&store), 780);
 }
 
 #[test]
