@@ -17,6 +17,7 @@ use agno_top::tui::view::{self, HitMap};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -223,6 +224,13 @@ impl Stage {
         let Self { app, store, terminal, hits, .. } = self;
         terminal.draw(|frame| view::draw(frame, app, store, hits)).expect("drawing in memory");
         terminal.backend().to_string()
+    }
+
+    /// Draws the screen; returns its cells.
+    pub(crate) fn buffer(&mut self) -> Buffer {
+        self.text();
+        let Self { app, store, terminal, hits, .. } = self;
+        terminal.draw(|frame| view::draw(frame, app, store, hits)).expect("drawing in memory").buffer.clone()
     }
 
     /// Resizes the screen.
