@@ -5,9 +5,11 @@
 
 pub(crate) mod encode;
 pub(crate) mod json;
+pub(crate) mod logs;
 pub(crate) mod payload;
 pub(crate) mod request;
 pub(crate) mod rows;
 pub(crate) mod signals;
+pub(crate) mod turns;
 pub(crate) mod value;
 pub(crate) mod wire;

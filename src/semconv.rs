@@ -15,6 +15,7 @@ mod extractor;
 mod json_schema;
 mod keys;
 mod kinds;
+pub mod log_events;
 mod messages;
 mod parameters;
 mod preview;

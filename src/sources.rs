@@ -20,12 +20,14 @@ pub(crate) use agno_row::fuzz as agno_row_fuzz;
 pub use hub::Hub;
 pub use traffic::{Forwarding, Port, PortError, Traffic};
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::Sender;
 
 use crate::model::{Batch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId};
+use crate::otlp::turns::{ToldSpans, Turns};
+use crate::otlp::wire::DecodeError;
 
 /// A message from a source.
 #[derive(Debug)]
@@ -210,13 +212,27 @@ pub struct UpdateSender {
     pub updates: Sender<Update>,
     /// See [`Batch::numbers_only`].
     pub numbers_only: bool,
+    /// The turns that log events tell of, in all sources.
+    turns: Arc<Mutex<Turns>>,
 }
 
 impl UpdateSender {
     /// Creates a sender of complete rows.
     #[must_use]
     pub fn new(id: SourceId, updates: Sender<Update>) -> Self {
-        Self { id, updates, numbers_only: false }
+        Self { id, updates, numbers_only: false, turns: Arc::default() }
+    }
+
+    /// Returns a sender for another source, whose log events may tell of the same turns.
+    #[must_use]
+    pub fn beside(&self, id: SourceId) -> Self {
+        Self { id, ..self.clone() }
+    }
+
+    /// Makes spans of the log events in an `ExportLogsServiceRequest`.
+    fn read_logs(&self, body: &[u8]) -> Result<ToldSpans, DecodeError> {
+        // A panic ends the program; what is known of the turns stays valid.
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).read(body)
     }
 
     /// Returns an empty batch of this source.

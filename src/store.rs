@@ -34,6 +34,7 @@ mod index;
 mod interner;
 mod ix;
 mod likeness;
+mod log_spans;
 mod memory;
 mod model_ids;
 mod naming;
@@ -92,6 +93,7 @@ use endings::{Pauses, Services};
 use groups::Groups;
 use hash_index::HashIndex;
 use ix::NONE;
+use log_spans::LogSpans;
 use model_ids::{ModelId, ModelIds};
 use packed_usage::PackedUsage;
 use pairing::Pairing;
@@ -176,6 +178,7 @@ pub struct Store {
     unnamed: Unnamed,
     running_totals: RunningTotals,
     tool_calls: ToolCalls,
+    log_spans: LogSpans,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,
@@ -377,6 +380,7 @@ impl Store {
         for span in spans {
             self.upsert(batch, span, now, &mut changes);
         }
+        self.settle_log_spans(&batch.withdrawn, &mut changes);
         for index in 0..changes.traces.len() {
             self.place_orphans(changes.traces[index], &mut changes);
         }

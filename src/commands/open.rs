@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Context, Report};
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::channel;
 
 use super::{UsageError, print_message};
 use crate::config::{Config, ListenMode};
 use crate::model::SourceId;
-use crate::sources::{self, Handle, Hub, ReadLimits, Update, UpdateSender, otlp};
+use crate::sources::{self, Handle, Hub, ReadLimits, UpdateSender, otlp};
 use crate::store::{Limits, Store};
 
 /// The part of the memory limit for log records that belong to spans: one in this many bytes.
@@ -60,6 +60,7 @@ pub(super) struct Opened {
 /// Opens the sources at `paths`, and the listener.
 pub(super) fn open(paths: &[PathBuf], config: &Config, options: OpenOptions) -> Result<Opened, Report> {
     let (updates, received) = channel(options.capacity);
+    let updates = UpdateSender::new(SourceId(0), updates);
     let open = |(id, path): (usize, &PathBuf)| open_source(id, path, config, options, &updates);
     let mut handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     let (mut addresses, mut warnings) = (Vec::new(), Vec::new());
@@ -125,9 +126,10 @@ pub(super) fn location(config: &Config) -> sources::postgres::Location {
     sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) }
 }
 
-fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, updates: &Sender<Update>) -> Result<Handle, Report> {
+fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, updates: &UpdateSender) -> Result<Handle, Report> {
     let OpenOptions { limits, numbers_only, .. } = options;
-    let sender = UpdateSender { numbers_only, ..update_sender(id, updates)? };
+    let mut sender = update_sender(id, updates)?;
+    sender.numbers_only = numbers_only;
     if let Some(url) = path.to_str().filter(|path| sources::postgres::is_url(path)) {
         // The URL may hold a password, so the message leaves it out.
         return sources::postgres::start_with(url, location(config), limits, sender).wrap_err("can't watch the PostgreSQL database");
@@ -165,7 +167,7 @@ fn refuse_url(text: &str) -> Option<String> {
 }
 
 /// Starts to listen as the source after those at `paths`.
-fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Sender<Update>) -> Result<Option<otlp::Listening>, Report> {
+fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &UpdateSender) -> Result<Option<otlp::Listening>, Report> {
     let (grpc, http) = match listener {
         Listener::Off => (false, false),
         Listener::BesideSources => config.otlp.protocols(true),
@@ -197,8 +199,8 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
     Ok(Some(listening))
 }
 
-fn update_sender(id: usize, updates: &Sender<Update>) -> Result<UpdateSender, Report> {
-    Ok(UpdateSender::new(SourceId(u16::try_from(id).wrap_err("too many sources")?), updates.clone()))
+fn update_sender(id: usize, updates: &UpdateSender) -> Result<UpdateSender, Report> {
+    Ok(updates.beside(SourceId(u16::try_from(id).wrap_err("too many sources")?)))
 }
 
 #[cfg(test)]

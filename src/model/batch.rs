@@ -1,6 +1,6 @@
 //! Batches: spans on their way from a source to the store.
 
-use super::{SourceId, Span, Text};
+use super::{SourceId, Span, Text, TraceId};
 
 /// The bytes that a row keeps of a text, such as a name. The payload has the rest.
 const MAX_TEXT: usize = 1024;
@@ -35,6 +35,8 @@ pub struct Batch {
     pub spans: Vec<Span>,
     /// The pieces of input that could not be read.
     pub skipped: Vec<Skipped>,
+    /// Traces made from log events whose spans are in another trace now.
+    pub withdrawn: Vec<TraceId>,
     /// Whether the payloads include events, links, resource and scope, as OTLP delivers them. If two sources deliver the same span,
     /// the store keeps the payload from such a batch.
     pub rich: bool,

@@ -26,6 +26,11 @@ impl TraceId {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
+    /// Returns an id made from a hash.
+    pub(crate) fn from_hash(high: u64, low: u64) -> Self {
+        Self((u128::from(high) << 64 | u128::from(low.max(1))).to_be_bytes())
+    }
+
     /// Parses exactly 32 hex digits of either case.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -46,6 +51,11 @@ impl SpanId {
     #[must_use]
     pub fn new(bytes: [u8; 8]) -> Option<Self> {
         NonZeroU64::new(u64::from_be_bytes(bytes)).map(Self)
+    }
+
+    /// Returns an id made from a hash.
+    pub(crate) fn from_hash(hash: u64) -> Self {
+        Self(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MIN))
     }
 
     /// Parses exactly 16 hex digits of either case.

@@ -64,6 +64,8 @@ pub struct SpanFacts {
     pub service: Text,
     /// Whether it continues the run that its run id names.
     pub continues: bool,
+    /// Whether it was made from a log event.
+    pub from_log: bool,
     /// How it ended, beside its status.
     pub ending: Ending,
     /// Tokens and cost that this span itself states.

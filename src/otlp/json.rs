@@ -4,6 +4,7 @@
 //! `null` for absent fields, lone surrogates, protobuf's own field names (`trace_id`), ids in base64. A span that can't be decoded is
 //! rejected alone.
 
+mod logs;
 mod signals;
 mod span;
 mod surrogates;
@@ -49,7 +50,7 @@ pub(crate) fn encode_traces(text: &[u8]) -> Result<EncodedTraces, String> {
 
 /// Encodes an `ExportLogsServiceRequest` as protobuf.
 pub(crate) fn encode_logs(text: &[u8]) -> Result<Vec<u8>, String> {
-    signals::encode_logs(&sanitize(text)?)
+    logs::encode(&sanitize(text)?)
 }
 
 /// Encodes an `ExportMetricsServiceRequest` as protobuf; its data points are empty.
@@ -75,7 +76,7 @@ pub(crate) struct TracesRequest<'a> {
     #[serde(alias = "resource_spans", alias = "batches")]
     resource_spans: Option<Vec<ResourceGroup<'a>>>,
     #[serde(alias = "resource_logs")]
-    resource_logs: Option<IgnoredAny>,
+    resource_logs: Option<Vec<ResourceGroup<'a>>>,
     #[serde(alias = "resource_metrics")]
     resource_metrics: Option<IgnoredAny>,
     #[serde(alias = "resource_profiles", default)]
@@ -87,7 +88,7 @@ pub(crate) struct TracesRequest<'a> {
     #[serde(alias = "scope_spans", default)]
     scope_spans: Option<Vec<ScopeGroup<'a>>>,
     #[serde(alias = "scope_logs", default)]
-    scope_logs: Option<IgnoredAny>,
+    scope_logs: Option<Vec<ScopeGroup<'a>>>,
     #[serde(alias = "scope_metrics", default)]
     scope_metrics: Option<IgnoredAny>,
 }
@@ -127,6 +128,13 @@ struct ScopeGroup<'a> {
 }
 
 impl TracesRequest<'_> {
+    /// Takes the log records, encoded as an `ExportLogsServiceRequest`; empty if there are none.
+    pub(crate) fn take_logs(&mut self) -> Vec<u8> {
+        let alone = self.scope_logs.take().map(|scopes| ResourceGroup { resource: self.resource, scopes: Some(scopes) });
+        let groups: Vec<_> = self.resource_logs.take().into_iter().flatten().chain(alone).collect();
+        if groups.is_empty() { Vec::new() } else { logs::encode_groups(groups) }
+    }
+
     /// Returns the signal; `None` if this is no request. The OpenTelemetry collector writes traces, logs and metrics into one file.
     pub(crate) fn signal(&self) -> Option<Signal> {
         let is_trace = self.resource_spans.is_some() || self.trace.is_some() || self.scope_spans.is_some();

@@ -79,9 +79,8 @@ impl<'a> Reader<'a> {
         }
         self.span.read(message)?;
         self.span.builder.service(self.service.1);
-        if self.span.is_root() {
-            self.span.builder.name_agent_by_service();
-        }
+        let is_root = self.span.is_root();
+        self.span.builder.name_agent_by_service(is_root);
         match self.span.row(self.scope.1.as_deref(), payload_ref, batch)? {
             Ok(span) => batch.spans.push(span),
             Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),

@@ -1,8 +1,10 @@
 //! Tells traces, logs and metrics apart, and reads logs and metrics in protobuf, as far as agno-top uses them.
 
-use super::request;
+use super::request::{self, Group};
 use super::value::{self, decode_attribute, decode_text};
 use super::wire::{DecodeError, FieldValue, Fields};
+use prost::encoding::encode_varint;
+
 use crate::model::attributes::keep_last;
 use crate::model::{Attribute, Event, Nanos, SpanId, TraceId, Value};
 
@@ -49,6 +51,40 @@ pub(crate) fn signal_of(message: &[u8]) -> Result<Signal, DecodeError> {
         }
     }
     Ok(if may_be_metric && !may_be_span { Signal::Metrics } else { Signal::Traces })
+}
+
+/// Returns the log records of a message that may also hold spans, as an `ExportLogsServiceRequest`; empty if there are none.
+pub(crate) fn logs_in(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    /// The keys of `resource_logs`, and of `scope_logs` and `log_records`, which have the same number.
+    const FIRST: u8 = 1 << 3 | 2;
+    const INNER: u8 = 2 << 3 | 2;
+    fn push(key: u8, message: &[u8], out: &mut Vec<u8>) {
+        out.push(key);
+        encode_varint(message.len() as u64, out);
+        out.extend_from_slice(message);
+    }
+    let (mut out, mut records) = (Vec::new(), Vec::new());
+    let mut group: Option<Group<'_>> = None;
+    let mut flush = |group: Option<Group<'_>>, records: &mut Vec<u8>| {
+        let Some(group) = group.filter(|_| !records.is_empty()) else { return };
+        let (mut scope, mut resource) = (Vec::new(), Vec::new());
+        push(FIRST, group.scope, &mut scope);
+        scope.append(records);
+        push(FIRST, group.resource, &mut resource);
+        push(INNER, &scope, &mut resource);
+        push(FIRST, &resource, &mut out);
+    };
+    request::for_each_span(body, |next, message| {
+        if group.is_none_or(|group| !std::ptr::eq(group.resource, next.resource) || !std::ptr::eq(group.scope, next.scope)) {
+            flush(group.replace(next), &mut records);
+        }
+        if signal_of(message)? == Signal::Logs {
+            push(INNER, message, &mut records);
+        }
+        Ok(())
+    })?;
+    flush(group, &mut records);
+    Ok(out)
 }
 
 /// A log record that belongs to a span.

@@ -306,6 +306,7 @@ impl<'a> FieldValue<'a> {
             Field::Prompt
             | Field::Completion
             | Field::Total
+            | Field::TurnTokens
             | Field::CacheRead
             | Field::CacheWrite
             | Field::CacheWrite5m

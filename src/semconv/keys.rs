@@ -1,5 +1,7 @@
 //! The attribute keys that state each fact of a row.
 
+use super::log_events::LOG_EVENT_KEY;
+
 /// The number of fields.
 pub(super) const FIELDS: usize = KEYS.len();
 
@@ -245,6 +247,8 @@ fields! {
         "gen_ai.usage.details.thoughts_tokens",
         "gen_ai.aggregated_usage.details.reasoning_tokens",
         "gen_ai.aggregated_usage.details.thoughts_tokens",
+        "codex.usage.reasoning_output_tokens",
+        "thoughts_token_count",
     ],
     /// Cache writes that are kept for five minutes.
     CacheWrite5m: ["gen_ai.usage.cache_creation.ephemeral_5m_input_tokens"],
@@ -294,6 +298,12 @@ fields! {
         "tool_call.id",
         "tool.call.id",
     ],
+    /// The id of a tool call, on a span that is one for another reason.
+    ToolCallId: ["tool.call_id", "call_id", "tool_use_id"],
+    /// The tool that a span may be a call of: of one that has the tool's name itself.
+    NamedTool: ["tool_name"],
+    /// The sum over a turn, which only the span of the turn states.
+    TurnTokens: ["codex.turn.token_usage.total_tokens"],
     /// Dollars as a map.
     CostDetails: ["langfuse.observation.cost_details"],
     /// The parameters of a model call, as JSON.
@@ -335,6 +345,8 @@ fields! {
         "traceloop.entity.output",
         "tool_response",
     ],
+    /// The log event that the span was made from.
+    LogEvent: [LOG_EVENT_KEY],
     /// Logfire's type of record; see [`PENDING`](super::attributes::PENDING).
     RecordType: ["logfire.span_type"],
     PendingParent: ["logfire.pending_parent_id"],

@@ -102,9 +102,11 @@ impl<'a> SpanBuilder<'a> {
         self.service = name;
     }
 
-    /// Lets the service name an agent that has no name of its own. This is right for a root span.
-    pub fn name_agent_by_service(&mut self) {
-        self.attributes.service(self.service);
+    /// Lets the service name an agent that has no name of its own. This is right for a root span, and for the span of a turn.
+    pub fn name_agent_by_service(&mut self, is_root: bool) {
+        if is_root || self.attributes.is_turn() {
+            self.attributes.service(self.service);
+        }
     }
 
     /// Adds an attribute. Of attributes with equal keys the last one counts.

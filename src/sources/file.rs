@@ -24,7 +24,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
-use crate::model::{Origin, Payload, PayloadRef};
+use crate::model::{Origin, Payload, PayloadRef, Skipped, TraceId};
 use crate::regular_file;
 use follow::{Follower, Found};
 use format::Content;
@@ -139,8 +139,9 @@ impl Reader<'_> {
     /// Reads the file for the first time.
     fn load(&mut self) -> Result<(), Closed> {
         match load(self.path) {
-            Ok((content, follower)) => {
-                send(&content, 0, Origin::History, self.sender)?;
+            Ok((mut content, follower)) => {
+                let withdrawn = tell(&mut content, self.sender);
+                send(&content, 0, withdrawn, Origin::History, self.sender)?;
                 let state = match content.without_spans() {
                     Some(reason) => State::Failing(self.named(&reason)),
                     None if follower.is_some() => State::Watching { left_out: 0 },
@@ -181,7 +182,8 @@ impl Reader<'_> {
         for lines in found {
             let known = content.spans.len();
             content.append_lines(&lines.bytes, lines.is_start);
-            send(content, known, Origin::Live, self.sender)?;
+            let withdrawn = tell(content, self.sender);
+            send(content, known, withdrawn, Origin::Live, self.sender)?;
         }
         if content.spans.size() > MAX_SIZE {
             self.follower = None;
@@ -219,11 +221,28 @@ fn load(path: &Path) -> Result<(Content, Option<Follower>), Refused> {
     Ok((content, follower.transpose().map_err(failed)?))
 }
 
+/// Adds the spans that the last log records tell of. Returns the traces that these withdraw.
+fn tell(content: &mut Content, sender: &UpdateSender) -> Vec<TraceId> {
+    let logs = std::mem::take(&mut content.logs);
+    match sender.read_logs(&logs) {
+        Ok(told) => {
+            if !told.body.is_empty() {
+                content.append_told(told.body);
+            }
+            told.withdrawn
+        }
+        Err(error) => {
+            content.skipped.push(Skipped { place: "log records".to_owned(), reason: error.to_string() });
+            Vec::new()
+        }
+    }
+}
+
 /// Sends the spans from the index `from` on.
-fn send(content: &Content, from: usize, origin: Origin, sender: &UpdateSender) -> Result<(), Closed> {
+fn send(content: &Content, from: usize, withdrawn: Vec<TraceId>, origin: Origin, sender: &UpdateSender) -> Result<(), Closed> {
     let total = content.spans.len();
     let mut batch = sender.batch(origin);
-    batch.rich = true;
+    (batch.rich, batch.withdrawn) = (true, withdrawn);
     batch.skipped.extend_from_slice(&content.skipped);
     for index in from..total {
         if batch.spans.len() + batch.skipped.len() >= BATCH_SIZE {
@@ -235,7 +254,7 @@ fn send(content: &Content, from: usize, origin: Origin, sender: &UpdateSender) -
         }
         content.spans.push_row(index, PayloadRef(index as i64), &mut batch);
     }
-    if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { sender.send(Update::Batch(batch)) }
+    if batch.spans.is_empty() && batch.skipped.is_empty() && batch.withdrawn.is_empty() { Ok(()) } else { sender.send(Update::Batch(batch)) }
 }
 
 fn payload(content: Option<&Content>, payload_ref: PayloadRef) -> Result<Payload, String> {

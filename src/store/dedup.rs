@@ -22,9 +22,10 @@ use super::{Changes, Store};
 use crate::model::usage::RareTokens;
 use crate::model::{Nanos, SpanId, TraceId, Usage};
 
-/// The rank of a report; the highest one is the primary row. In this order: whose call it is, it has a parent, it states most counts, it
+/// The rank of a report; the highest one is the primary row. In this order: whose call it is, it names the model, a
+/// span reports it, not a log event, it has a parent, it states most counts, it
 /// starts last, it ends first.
-type Rank = (Belonging, bool, usize, Nanos, std::cmp::Reverse<Nanos>, TraceId, SpanId);
+type Rank = (Belonging, bool, bool, bool, usize, Nanos, std::cmp::Reverse<Nanos>, TraceId, SpanId);
 
 /// Whose call a row is. An agent and a gateway may report the same call, each in its own trace; it counts for the agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -263,6 +264,8 @@ impl Store {
         let stated = counts.iter().flatten().filter(|count| **count > 0).count();
         (
             self.belonging(row),
+            data.is_from_log() || !data.label.is_empty(),
+            !data.is_from_log(),
             self.stated_parent(row).is_some(),
             stated,
             data.start,

@@ -159,6 +159,7 @@ impl Store {
                 name: data.name,
                 reporter: self.model_ids.reporter(usage.model_id),
                 response: usage.stated_response(),
+                from_log: data.is_from_log(),
                 others: 0,
             }
         };

@@ -32,11 +32,12 @@ impl Store {
         found
     }
 
-    fn evict(&mut self, trace: TraceIx, changes: &mut Changes) {
+    pub(super) fn evict(&mut self, trace: TraceIx, changes: &mut Changes) {
         let data = self.trace(trace);
         let (id, start, spans) = (data.id, data.start, data.counts.spans);
         self.remove_from_stats(trace);
         self.forget_idle(trace);
+        self.leave_log_spans(trace);
         self.leave_group(trace, changes);
         let rows = self.rows_of(trace);
         let responses: Vec<u32> = rows.iter().map(|&row| self.remove_report(row)).filter(|&response| response != 0).collect();

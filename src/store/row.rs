@@ -74,7 +74,7 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// What is known of the sender: [`RICH`] and [`MISPLACED`]; and [`OWN_REASON`].
+    /// What is known of the sender: [`RICH`] and [`MISPLACED`], [`FROM_LOG`]; and [`OWN_REASON`].
     pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
@@ -88,6 +88,9 @@ pub(super) const MISPLACED: u8 = 2;
 
 /// The row is a run that failed for another reason than the rows below it.
 pub(super) const OWN_REASON: u8 = 4;
+
+/// The row was made from a log event.
+pub(super) const FROM_LOG: u8 = 8;
 
 impl Row {
     /// Returns whether the row is a run that failed for another reason than the rows below it.

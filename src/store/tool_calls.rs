@@ -2,7 +2,7 @@
 //!
 //! Both state the id that the model gave to the call. Equal ids alone prove nothing: some models count their calls, and some adapters take
 //! the tool's name. Two spans report one call if they also overlap in time and differ in name or instrumentation scope. The one that
-//! begins first counts.
+//! begins first counts, and a span before a log event.
 
 use std::cmp::Reverse;
 use std::hash::BuildHasher;
@@ -90,11 +90,16 @@ impl Store {
 
     /// Returns whether a tool call counts with another row that reports it.
     pub(super) fn counts_with_another_tool_call(&self, row: RowIx) -> bool {
-        let Some(&(id, scope)) = self.tool_calls.stated.get(&row) else { return false };
+        self.other_tool_call(row).is_some()
+    }
+
+    /// Returns the row that a tool call counts with.
+    pub(super) fn other_tool_call(&self, row: RowIx) -> Option<RowIx> {
+        let &(id, scope) = self.tool_calls.stated.get(&row)?;
         let rows = self.tool_calls.by_id.get(&id);
-        let rank = |row: &Row| (Reverse(row.start), row.end, self.trace(row.trace()).id, row.id);
+        let rank = |row: &Row| (!row.is_from_log(), Reverse(row.start), row.end, self.trace(row.trace()).id, row.id);
         let data = self.row(row);
-        rows.into_iter().flatten().any(|&other| {
+        rows.into_iter().flatten().copied().find(|&other| {
             let other_data = self.row(other);
             let overlap = data.start <= other_data.end && other_data.start <= data.end;
             let other_scope = self.tool_calls.stated.get(&other).map(|stated| stated.1);

@@ -26,7 +26,7 @@ use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::placement::StatedParent;
 use super::response_ids::IdSlot;
-use super::row::{MISPLACED, Phase, RICH, Row};
+use super::row::{FROM_LOG, MISPLACED, Phase, RICH, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
@@ -67,6 +67,10 @@ impl Store {
         if !self.trace(trace).scattered && self.trace(trace).counts.spans >= MAX_CLUSTERED_SPANS {
             self.scatter(trace);
         }
+        if self.join_run(trace, batch, span, changes) {
+            self.extend_trace(trace, batch.origin, span, now, changes);
+            return release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
+        }
         let existing = self.find(trace, span.id);
         if existing.is_none() && self.by_start.len() == 1 && !self.has_room() {
             self.losses.refused += 1;
@@ -100,6 +104,32 @@ impl Store {
         self.enter_tool_calls(row, batch, span, changes);
         self.place_dependents(row, removed.parent, removed.was_agent, changes);
         changes.rows.push(row);
+        self.enter_log_spans(row, changes);
+    }
+
+    /// Removes a row, which is linked and has no rows below it, and decides again what depends on it.
+    pub(super) fn remove_row(&mut self, row: RowIx, changes: &mut Changes) {
+        let Removed { parent, span_type, response, id_slot, slot, belonging, .. } = self.remove(row, changes);
+        if let Some(parent) = parent {
+            self.recount_around(parent);
+            self.mark_execution(parent, changes);
+            self.settle_cost_models(parent);
+            match self.row(parent).span_type {
+                SpanType::Tool => self.mark_watchers(parent, changes),
+                SpanType::Model => self.mark_reports(parent, changes),
+                _ => {}
+            }
+            self.mark_own_reasons(parent, changes);
+            if span_type.calls_model() {
+                self.elect_primary_above(parent, None, changes);
+            }
+        }
+        let _ = belonging;
+        self.elect_primary(response, changes);
+        if let Some(slot) = id_slot {
+            self.identify_around(slot, changes);
+        }
+        self.pair_around(slot, changes);
     }
 
     /// Phase 1: removes a row from everything that is derived from its facts.
@@ -190,6 +220,10 @@ impl Store {
     /// Returns whether the row is an ended span that has more to show than the arriving record of it.
     fn is_newer(&self, row: RowIx, batch: &Batch, span: &Span) -> bool {
         let data = self.row(row);
+        if span.facts.from_log || data.is_from_log() {
+            // A span tells more than a log event, and the latest event knows the others.
+            return span.facts.from_log && !data.is_from_log() && !data.placeholder;
+        }
         let has_ended = !data.placeholder && data.phase == Phase::Ended;
         has_ended && (span.end.is_none() || (data.is_rich() && !batch.rich))
     }
@@ -325,7 +359,7 @@ impl Store {
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
         self.retained_bytes = self.retained_bytes - u64::from(data.retained_bytes) + u64::from(span.retained_bytes);
-        let sender = if batch.rich { RICH } else { 0 } | if facts.misplaced { MISPLACED } else { 0 };
+        let sender = if batch.rich { RICH } else { 0 } | if facts.misplaced { MISPLACED } else { 0 } | if facts.from_log { FROM_LOG } else { 0 };
         (data.retained_bytes, data.sender) = (span.retained_bytes, sender);
         (data.start, data.end, data.payload_ref, data.source) =
             (span.start, span.end.unwrap_or(span.start), span.payload_ref, batch.source);
@@ -359,7 +393,7 @@ impl Store {
     fn parent_row(&mut self, row: RowIx, parent: SpanId, now: Nanos, changes: &mut Changes) -> Option<RowIx> {
         let (trace, start) = (self.row(row).trace(), self.row(row).start);
         let last = self.last_lookup.parent.filter(|last| (last.0, last.1) == (trace, parent)).map(|last| last.2);
-        if let Some(parent) = last.or_else(|| self.find(trace, parent)) {
+        if let Some(parent) = last.or_else(|| self.run_of_turn(trace, parent)).or_else(|| self.find(trace, parent)) {
             self.last_lookup.parent = Some((trace, self.row(parent).id, parent));
             let is_cyclic = parent == row || (self.row(row).children != NONE && self.is_at_or_below(parent, row));
             return (!is_cyclic).then_some(parent);

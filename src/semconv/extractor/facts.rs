@@ -24,7 +24,7 @@ impl Extractor<'_> {
         let metadata = self.metadata();
         let span_type = self.span_type(name, metadata.agent.as_deref());
         let may_be_agent = !matches!(span_type, SpanType::Model | SpanType::Tool | SpanType::Embedding);
-        let tool = self.text(Field::Tool).or(self.text(Field::Entity));
+        let tool = self.text(Field::Tool).or(self.text(Field::Entity)).or(self.text(Field::NamedTool));
         let tool = if span_type == SpanType::Tool {
             tool.or_else(|| if kinds::is_execution(name) { None } else { Some(self.title(name)) })
         } else {
@@ -48,7 +48,8 @@ impl Extractor<'_> {
             model => intern(model, batch),
         };
         let ResponseUsage { usage, id } = self.response_usage(span_type);
-        let response = match (self.text(Field::ResponseId), id) {
+        let call_id = || if span_type == SpanType::Tool { self.text(Field::ToolCallId) } else { None };
+        let response = match (self.text(Field::ResponseId).or_else(call_id), id) {
             (None, Some(id)) => batch.intern(&id),
             (stated, _) => intern(stated, batch),
         };
@@ -69,6 +70,7 @@ impl Extractor<'_> {
             run: intern(self.text(Field::Run)),
             response,
             service: Text::default(),
+            from_log: self.has(Field::LogEvent),
             continues: self.has(Field::Run) && ending::is_continuation(name),
             ending: Ending::default(),
             scope: scope_name,
@@ -98,10 +100,22 @@ impl Extractor<'_> {
             Some(SpanType::Tool) if self.only_merges_results() => SpanType::Step,
             Some(kind) => kind,
             None if self.has_agent_entity() && !self.seen.states_kind => SpanType::Agent,
-            None if self.has(Field::Tool) => SpanType::Tool,
+            None if self.has(Field::TurnTokens) => SpanType::Agent,
+            None if self.has(Field::Tool) || self.is_named_like_its_tool(name) => SpanType::Tool,
             None if self.has(Field::Model) && !self.has_action_for_model() && self.counts_tokens() => SpanType::Model,
+            None if [Field::Prompt, Field::Completion].iter().all(|field| self.has(*field)) && self.counts_tokens() => SpanType::Model,
             None => SpanType::Other,
         }
+    }
+
+    /// Whether the span has the name of a tool that it names, and the id of a call.
+    fn is_named_like_its_tool(&self, name: &str) -> bool {
+        self.has(Field::ToolCallId) && self.text(Field::NamedTool).is_some_and(|tool| chars(tool).eq(name.chars()))
+    }
+
+    /// Whether the span is a turn, whose agent may have no name but that of the service.
+    pub(in crate::semconv) fn is_turn(&self) -> bool {
+        self.has(Field::TurnTokens) && self.slot(Field::Kind).is_none()
     }
 
     /// Whether the kind is stated in OpenInference's own key.

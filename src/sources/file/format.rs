@@ -9,6 +9,7 @@ use super::spans::DecodedSpans;
 use super::{jaeger, log_text, objects};
 use crate::model::{Payload, Skipped};
 use crate::otlp::json::replace_lone_surrogates;
+use crate::otlp::signals::{self, Signal};
 use crate::otlp::wire::DecodeError;
 
 /// The number of bytes at the beginning of a text that decide its format.
@@ -43,6 +44,8 @@ const OBJECT_KEYS: [&str; 4] = ["\"trace_id\"", "\"context.trace_id\"", "\"conte
 #[derive(Debug, Default)]
 pub(super) struct Content {
     pub(super) spans: IndexedSpans,
+    /// The log records that were read last, as an `ExportLogsServiceRequest`.
+    pub(super) logs: Vec<u8>,
     /// What could not be read of the file, or of the lines that were appended last.
     pub(super) skipped: Vec<Skipped>,
     /// Warnings of the program that wrote the file, by the number of their span.
@@ -139,6 +142,7 @@ impl Content {
     pub(super) fn protobuf(body: Vec<u8>) -> Result<Self, String> {
         let begins = body.first() == Some(&b'\n');
         let mut content = Self::default();
+        content.logs = signals::logs_in(&body).unwrap_or_default();
         match content.append(body, (1..).map(Position::Span)) {
             Err(error) if content.spans.len() == 0 && begins => Err(not_spans(&format!("as OTLP in protobuf, {error}"))),
             _ if content.spans.other_signal().is_some() => Ok(content),
@@ -155,6 +159,7 @@ impl Content {
 
     fn append_decoded(&mut self, mut spans: DecodedSpans) {
         let body = spans.take_body();
+        self.logs.append(&mut spans.logs);
         self.skipped = spans.skipped;
         let _ = self.append(body, spans.positions.into_iter());
     }
@@ -185,11 +190,16 @@ impl Content {
         self.append_decoded(spans);
     }
 
-    /// Says what the file holds in place of spans; `None` if it holds spans, or nothing.
+    /// Adds spans that were made from log events.
+    pub(super) fn append_told(&mut self, body: Vec<u8>) {
+        let _ = self.append(body, std::iter::empty());
+    }
+
+    /// Says what the file holds in place of spans or logs; `None` if it holds these, or nothing.
     pub(super) fn without_spans(&self) -> Option<String> {
         let signal = self.requests.as_ref().and_then(|requests| requests.reader.other_signal()).or_else(|| self.spans.other_signal());
         let is_empty = self.spans.len() == 0 && self.skipped.is_empty();
-        signal.filter(|_| is_empty).map(|signal| not_spans(&format!("it holds OpenTelemetry's {}", signal.name())))
+        signal.filter(|signal| is_empty && *signal != Signal::Logs).map(|signal| not_spans(&format!("it holds OpenTelemetry's {}", signal.name())))
     }
 
     /// Whether lines may be appended: the file holds several requests of OTLP/JSON, or is one of lines by its name. Returns the number of

@@ -15,6 +15,8 @@ pub(super) struct DecodedSpans {
     /// The position of each encoded span, in order.
     pub(super) positions: Vec<Position>,
     pub(super) skipped: Vec<Skipped>,
+    /// The log records, as an `ExportLogsServiceRequest`.
+    pub(super) logs: Vec<u8>,
     /// Warnings of the program that wrote the file, by the number of their span.
     pub(super) warnings: HashMap<u32, Vec<String>>,
 }
@@ -31,8 +33,9 @@ impl DecodedSpans {
         }
     }
 
-    /// Adds the spans of a request; `number` is the number of the first one. Returns the number of the span that would follow.
-    pub(super) fn push_request(&mut self, request: TracesRequest<'_>, number: u32) -> u32 {
+    /// Adds the spans and the log records of a request; `number` is the number of the first one. Returns the number of the span that would follow.
+    pub(super) fn push_request(&mut self, mut request: TracesRequest<'_>, number: u32) -> u32 {
+        self.logs.append(&mut request.take_logs());
         let next = request.encode(number as usize, &mut self.encoder, &mut self.traces) as u32;
         let mut rejected = self.traces.rejected.drain(..).peekable();
         for number in number..next {

@@ -1,5 +1,7 @@
 //! Ingests requests of both protocols: the spans are indexed, recorded, kept and sent to the store before the request is acknowledged.
 
+mod logs;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use super::payload_store::PayloadStore;
 use super::record::Recorder;
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
-use crate::model::Origin;
+use crate::model::{Batch, Origin};
 use crate::otlp::json::{self, EncodedTraces};
 use crate::otlp::{rows, signals};
 use crate::sources::compression::ContentEncoding;
@@ -55,11 +57,13 @@ pub(super) struct Ingest {
     counts: Mutex<Traffic>,
     recorder: Option<Recorder>,
     forwards: Vec<Forward>,
+    /// Spans made from log events that could not be recorded yet. The sender sends the events again, but they are known.
+    unrecorded: Mutex<Vec<u8>>,
 }
 
 impl Ingest {
     pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>, max_event_bytes: usize) -> Self {
-        Self { sender, payloads: PayloadStore::new(max_event_bytes), counts: Mutex::default(), recorder, forwards }
+        Self { sender, payloads: PayloadStore::new(max_event_bytes), counts: Mutex::default(), recorder, forwards, unrecorded: Mutex::default() }
     }
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.
@@ -86,18 +90,7 @@ impl Ingest {
     async fn ingest_signal(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
         match signal {
             Signal::Traces => self.ingest_spans(encoding, body).await,
-            Signal::Logs => {
-                let body = protobuf(encoding, body, json::encode_logs)?;
-                let mut logs = Vec::new();
-                let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
-                let spans = self.payloads.insert_events(logs);
-                self.counts().logs += count.saturating_sub(spans.len() as u64);
-                if !spans.is_empty() {
-                    // If the channel stays full, the messages appear when the span is next read.
-                    let _ = timeout(SEND_TIMEOUT, self.sender.updates.send(Update::PayloadChanged(self.sender.id, spans))).await;
-                }
-                Ok(Accepted::default())
-            }
+            Signal::Logs => self.ingest_logs(encoding, body).await,
             Signal::Metrics => {
                 let body = protobuf(encoding, body, json::encode_metrics)?;
                 self.counts().metrics += signals::data_points(&body).map_err(malformed)?;
@@ -140,6 +133,27 @@ impl Ingest {
             permit.send(Update::Batch(batch));
         }
         Ok(accepted)
+    }
+
+    /// Records spans that were made from log events, and those that could not be recorded before.
+    async fn record_told(&self, body: &[u8], batch: &Batch) -> Result<(), Rejection> {
+        let Some(recorder) = &self.recorder else { return Ok(()) };
+        let mut all = std::mem::take(&mut *self.unrecorded());
+        if batch.spans.iter().any(|span| span.end.is_some()) {
+            all.extend_from_slice(body);
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        let written = recorder.write(Bytes::from(all.clone())).await;
+        written.map_err(|reason| {
+            self.unrecorded().extend_from_slice(&all);
+            Rejection::RecordFailed(reason)
+        })
+    }
+
+    fn unrecorded(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reserves a place in the update channel.

@@ -16,6 +16,8 @@ pub(super) struct Call {
     pub(super) parent: Option<SpanId>,
     pub(super) name: Symbol,
     pub(super) reporter: Reporter,
+    /// Whether a log event reports it, whose times are rough.
+    pub(super) from_log: bool,
     /// The hash of the stated response id; 0 for none.
     pub(super) response: u32,
     /// Bits by the indexes of the calls that are known to be others.
@@ -117,11 +119,12 @@ impl Call {
     fn distance(&self, other: &Self) -> Option<u64> {
         let contains =
             |one: &Self, other: &Self| one.start <= other.start.saturating_add(TOLERANCE) && other.end <= one.end.saturating_add(TOLERANCE);
+        let overlap = self.start <= other.end.saturating_add(TOLERANCE) && other.start <= self.end.saturating_add(TOLERANCE);
         let (starts, ends) = (self.start.abs_diff(other.start), self.end.abs_diff(other.end));
         // An unknown scope or service differs from every known one.
         let may_be_one = self.reporter != other.reporter
             && (self.response == 0 || other.response == 0)
-            && (contains(self, other) || contains(other, self));
+            && (contains(self, other) || contains(other, self) || (self.from_log != other.from_log && overlap));
         let is_parent = |one: &Self, other: &Self| one.id.0 == other.id.0 && other.parent == Some(one.id.1);
         let are_linked = is_parent(self, other) || is_parent(other, self);
         may_be_one.then(|| if are_linked { 0 } else { starts.saturating_add(ends) })

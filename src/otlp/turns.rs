@@ -1,0 +1,221 @@
+//! Makes spans of the log events of coding agents: a span for each call, and one for the prompt that they belong to.
+//!
+//! The prompt is the root of its turn and runs from its event on. Calls are joined to it by the ids of the prompt and of the session; where
+//! events name no prompt, they belong to the last one of their session. A turn stands in the trace that its events name. Until one does,
+//! it has a trace of its own, made from its ids; if a later event names another one, the turn moves there and its own trace is withdrawn.
+//!
+//! No event says that a turn is over. It counts as ended once a model has answered and no tool runs, and runs again when more comes; in a
+//! session that logs answers only an answer ends it.
+
+mod turn;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::encode::{SpanData, TracesEncoder};
+use super::logs::{self, LogHead};
+use super::request::Group;
+use super::wire::DecodeError;
+use crate::model::{Attribute, Nanos, Payload, SpanId, TraceId};
+use crate::semconv::log_events::{self, LogIds, Told};
+use turn::Turn;
+
+/// The most turns that are remembered. The one without news for the longest time is forgotten first.
+const MAX_TURNS: usize = 1024;
+
+/// The most bytes of memory of all turns.
+const MAX_BYTES: usize = 32 << 20;
+
+/// The most sessions of which it is remembered what they log.
+const MAX_SESSIONS: usize = 4096;
+
+/// What the log records of a request tell of calls.
+#[derive(Debug, Default)]
+pub(crate) struct ToldSpans {
+    /// The spans, as a `TracesData` message.
+    pub(crate) body: Vec<u8>,
+    /// Traces whose spans are in another trace now.
+    pub(crate) withdrawn: Vec<TraceId>,
+}
+
+/// The turns that events belong to.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    turns: HashMap<u64, Turn>,
+    /// The turns by their last news, the oldest first. A turn is in it again for each news.
+    order: VecDeque<(u64, u64)>,
+    /// The number of the last news.
+    news: u64,
+    sessions: HashMap<u64, Session>,
+    bytes: usize,
+}
+
+/// What is known of a session.
+#[derive(Debug, Default)]
+struct Session {
+    /// Its last prompt's turn.
+    turn: Option<u64>,
+    /// Whether it logs the answers to prompts.
+    logs_answers: bool,
+    /// Whether its program tells of model calls by events of its own.
+    logs_calls: bool,
+}
+
+/// A record that tells of a call.
+struct Record<'a> {
+    told: Told,
+    name: String,
+    time: Nanos,
+    trace: Option<TraceId>,
+    span: Option<SpanId>,
+    ids: LogIds,
+    attributes: Vec<Attribute>,
+    group: Group<'a>,
+    /// The hash of the encoded record.
+    hash: u64,
+}
+
+/// The spans of one call of [`Turns::read`].
+#[derive(Default)]
+struct Output {
+    spans: Vec<SpanData>,
+    /// The turns whose root changed.
+    changed: HashSet<u64>,
+    withdrawn: Vec<TraceId>,
+}
+
+impl Turns {
+    /// Reads an `ExportLogsServiceRequest`. An event that came before changes nothing.
+    pub(crate) fn read(&mut self, body: &[u8]) -> Result<ToldSpans, DecodeError> {
+        let mut records = Vec::new();
+        logs::for_each(body, |group, head, message| records.extend(record(group, head, message)))?;
+        let mut output = Output::default();
+        // Events of one request may be out of order: exporters collect them from several loggers.
+        records.sort_by_key(|record| record.time);
+        for record in records {
+            self.push(record, &mut output);
+        }
+        let (mut encoder, mut told) = (TracesEncoder::default(), ToldSpans { withdrawn: output.withdrawn, ..ToldSpans::default() });
+        // Of a call that begins and ends in one request, the end is news.
+        let latest: HashMap<_, _> = output.spans.iter().enumerate().map(|(at, span)| ((span.trace, span.id), at)).collect();
+        let calls = output.spans.iter().enumerate().filter(|(at, span)| latest.get(&(span.trace, span.id)) == Some(at));
+        let roots = output.changed.iter().filter_map(|key| self.turns.get(key)).map(Turn::root);
+        for span in calls.map(|(_, span)| span.clone()).chain(roots) {
+            encoder.push_messages(span.into(), &mut told.body);
+        }
+        encoder.flush(&mut told.body);
+        self.forget(&mut told.body, &mut encoder);
+        Ok(told)
+    }
+
+    fn push(&mut self, record: Record<'_>, output: &mut Output) {
+        let Record { ids, group, .. } = &record;
+        let service = hash(&group.service_name().unwrap_or_default());
+        if ids.session.is_empty() && ids.prompt.is_empty() {
+            if let Some(span) = turn::call_alone(&record) {
+                output.spans.push(span);
+            }
+            return;
+        }
+        let session_key = hash(&(service, if ids.session.is_empty() { &ids.prompt } else { &ids.session }));
+        if self.sessions.len() >= MAX_SESSIONS && !self.sessions.contains_key(&session_key) {
+            self.sessions.clear();
+        }
+        let session = self.sessions.entry(session_key).or_default();
+        match record.told {
+            Told::Answer => session.logs_answers = true,
+            Told::Details if session.logs_calls => return,
+            Told::Call => session.logs_calls = true,
+            _ => {}
+        }
+        if record.told == Told::SessionEnds {
+            if let Some(key) = session.turn
+                && let Some(turn) = self.turns.get_mut(&key)
+                && turn.end_session()
+            {
+                output.changed.insert(key);
+            }
+            return;
+        }
+        let key = match (record.told, ids.prompt.is_empty(), session.turn) {
+            (_, false, _) => hash(&(session_key, &ids.prompt)),
+            (Told::Prompt { .. }, true, _) => hash(&(session_key, record.time)),
+            (_, true, Some(turn)) => turn,
+            (_, true, None) => session_key,
+        };
+        if let Told::Prompt { .. } = record.told
+            && let Some(last) = session.turn.replace(key).filter(|last| *last != key)
+            && let Some(last_turn) = self.turns.get_mut(&last)
+            && last_turn.end_session()
+        {
+            output.changed.insert(last);
+        }
+        let logs_answers = session.logs_answers;
+        let turn = self.turns.entry(key).or_insert_with(|| Turn::new(key, &record));
+        let before = turn.bytes();
+        let is_news = turn.push(&record, logs_answers, &mut output.spans, &mut output.withdrawn);
+        self.bytes = self.bytes + turn.bytes() - before;
+        if is_news {
+            output.changed.insert(key);
+            self.news += 1;
+            turn.news = self.news;
+            self.order.push_back((key, self.news));
+        }
+    }
+
+    /// Forgets the oldest turns beyond the limits. One that runs ends at its last event.
+    fn forget(&mut self, body: &mut Vec<u8>, encoder: &mut TracesEncoder) {
+        while self.turns.len() > MAX_TURNS || self.bytes > MAX_BYTES || self.order.len() > 64 * MAX_TURNS {
+            let Some((key, news)) = self.order.pop_front() else { return };
+            if self.turns.get(&key).is_none_or(|turn| turn.news != news) {
+                continue;
+            }
+            if let Some(mut turn) = self.turns.remove(&key) {
+                self.bytes -= turn.bytes();
+                if turn.end_session() {
+                    encoder.push_messages(turn.root().into(), body);
+                }
+            }
+        }
+        encoder.flush(body);
+    }
+}
+
+/// Reads a record that tells of a call.
+fn record<'a>(group: Group<'a>, head: LogHead<'a>, message: &'a [u8]) -> Option<Record<'a>> {
+    if !log_events::may_tell(head.name) || head.time <= 0 {
+        return None;
+    }
+    let name = String::from_utf8_lossy(head.name).into_owned();
+    let attributes = logs::content(message).ok()?.attributes;
+    let told = log_events::told(&name, &attributes)?;
+    // OpenTelemetry's own event is one of the span that it names.
+    if told == Told::Details && head.span.is_some() {
+        return None;
+    }
+    let ids = log_events::ids(&attributes);
+    Some(Record { told, name, time: head.time, trace: head.trace, span: head.span, ids, attributes, group, hash: hash(&message) })
+}
+
+/// Returns what the spans of a record's program share.
+fn payload(group: &Group<'_>) -> Payload {
+    let mut payload = Payload::default();
+    let _ = group.decode_into(&mut payload);
+    // Two reports of a call are told apart by their scopes.
+    payload.scope.0.push_str(if payload.scope.0.is_empty() { "logs" } else { " logs" });
+    payload
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    // Its keys are fixed, so that the same event gives the same span in every run.
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn trace_id(key: u64) -> TraceId {
+    TraceId::from_hash(hash(&(key, "trace")), key)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+use super::*;
+use crate::model::{Batch, Span};
+use crate::otlp::{json, rows};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// An event at a second, with attributes as text.
+fn event(second: i64, name: &str, trace: &str, attributes: &[(&str, &str)]) -> String {
+    let attribute = |(key, value): &(&str, &str)| format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#);
+    let attributes: Vec<String> = [("event.name", name)].iter().chain(attributes).map(attribute).collect();
+    format!(r#"{{"timeUnixNano":"{}","traceId":"{trace}","attributes":[{}]}}"#, second * SECOND, attributes.join(","))
+}
+
+fn request(events: &[String]) -> Vec<u8> {
+    let resource = r#"{"attributes":[{"key":"service.name","value":{"stringValue":"coder"}}]}"#;
+    let scope = format!(r#"{{"scope":{{"name":"events"}},"logRecords":[{}]}}"#, events.join(","));
+    let text = format!(r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{scope}]}}]}}"#);
+    json::encode_logs(text.as_bytes()).expect("a request")
+}
+
+fn read(turns: &mut Turns, events: &[String]) -> (Batch, Vec<TraceId>) {
+    let told = turns.read(&request(events)).expect("records");
+    let mut batch = Batch::default();
+    rows::read(&told.body, Vec::new(), &mut batch).expect("spans");
+    assert!(batch.skipped.is_empty() && batch.spans.iter().all(|span| span.facts.from_log));
+    (batch, told.withdrawn)
+}
+
+fn root(batch: &Batch) -> Span {
+    batch.spans.iter().find(|span| span.facts.span_type.is_agentic()).expect("a turn").clone()
+}
+
+const PROMPT: [(&str, &str); 3] = [("session.id", "s"), ("prompt.id", "p"), ("prompt", "Fix the test.")];
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[("session.id", "s"), ("prompt.id", "p")], more].concat()
+}
+
+#[test]
+fn a_prompt_runs_from_its_event_until_the_model_has_answered() {
+    let mut turns = Turns::default();
+    let (batch, _) = read(&mut turns, &[event(10, "x.user_prompt", "", &PROMPT)]);
+    let turn = root(&batch);
+    assert_eq!((turn.start, turn.end, batch.spans.len()), (10 * SECOND, None, 1));
+    assert_eq!([turn.facts.agent, turn.facts.input, turn.facts.session].map(|text| batch.text(text)), ["coder", "Fix the test.", "s"]);
+
+    let call = with(&[("input_token_count", "7"), ("output_token_count", "2"), ("model", "m"), ("duration_ms", "1500")]);
+    let (batch, _) = read(&mut turns, &[event(12, "x.api_response", "", &call)]);
+    assert_eq!(root(&batch).end, Some(12 * SECOND));
+    let model = batch.spans.iter().find(|span| span.facts.span_type.calls_model()).expect("a call");
+    assert_eq!((model.parent, model.start, model.end), (Some(turn.id), 10_500_000_000, Some(12 * SECOND)));
+
+    let tool = with(&[("decision", "accept"), ("call_id", "c"), ("tool_name", "bash")]);
+    let (batch, _) = read(&mut turns, &[event(13, "x.tool_decision", "", &tool)]);
+    assert!(batch.spans.iter().all(|span| span.end.is_none()), "the turn and the tool run");
+    let tool = with(&[("success", "false"), ("call_id", "c"), ("tool_name", "bash"), ("duration_ms", "500"), ("error", "exit 3")]);
+    let (ended, _) = read(&mut turns, &[event(14, "x.tool_result", "", &tool)]);
+    let [began, ended_tool] =
+        [&batch, &ended].map(|batch| batch.spans.iter().find(|span| !span.facts.span_type.is_agentic()).expect("a tool").clone());
+    assert_eq!((began.id, ended_tool.end, ended.text(ended_tool.error)), (ended_tool.id, Some(14 * SECOND), "exit 3"));
+    assert_eq!(root(&ended).end, None, "a model is asked next");
+    let (batch, _) = read(&mut turns, &[event(15, "session.end", "", &[("session.id", "s")])]);
+    assert_eq!(root(&batch).end, Some(14 * SECOND));
+}
+
+#[test]
+fn events_that_come_twice_or_out_of_order_change_nothing() {
+    let call = with(&[("input_token_count", "7"), ("model", "m")]);
+    let events = [event(10, "x.user_prompt", "", &PROMPT), event(12, "x.api_response", "", &call)];
+    let (mut turns, mut reversed) = (Turns::default(), Turns::default());
+    let (batch, _) = read(&mut turns, &events);
+    let (again, _) = read(&mut turns, &events);
+    assert_eq!((batch.spans.len(), again.spans.len()), (2, 0));
+    let [last, first] = [&events[1..], &events[..1]].map(|events| read(&mut reversed, events).0);
+    let ids = |batch: &Batch| batch.spans.iter().map(|span| (span.trace, span.id)).collect::<HashSet<_>>();
+    assert_eq!(ids(&batch), ids(&last));
+    assert_eq!((root(&first).id, first.text(root(&first).facts.input)), (root(&batch).id, "Fix the test."));
+}
+
+#[test]
+fn a_turn_moves_to_the_trace_that_a_later_event_names() {
+    let mut turns = Turns::default();
+    let call = with(&[("input_token_count", "7"), ("model", "m")]);
+    let (batch, _) = read(&mut turns, &[event(10, "x.user_prompt", "", &PROMPT), event(11, "x.api_response", "", &call)]);
+    let own = root(&batch).trace;
+    let (batch, withdrawn) = read(&mut turns, &[event(12, "x.api_response", TRACE, &call)]);
+    let trace = TraceId::parse(TRACE.as_bytes());
+    assert_eq!(withdrawn, [own]);
+    assert_eq!(batch.spans.len(), 3, "the turn and both calls");
+    assert!(batch.spans.iter().all(|span| Some(span.trace) == trace));
+    // In one request, nothing is left of the other trace.
+    let (batch, _) = read(&mut Turns::default(), &[event(10, "x.user_prompt", "", &PROMPT), event(12, "x.api_response", TRACE, &call)]);
+    assert!(batch.spans.iter().all(|span| Some(span.trace) == trace));
+}
+
+#[test]
+fn a_new_prompt_ends_the_last_one_and_takes_the_calls_that_follow() {
+    let mut turns = Turns::default();
+    let prompt = |second, text| event(second, "x.user_prompt", "", &[("conversation.id", "s"), ("prompt", text)]);
+    let (one, _) = read(&mut turns, &[prompt(10, "one")]);
+    let (two, _) = read(&mut turns, &[prompt(20, "two")]);
+    let ended = two.spans.iter().find(|span| span.id == root(&one).id).expect("the first turn");
+    assert_eq!(ended.end, Some(10 * SECOND));
+    let call = event(21, "x.sse_event", "", &[("conversation.id", "s"), ("event.kind", "response.completed"), ("output_token_count", "1")]);
+    let (batch, _) = read(&mut turns, &[call]);
+    assert!(batch.spans.iter().any(|span| span.parent.is_some() && span.parent != Some(root(&one).id)));
+}
+
+#[test]
+fn only_an_answer_ends_a_turn_where_answers_are_logged() {
+    let mut turns = Turns::default();
+    let call = with(&[("input_tokens", "7"), ("model", "m")]);
+    let answer = with(&[("response", "Done.")]);
+    read(&mut turns, &[event(10, "user_prompt", "", &PROMPT), event(11, "assistant_response", "", &answer)]);
+    let next = [("session.id", "s"), ("prompt.id", "q")];
+    let call_of_next = [("session.id", "s"), ("prompt.id", "q"), ("input_tokens", "7"), ("model", "m")];
+    let (batch, _) = read(&mut turns, &[event(20, "user_prompt", "", &next), event(21, "api_request", "", &call_of_next)]);
+    assert!(batch.spans.iter().any(|span| span.facts.span_type.is_agentic() && span.end.is_none()));
+    let (batch, _) = read(&mut turns, &[event(12, "api_request", "", &call)]);
+    assert_eq!(root(&batch).end, None);
+}
+
+#[test]
+fn details_count_only_where_nothing_else_tells_of_the_call() {
+    let details = |span: &str| {
+        let event = event(
+            11,
+            "gen_ai.client.inference.operation.details",
+            TRACE,
+            &[("gen_ai.conversation.id", "s"), ("gen_ai.usage.input_tokens", "7"), ("gen_ai.request.model", "m")],
+        );
+        event.replacen('{', &format!(r#"{{"spanId":"{span}","#), 1)
+    };
+    assert_eq!(read(&mut Turns::default(), &[details("")]).0.spans.len(), 2);
+    assert_eq!(read(&mut Turns::default(), &[details("b7ad6b7169203331")]).0.spans.len(), 0, "the span has it");
+    let response = event(11, "x.api_response", TRACE, &[("session.id", "s"), ("input_token_count", "7"), ("model", "m")]);
+    let (batch, _) = read(&mut Turns::default(), &[response, details("")]);
+    assert_eq!(batch.spans.iter().filter(|span| span.facts.span_type.calls_model()).count(), 1);
+}
+
+#[test]
+fn the_number_and_the_size_of_turns_are_bounded() {
+    let mut turns = Turns::default();
+    let text = "x".repeat(100_000);
+    for number in 0..2000 {
+        let prompt = format!("p{number}");
+        let attributes = [("session.id", "s"), ("prompt.id", prompt.as_str()), ("prompt", text.as_str())];
+        read(&mut turns, &[event(10 + number, "x.user_prompt", "", &attributes)]);
+    }
+    assert!(turns.turns.len() <= MAX_TURNS && turns.bytes <= MAX_BYTES, "{} {}", turns.turns.len(), turns.bytes);
+    assert!(turns.order.len() <= 64 * MAX_TURNS);
+}

@@ -1,0 +1,308 @@
+//! Log events that tell of calls: what coding agents log in place of spans, or beside them.
+//!
+//! An event is known by the last part of its name, `api_request` in `claude_code.api_request`, and by the facts that it states; which
+//! program sent it does not matter.
+//!
+//! | event | tells | times | tokens and cost | ids |
+//! |---|---|---|---|---|
+//! | `user_prompt` | a turn begins | its own | – | session, prompt |
+//! | `api_request` with tokens, `api_response`, `sse_event` of `response.completed` | a model answered | ends at its time, `duration_ms` long | as stated | session, prompt, response |
+//! | `api_request` without tokens | a model is called | `duration_ms` before its time, if stated | – | session, prompt |
+//! | `api_error`, `api_request` with an error | a model call failed | ends at its time | – | session, prompt |
+//! | `tool_decision` | a tool call begins, or is refused | its own | – | session, prompt, call |
+//! | `tool_result`, `tool_call` | a tool call ended | ends at its time | – | session, prompt, call |
+//! | `assistant_response` | a turn's answer | its own | – | session, prompt |
+//! | `session.end`, `conversation_ends` | the session ends | its own | – | session |
+//! | `gen_ai.client.inference.operation.details` without a span | a model answered | ends at its time | as stated | session, response |
+
+use crate::model::{Attribute, Value};
+
+/// The attribute that says which log event a span was made from.
+pub const LOG_EVENT_KEY: &str = "agno_top.log_event";
+
+/// OpenTelemetry's event about one call of a model.
+const DETAILS: &str = "gen_ai.client.inference.operation.details";
+
+/// What an event tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A user's prompt: a turn begins.
+    Prompt {
+        /// Whether the span that the record names is the turn itself.
+        in_own_span: bool,
+    },
+    /// A model is called; its answer has not come.
+    CallBegins,
+    /// A model answered.
+    Call,
+    /// A model answered, as OpenTelemetry's own event tells, which programs may log beside their own.
+    Details,
+    /// A model call failed.
+    FailedCall,
+    /// A tool call was allowed and begins.
+    ToolBegins,
+    /// A tool call was refused.
+    ToolRefused,
+    /// A tool call ended.
+    Tool,
+    /// The answer to the prompt.
+    Answer,
+    /// The session ended.
+    SessionEnds,
+}
+
+/// Returns whether an event of this name may tell of a call, so that its attributes are worth decoding.
+#[must_use]
+pub fn may_tell(name: &[u8]) -> bool {
+    let last = last_part(name);
+    name == DETAILS.as_bytes()
+        || [&b"user_prompt"[..], b"assistant_response", b"sse_event"].contains(&last)
+        || [&b"api_"[..], b"tool_"].iter().any(|start| last.starts_with(start))
+        || matches!(name, b"session.end")
+        || last == b"conversation_ends"
+}
+
+/// Returns what an event tells of calls; `None` if nothing.
+#[must_use]
+pub fn told(name: &str, attributes: &[Attribute]) -> Option<Told> {
+    if name == DETAILS {
+        return has_tokens(attributes).then_some(Told::Details);
+    }
+    let last = std::str::from_utf8(last_part(name.as_bytes())).unwrap_or_default();
+    Some(match last {
+        // Claude Code, the only one whose names have no prefix, logs the prompt inside the span of the turn.
+        "user_prompt" => Told::Prompt { in_own_span: last == name },
+        "api_error" => Told::FailedCall,
+        "api_request" | "api_response" if has_failed(attributes) => Told::FailedCall,
+        "api_request" if !has_tokens(attributes) => Told::CallBegins,
+        "api_request" | "api_response" => Told::Call,
+        "sse_event" => match text(attributes, &["event.kind"])?.as_str() {
+            "response.completed" if has_tokens(attributes) => Told::Call,
+            "response.failed" => Told::FailedCall,
+            _ => return None,
+        },
+        "tool_decision" => {
+            let decision = text(attributes, &["decision"])?.to_ascii_lowercase();
+            let is_refused = ["reject", "deny", "denied", "abort", "cancel"].iter().any(|word| decision.starts_with(word));
+            if is_refused { Told::ToolRefused } else { Told::ToolBegins }
+        }
+        "tool_result" | "tool_call" => Told::Tool,
+        "assistant_response" => Told::Answer,
+        "end" if name == "session.end" => Told::SessionEnds,
+        "conversation_ends" => Told::SessionEnds,
+        _ => return None,
+    })
+}
+
+/// Returns the last part of a name, after a prefix of one word.
+fn last_part(name: &[u8]) -> &[u8] {
+    name.iter().position(|byte| *byte == b'.').map_or(name, |dot| &name[dot + 1..])
+}
+
+const INPUT: [&str; 3] = ["gen_ai.usage.input_tokens", "input_token_count", "input_tokens"];
+const OUTPUT: [&str; 3] = ["gen_ai.usage.output_tokens", "output_token_count", "output_tokens"];
+
+/// The key of input tokens without those of the cache.
+const FRESH_INPUT: &str = "input_tokens";
+
+fn has_tokens(attributes: &[Attribute]) -> bool {
+    count(attributes, &INPUT).is_some() || count(attributes, &OUTPUT).is_some()
+}
+
+fn has_failed(attributes: &[Attribute]) -> bool {
+    error(attributes).is_some() || status_code(attributes).is_some_and(|code| code >= 400)
+}
+
+fn status_code(attributes: &[Attribute]) -> Option<u64> {
+    count(attributes, &["http.response.status_code", "status_code", "http.status_code"])
+}
+
+/// The ids that join the events of a turn. Empty if not stated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogIds {
+    /// The session.
+    pub session: String,
+    /// The prompt.
+    pub prompt: String,
+    /// The tool call.
+    pub call: String,
+}
+
+/// Returns the ids that an event states.
+#[must_use]
+pub fn ids(attributes: &[Attribute]) -> LogIds {
+    let id = |keys: &[&str]| text(attributes, keys).unwrap_or_default();
+    LogIds {
+        session: id(&["session.id", "conversation.id", "gen_ai.conversation.id", "session_id", "conversation_id"]),
+        prompt: id(&["prompt.id", "prompt_id"]),
+        call: id(&["gen_ai.tool.call.id", "tool_use_id", "call_id"]),
+    }
+}
+
+/// Returns how long the call took, in nanoseconds, if the event states it.
+#[must_use]
+pub fn duration(attributes: &[Attribute]) -> Option<i64> {
+    millis(attributes, &["duration_ms"])
+}
+
+/// Returns the time to the first token in nanoseconds, if the event states it.
+#[must_use]
+pub fn first_token(attributes: &[Attribute]) -> Option<i64> {
+    millis(attributes, &["ttft_ms"])
+}
+
+fn millis(attributes: &[Attribute], keys: &[&str]) -> Option<i64> {
+    /// A longer time is none.
+    const MAX: f64 = 1e12;
+    number(attributes, keys).filter(|millis| (0.0..MAX).contains(millis)).map(|millis| (millis * 1e6) as i64)
+}
+
+/// Returns the user's prompt.
+#[must_use]
+pub fn prompt(attributes: &[Attribute]) -> Option<String> {
+    text(attributes, &["prompt", "prompt_text"])
+}
+
+/// Returns the text that a model answered.
+#[must_use]
+pub fn answer(attributes: &[Attribute]) -> Option<String> {
+    text(attributes, &["response", "response_text"])
+}
+
+/// Returns why a call failed.
+#[must_use]
+pub fn error(attributes: &[Attribute]) -> Option<String> {
+    text(attributes, &["error.message", "error_message", "error"])
+}
+
+/// Returns why a call failed, or a text that says that no reason is stated.
+#[must_use]
+pub fn error_text(attributes: &[Attribute]) -> String {
+    let coded = || status_code(attributes).map(|code| format!("HTTP status {code}"));
+    error(attributes).or_else(coded).unwrap_or_else(|| "no reason stated".to_owned())
+}
+
+/// Returns whether a tool call ended well; `None` if the event does not say.
+#[must_use]
+pub fn success(attributes: &[Attribute]) -> Option<bool> {
+    let stated = text(attributes, &["success", "status"])?.to_ascii_lowercase();
+    match stated.as_str() {
+        "true" | "success" | "ok" => Some(true),
+        "false" | "error" | "failed" | "failure" | "cancelled" => Some(false),
+        _ => None,
+    }
+}
+
+/// Returns the name of a tool.
+#[must_use]
+pub fn tool(attributes: &[Attribute]) -> Option<String> {
+    text(attributes, &["gen_ai.tool.name", "tool_name", "function_name"])
+}
+
+/// Returns the attributes of OpenTelemetry's conventions for a model call.
+#[must_use]
+pub fn model_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
+    let mut facts = Facts::default();
+    facts.text("gen_ai.operation.name", Some("chat".to_owned()));
+    facts.text("gen_ai.response.model", text(attributes, &["gen_ai.response.model", "model", "gen_ai.request.model"]));
+    facts.text("gen_ai.provider.name", text(attributes, &["gen_ai.provider.name"]));
+    facts.text("gen_ai.response.id", text(attributes, &["gen_ai.response.id", "response_id"]));
+    let read = count(
+        attributes,
+        &["gen_ai.usage.cache_read.input_tokens", "cache_read_tokens", "cached_token_count", "cached_content_token_count"],
+    );
+    let written =
+        count(attributes, &["gen_ai.usage.cache_creation.input_tokens", "cache_creation_tokens", "cache_write_token_count"]);
+    let reasoning = count(attributes, &["gen_ai.usage.reasoning.output_tokens", "reasoning_token_count", "thoughts_token_count"]);
+    let mut input = count(attributes, &INPUT);
+    if count(attributes, &INPUT[..2]).is_none()
+        && let Some(fresh) = count(attributes, &[FRESH_INPUT])
+    {
+        input = Some(fresh.saturating_add(read.unwrap_or_default()).saturating_add(written.unwrap_or_default()));
+    }
+    let mut output = count(attributes, &OUTPUT);
+    // Gemini counts thoughts apart from the output, and only the total tells.
+    if let (Some(total), Some(input), Some(stated), Some(thoughts)) =
+        (count(attributes, &["total_token_count"]), input, output, reasoning)
+        && total >= input.saturating_add(stated).saturating_add(thoughts)
+    {
+        output = Some(stated.saturating_add(thoughts));
+    }
+    facts.count("gen_ai.usage.input_tokens", input);
+    facts.count("gen_ai.usage.output_tokens", output);
+    facts.count("gen_ai.usage.cache_read.input_tokens", read);
+    facts.count("gen_ai.usage.cache_creation.input_tokens", written);
+    facts.count("gen_ai.usage.cache_creation.ephemeral_5m_input_tokens", count(attributes, &["cache_creation_5m_tokens"]));
+    facts.count("gen_ai.usage.cache_creation.ephemeral_1h_input_tokens", count(attributes, &["cache_creation_1h_tokens"]));
+    facts.count("gen_ai.usage.reasoning.output_tokens", reasoning);
+    if let Some(cost) = number(attributes, &["cost_usd"]).filter(|cost| *cost > 0.0) {
+        facts.0.push(("gen_ai.usage.cost".to_owned(), Value::Float(cost)));
+    }
+    facts.text("output.value", answer(attributes));
+    facts.0
+}
+
+/// Returns the attributes of OpenTelemetry's conventions for a tool call.
+#[must_use]
+pub fn tool_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
+    let mut facts = Facts::default();
+    facts.text("gen_ai.operation.name", Some("execute_tool".to_owned()));
+    facts.text("gen_ai.tool.name", tool(attributes));
+    facts.text("gen_ai.tool.call.id", Some(ids(attributes).call));
+    facts.text(
+        "gen_ai.tool.call.arguments",
+        text(attributes, &["gen_ai.tool.call.arguments", "arguments", "function_args", "tool_input", "tool_parameters", "full_command"]),
+    );
+    facts.text("gen_ai.tool.call.result", text(attributes, &["gen_ai.tool.call.result", "output", "tool_output"]));
+    facts.0
+}
+
+#[derive(Default)]
+struct Facts(Vec<Attribute>);
+
+impl Facts {
+    fn text(&mut self, key: &str, text: Option<String>) {
+        self.0.extend(text.filter(|text| !text.is_empty()).map(|text| (key.to_owned(), Value::Text(text))));
+    }
+
+    fn count(&mut self, key: &str, count: Option<u64>) {
+        let count = count.and_then(|count| i64::try_from(count).ok());
+        self.0.extend(count.map(|count| (key.to_owned(), Value::Int(count))));
+    }
+}
+
+/// Returns whether a text stands for one that the sender leaves out: `<REDACTED>`, `[REDACTED]`.
+#[must_use]
+pub fn is_left_out(text: &str) -> bool {
+    text.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("redacted")
+}
+
+/// Returns the text of the first of these keys that states one; a value in JSON for what is no text.
+fn text(attributes: &[Attribute], keys: &[&str]) -> Option<String> {
+    let stated = |key: &&str| match &attributes.iter().rfind(|(name, _)| name == key)?.1 {
+        Value::Text(text) => (!text.trim().is_empty() && !is_left_out(text)).then(|| text.clone()),
+        Value::Null => None,
+        value => Some(value.to_json()),
+    };
+    keys.iter().find_map(stated)
+}
+
+/// Returns the number of the first of these keys that states one, also as text.
+fn number(attributes: &[Attribute], keys: &[&str]) -> Option<f64> {
+    let stated = |key: &&str| match &attributes.iter().rfind(|(name, _)| name == key)?.1 {
+        Value::Int(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        Value::Text(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    keys.iter().find_map(stated).filter(|number: &f64| number.is_finite())
+}
+
+/// Returns a count, which is a whole number from 0.
+fn count(attributes: &[Attribute], keys: &[&str]) -> Option<u64> {
+    let is_count = |number: &f64| (0.0..=f64::from(u32::MAX)).contains(number) && number.fract() == 0.0;
+    keys.iter().find_map(|key| number(attributes, &[key]).filter(is_count)).map(|number| number as u64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Ingests log records: those that tell of calls become spans, those that are events of a span are kept with it.
+
+use bytes::Bytes;
+
+use super::{Accepted, Encoding, Ingest, Rejection, SEND_TIMEOUT, malformed, protobuf};
+use crate::model::Origin;
+use crate::otlp::{json, rows, signals};
+use crate::sources::Update;
+use tokio::time::timeout;
+
+impl Ingest {
+    pub(super) async fn ingest_logs(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
+        // Reserve first: events count as known once they are read.
+        let permit = self.reserve().await?;
+        let body = protobuf(encoding, body, json::encode_logs)?;
+        let mut logs = Vec::new();
+        let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
+        let told = self.sender.read_logs(&body).map_err(malformed)?;
+        let spans = self.payloads.insert_events(logs);
+        self.counts().logs += count.saturating_sub(spans.len() as u64);
+        if !spans.is_empty() {
+            // If the channel stays full, the messages appear when the span is next read.
+            let _ = timeout(SEND_TIMEOUT, self.sender.updates.send(Update::PayloadChanged(self.sender.id, spans))).await;
+        }
+        let mut batch = self.sender.batch(Origin::Live);
+        (batch.rich, batch.withdrawn) = (true, told.withdrawn);
+        rows::read(&told.body, Vec::new(), &mut batch).map_err(malformed)?;
+        let recorded = self.record_told(&told.body, &batch).await;
+        if !batch.spans.is_empty() {
+            self.payloads.insert(&told.body, &mut batch)?;
+        }
+        if !batch.spans.is_empty() || !batch.withdrawn.is_empty() {
+            permit.send(Update::Batch(batch));
+        }
+        recorded.map(|()| Accepted::default())
+    }
+}

@@ -1,0 +1,216 @@
+//! Spans made from log events, beside the spans of the same calls.
+//!
+//! A program may tell of a call by a span, by log events, or by both. Where both come, in any order, the span stays:
+//!
+//! - A call made from log events goes once a span reports the same call, as [`dedup`](super::dedup) and
+//!   [`tool_calls`](super::tool_calls) find. What only the event states remains: the cost, the counts, the input of a tool.
+//! - A turn made from log events becomes part of the run that the same trace holds at that time. What named the turn as its parent then
+//!   hangs under the run.
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::ix::{NONE, RowIx, TraceIx};
+use super::row::{FROM_LOG, Phase, Row};
+use super::tree::ChildList;
+use super::upsert::release_payload;
+use super::{Changes, LastLookup, Store};
+use crate::model::{Batch, Nanos, Span, SpanId, TraceId};
+
+/// The most rows of a trace that are examined for a run.
+const MAX_EXAMINED: usize = 16_384;
+
+/// The turns made from log events.
+#[derive(Debug, Default)]
+pub(super) struct LogSpans {
+    /// The rows of turns that stand for themselves.
+    turns: HashMap<TraceIx, SmallVec<[RowIx; 1]>>,
+    /// The ids of turns that are part of a run.
+    runs: HashMap<(TraceIx, SpanId), RowIx>,
+}
+
+impl Row {
+    /// Returns whether the row was made from a log event.
+    #[must_use]
+    pub fn is_from_log(&self) -> bool {
+        self.sender & FROM_LOG != 0
+    }
+
+    /// Returns whether the row is a turn made from log events.
+    fn is_turn(&self) -> bool {
+        self.is_from_log() && self.is_agent()
+    }
+
+    /// Returns whether the row is a run that a span reports.
+    fn is_real_run(&self) -> bool {
+        self.is_agent() && !self.is_from_log()
+    }
+
+    fn overlaps(&self, start: Nanos, end: Nanos) -> bool {
+        self.start <= end && (self.phase != Phase::Ended || self.end >= start)
+    }
+}
+
+impl Store {
+    /// Returns the run that a turn with this id is part of.
+    pub(super) fn run_of_turn(&self, trace: TraceIx, id: SpanId) -> Option<RowIx> {
+        self.log_spans.runs.get(&(trace, id)).copied()
+    }
+
+    /// Gives the facts of an arriving turn to the run that it is part of. Returns `false` if it is part of none.
+    pub(super) fn join_run(&mut self, trace: TraceIx, batch: &Batch, span: &Span, changes: &mut Changes) -> bool {
+        if !span.facts.from_log || !span.facts.span_type.is_agentic() {
+            return false;
+        }
+        let known = self.run_of_turn(trace, span.id);
+        let end = span.end.unwrap_or(Nanos::MAX);
+        let Some(run) = known.or_else(|| self.run_at(trace, span.start, end)).filter(|_| self.find(trace, span.id).is_none()) else {
+            return false;
+        };
+        self.log_spans.runs.insert((trace, span.id), run);
+        self.set_input(run, batch.text(span.facts.input), changes);
+        true
+    }
+
+    /// Returns the topmost run of a trace that a span reports and that overlaps with a time.
+    fn run_at(&self, trace: TraceIx, start: Nanos, end: Nanos) -> Option<RowIx> {
+        let mut open: Vec<RowIx> = self.trace(trace).roots().iter().rev().copied().collect();
+        for _ in 0..MAX_EXAMINED {
+            let row = open.pop()?;
+            let data = self.row(row);
+            if data.is_real_run() && data.overlaps(start, end) {
+                return Some(row);
+            }
+            open.extend(self.children(row).iter().rev());
+        }
+        None
+    }
+
+    /// Fills an input that a row lacks.
+    fn set_input(&mut self, row: RowIx, input: &str, changes: &mut Changes) {
+        if self.row(row).input.is_empty() && !input.is_empty() {
+            self.rows[row.0].input = self.texts.intern(input);
+            changes.rows.push(row);
+            self.touch(self.row(row).trace(), changes);
+        }
+    }
+
+    /// Remembers a turn that arrived; joins the turns of its trace to a run that arrived.
+    pub(super) fn enter_log_spans(&mut self, row: RowIx, changes: &mut Changes) {
+        let (trace, is_turn, is_run) = (self.row(row).trace(), self.row(row).is_turn(), self.row(row).is_real_run());
+        if is_turn {
+            let turns = self.log_spans.turns.entry(trace).or_default();
+            if !turns.contains(&row) {
+                turns.push(row);
+            }
+        } else if is_run && let Some(turns) = self.log_spans.turns.get(&trace).cloned() {
+            for turn in turns {
+                // A span with the id of the turn has replaced it.
+                if self.is_held(turn) && turn != row && self.row(turn).is_turn() {
+                    let data = self.row(turn);
+                    let (start, end) = (data.start, if data.phase == Phase::Ended { data.end } else { Nanos::MAX });
+                    if self.run_at(trace, start, end) == Some(row) {
+                        self.join_turn(turn, row, changes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes a turn that stands for itself part of a run.
+    fn join_turn(&mut self, turn: RowIx, run: RowIx, changes: &mut Changes) {
+        let (trace, id) = (self.row(turn).trace(), self.row(turn).id);
+        self.log_spans.runs.insert((trace, id), run);
+        let input = self.text(self.row(turn).input).to_owned();
+        self.set_input(run, &input, changes);
+        for child in self.children(turn).to_vec() {
+            if !self.is_at_or_below(run, child) {
+                self.relink(child, None, Some(run), changes);
+            }
+        }
+        self.withdraw(turn, changes);
+    }
+
+    /// Removes the calls made from log events that spans report, among the changed rows, and the traces that a batch withdraws.
+    pub(super) fn settle_log_spans(&mut self, withdrawn: &[TraceId], changes: &mut Changes) {
+        for id in withdrawn {
+            if let Some(trace) = self.find_trace(*id)
+                && self.rows_of(trace).iter().all(|&row| self.row(row).is_from_log() || self.row(row).placeholder)
+            {
+                let evicted = self.losses.evicted;
+                self.evict(trace, changes);
+                self.losses.evicted = evicted;
+            }
+        }
+        if self.log_spans.turns.is_empty() && !changes.rows.iter().any(|&row| self.is_held(row) && self.row(row).is_from_log()) {
+            return;
+        }
+        let mut rows = changes.rows.clone();
+        rows.sort_unstable();
+        rows.dedup();
+        for row in rows {
+            if self.is_held(row) && self.row(row).is_from_log() && self.is_reported_by_span(row) {
+                self.withdraw_call(row, changes);
+            }
+        }
+        if !changes.freed.is_empty() {
+            changes.traces.retain(|&trace| self.is_trace_held(trace));
+            changes.rows.retain(|&row| self.is_held(row));
+        }
+    }
+
+    /// Returns whether a span, or another event, reports the call that a row was made from.
+    fn is_reported_by_span(&self, row: RowIx) -> bool {
+        self.row(row).children == NONE && (self.is_duplicate(row) || self.counts_with_another_tool_call(row))
+    }
+
+    fn withdraw_call(&mut self, row: RowIx, changes: &mut Changes) {
+        if let Some(other) = self.other_tool_call(row) {
+            let input = self.text(self.row(row).input).to_owned();
+            self.set_input(other, &input, changes);
+        }
+        // What the primary row was filled with remains.
+        self.remove_report(row);
+        self.withdraw(row, changes);
+    }
+
+    /// Removes a row without children.
+    fn withdraw(&mut self, row: RowIx, changes: &mut Changes) {
+        if self.row(row).children != NONE && !self.children(row).is_empty() {
+            return;
+        }
+        let data = self.row(row);
+        let (trace, source, payload_ref, retained) = (data.trace(), data.source, data.payload_ref, data.retained_bytes);
+        self.touch(trace, changes);
+        release_payload(source, payload_ref, retained, changes);
+        self.retained_bytes -= u64::from(retained);
+        self.remove_row(row, changes);
+        self.enter_phase(row, Phase::Ended);
+        self.stated_parents.remove(&row);
+        self.forget_passing(row);
+        self.unindex_row(row);
+        let list = self.rows[row.0].children;
+        if list != NONE {
+            self.child_lists[list] = ChildList::default();
+            self.child_lists.free(list);
+        }
+        if let Some(turns) = self.log_spans.turns.get_mut(&trace) {
+            turns.retain(|turn| *turn != row);
+            if turns.is_empty() {
+                self.log_spans.turns.remove(&trace);
+            }
+        }
+        self.rows[row.0].trace = NONE;
+        self.rows.free(row.0);
+        self.last_lookup = LastLookup::default();
+        changes.freed.push(row);
+    }
+
+    /// Forgets the turns of a trace that is evicted.
+    pub(super) fn leave_log_spans(&mut self, trace: TraceIx) {
+        self.log_spans.turns.remove(&trace);
+        if !self.log_spans.runs.is_empty() {
+            self.log_spans.runs.retain(|(other, _), _| *other != trace);
+        }
+    }
+}

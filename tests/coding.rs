@@ -1,0 +1,188 @@
+//! What real coding agents sent, told by spans, by log events and by both, compared with the ledger of the model they called.
+//!
+//! A corpus is a folder of `tests/fixtures/coding`: the request bodies in order, named `NNNN.SIGNAL.pb` or `.json`, and `truth.json`, the
+//! ledger. `visible` holds what the spans state of it, where that is less.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on, and says where it is")]
+
+mod stage;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use agno_top::model::price::Prices;
+use agno_top::model::{SourceId, SpanType};
+use agno_top::sources::{Update, UpdateSender, otlp};
+use agno_top::store::{By, Limits, Store};
+use serde_json::Value;
+use stage::{NOW, fixture};
+
+/// Which bodies of a corpus to send, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Spans,
+    Logs,
+    AsSent,
+    LogsFirst,
+    SpansFirst,
+}
+
+fn bodies(corpus: &Path, told: Told) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(corpus).expect("a corpus").map(|entry| entry.expect("an entry").path());
+    let is = |path: &Path, signal: &str| path.file_name().is_some_and(|name| name.to_string_lossy().contains(signal));
+    let mut bodies: Vec<PathBuf> = entries.filter(|path| is(path, ".traces.") || is(path, ".logs.")).collect();
+    bodies.sort();
+    match told {
+        Told::Spans => bodies.retain(|path| is(path, ".traces.")),
+        Told::Logs => bodies.retain(|path| is(path, ".logs.")),
+        Told::AsSent => {}
+        Told::LogsFirst => bodies.sort_by_key(|path| !is(path, ".logs.")),
+        Told::SpansFirst => bodies.sort_by_key(|path| is(path, ".logs.")),
+    }
+    bodies
+}
+
+fn post(address: SocketAddr, path: &Path) {
+    let body = std::fs::read(path).expect("a body");
+    let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+    let signal = if name.contains(".traces.") { "traces" } else { "logs" };
+    let kind = if name.contains(".json") { "application/json" } else { "application/x-protobuf" };
+    let encoding = if name.ends_with(".gz") { "gzip" } else { "identity" };
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let head = format!(
+        "POST /v1/{signal} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
+}
+
+fn receive(bodies: &[PathBuf]) -> Store {
+    let (updates, mut inbox) = tokio::sync::mpsc::channel(1024);
+    let options = otlp::Options { grpc: None, http: "127.0.0.1:0".parse().ok(), ..otlp::Options::default() };
+    let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).expect("a listener");
+    let address = *listening.addresses.first().expect("an address");
+    let mut store = Store::new(Limits::default());
+    store.set_prices(Arc::new(Prices::bundled()));
+    for body in bodies {
+        post(address, body);
+        // Acknowledged spans are in the channel.
+        while let Ok(update) = inbox.try_recv() {
+            if let Update::Batch(batch) = update {
+                store.apply(&batch, NOW);
+            }
+        }
+    }
+    store
+}
+
+struct Corpus {
+    name: String,
+    path: PathBuf,
+    truth: Value,
+}
+
+fn corpora() -> Vec<Corpus> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(fixture("coding")).expect("corpora").map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| Corpus {
+        name: path.file_name().expect("a name").to_string_lossy().into_owned(),
+        truth: serde_json::from_slice(&std::fs::read(path.join("truth.json")).expect("truth")).expect("JSON"),
+        path,
+    };
+    paths.into_iter().map(read).collect()
+}
+
+impl Corpus {
+    /// Returns a number of the ledger, or what is visible of it.
+    fn number(&self, name: &str) -> u64 {
+        self.truth["visible"][name].as_u64().or(self.truth[name].as_u64()).unwrap_or_default()
+    }
+
+    /// Returns what is wrong with the store.
+    fn check(&self, told: Told, store: &Store) -> Vec<String> {
+        let all = store.all();
+        let (mut calls, mut failed) = (0, 0);
+        for (_, group) in store.stats().groups(By::Model) {
+            (calls, failed) = (calls + u64::from(group.calls), failed + u64::from(group.failed));
+        }
+        let tools: BTreeMap<String, u64> =
+            store.stats().groups(By::Tool).map(|(name, group)| (store.text(name).to_owned(), u64::from(group.calls))).collect();
+        let stated: BTreeMap<String, u64> = serde_json::from_value(self.truth["tool_calls"].clone()).expect("tools");
+        let mut wrong = Vec::new();
+        for (name, found, expected) in [
+            ("llm_calls", calls, self.number("llm_calls")),
+            ("failed calls", failed, 0),
+            ("failed steps", u64::from(all.failed), 0),
+            ("input_tokens", all.input, self.number("input_tokens")),
+            ("cached_tokens", all.cache_read, self.number("cached_tokens")),
+            ("cache_write_tokens", all.cache_write, self.number("cache_write_tokens")),
+            ("output_tokens", all.output, self.number("output_tokens")),
+            ("reasoning_tokens", all.reasoning, self.number("reasoning_tokens")),
+        ] {
+            if found != expected {
+                wrong.push(format!("{} by {told:?}: {name} {found}, not {expected}", self.name));
+            }
+        }
+        if tools != stated {
+            wrong.push(format!("{} by {told:?}: tools {tools:?}, not {stated:?}", self.name));
+        }
+        if let Some(cost) = self.truth["stated_cost_in_logs"].as_f64().filter(|_| told != Told::Spans) {
+            let found = all.cost().unwrap_or_default() as f64 / 1e9;
+            if (found - cost).abs() > 1e-7 {
+                wrong.push(format!("{} by {told:?}: cost {found}, not {cost}", self.name));
+            }
+        }
+        wrong
+    }
+}
+
+/// Whether a corpus has a body of a signal.
+fn has(corpus: &Corpus, told: Told) -> bool {
+    !bodies(&corpus.path, told).is_empty()
+}
+
+#[test]
+fn calls_match_the_ledger_whether_spans_or_log_events_or_both_tell_them() {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for corpus in corpora() {
+        let tells_calls = corpus.name != "opencode";
+        let ways: &[Told] = match (has(&corpus, Told::Spans), has(&corpus, Told::Logs) && tells_calls) {
+            (true, true) => &[Told::Spans, Told::Logs, Told::AsSent, Told::LogsFirst, Told::SpansFirst],
+            (true, false) => &[Told::Spans, Told::AsSent],
+            (false, _) => &[Told::Logs],
+        };
+        for told in ways {
+            wrong.extend(corpus.check(*told, &receive(&bodies(&corpus.path, *told))));
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_turn_is_one_run_and_has_no_rows_of_log_events_beside_its_spans() {
+    for (name, agent) in [("claude-code", "claude-code"), ("codex", "codex_exec"), ("qwen-code", "qwen-code")] {
+        let corpus = fixture(&format!("coding/{name}"));
+        for told in [Told::Logs, Told::AsSent, Told::LogsFirst, Told::SpansFirst] {
+            let store = receive(&bodies(&corpus, told));
+            let runs: Vec<(String, u32)> =
+                store.stats().groups(By::Agent).map(|(name, group)| (store.text(name).to_owned(), group.calls)).collect();
+            assert_eq!(runs, [(agent.to_owned(), 1)], "{name} by {told:?}");
+            let running = store.running().count();
+            assert_eq!(running, 0, "{name} by {told:?} runs");
+            let tools = store.rows().filter(|&row| store.row(row).span_type == SpanType::Tool);
+            let made = tools.filter(|&row| store.row(row).is_from_log()).count();
+            assert_eq!(made, usize::from(told == Told::Logs), "{name} by {told:?}");
+        }
+    }
+}
