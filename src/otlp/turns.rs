@@ -41,7 +41,7 @@ pub(crate) struct ToldSpans {
 /// The turns that events belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    turns: HashMap<u64, Turn>,
+    by_key: HashMap<u64, Turn>,
     /// The turns by their last news, the oldest first. A turn is in it again for each news.
     order: VecDeque<(u64, u64)>,
     /// The number of the last news.
@@ -93,13 +93,13 @@ impl Turns {
         // Events of one request may be out of order: exporters collect them from several loggers.
         records.sort_by_key(|record| record.time);
         for record in records {
-            self.push(record, &mut output);
+            self.push(&record, &mut output);
         }
         let (mut encoder, mut told) = (TracesEncoder::default(), ToldSpans { withdrawn: output.withdrawn, ..ToldSpans::default() });
         // Of a call that begins and ends in one request, the end is news.
         let latest: HashMap<_, _> = output.spans.iter().enumerate().map(|(at, span)| ((span.trace, span.id), at)).collect();
         let calls = output.spans.iter().enumerate().filter(|(at, span)| latest.get(&(span.trace, span.id)) == Some(at));
-        let roots = output.changed.iter().filter_map(|key| self.turns.get(key)).map(Turn::root);
+        let roots = output.changed.iter().filter_map(|key| self.by_key.get(key)).map(Turn::root);
         for span in calls.map(|(_, span)| span.clone()).chain(roots) {
             encoder.push_messages(span.into(), &mut told.body);
         }
@@ -108,11 +108,11 @@ impl Turns {
         Ok(told)
     }
 
-    fn push(&mut self, record: Record<'_>, output: &mut Output) {
-        let Record { ids, group, .. } = &record;
+    fn push(&mut self, record: &Record<'_>, output: &mut Output) {
+        let Record { ids, group, .. } = record;
         let service = hash(&group.service_name().unwrap_or_default());
         if ids.session.is_empty() && ids.prompt.is_empty() {
-            if let Some(span) = turn::call_alone(&record) {
+            if let Some(span) = turn::call_alone(record) {
                 output.spans.push(span);
             }
             return;
@@ -130,7 +130,7 @@ impl Turns {
         }
         if record.told == Told::SessionEnds {
             if let Some(key) = session.turn
-                && let Some(turn) = self.turns.get_mut(&key)
+                && let Some(turn) = self.by_key.get_mut(&key)
                 && turn.end_session()
             {
                 output.changed.insert(key);
@@ -145,15 +145,15 @@ impl Turns {
         };
         if let Told::Prompt { .. } = record.told
             && let Some(last) = session.turn.replace(key).filter(|last| *last != key)
-            && let Some(last_turn) = self.turns.get_mut(&last)
+            && let Some(last_turn) = self.by_key.get_mut(&last)
             && last_turn.end_session()
         {
             output.changed.insert(last);
         }
         let logs_answers = session.logs_answers;
-        let turn = self.turns.entry(key).or_insert_with(|| Turn::new(key, &record));
+        let turn = self.by_key.entry(key).or_insert_with(|| Turn::new(key, record));
         let before = turn.bytes();
-        let is_news = turn.push(&record, logs_answers, &mut output.spans, &mut output.withdrawn);
+        let is_news = turn.push(record, logs_answers, &mut output.spans, &mut output.withdrawn);
         self.bytes = self.bytes + turn.bytes() - before;
         if is_news {
             output.changed.insert(key);
@@ -165,12 +165,12 @@ impl Turns {
 
     /// Forgets the oldest turns beyond the limits. One that runs ends at its last event.
     fn forget(&mut self, body: &mut Vec<u8>, encoder: &mut TracesEncoder) {
-        while self.turns.len() > MAX_TURNS || self.bytes > MAX_BYTES || self.order.len() > 64 * MAX_TURNS {
+        while self.by_key.len() > MAX_TURNS || self.bytes > MAX_BYTES || self.order.len() > 64 * MAX_TURNS {
             let Some((key, news)) = self.order.pop_front() else { return };
-            if self.turns.get(&key).is_none_or(|turn| turn.news != news) {
+            if self.by_key.get(&key).is_none_or(|turn| turn.news != news) {
                 continue;
             }
-            if let Some(mut turn) = self.turns.remove(&key) {
+            if let Some(mut turn) = self.by_key.remove(&key) {
                 self.bytes -= turn.bytes();
                 if turn.end_session() {
                     encoder.push_messages(turn.root().into(), body);

@@ -211,8 +211,7 @@ pub fn model_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
         attributes,
         &["gen_ai.usage.cache_read.input_tokens", "cache_read_tokens", "cached_token_count", "cached_content_token_count"],
     );
-    let written =
-        count(attributes, &["gen_ai.usage.cache_creation.input_tokens", "cache_creation_tokens", "cache_write_token_count"]);
+    let written = count(attributes, &["gen_ai.usage.cache_creation.input_tokens", "cache_creation_tokens", "cache_write_token_count"]);
     let reasoning = count(attributes, &["gen_ai.usage.reasoning.output_tokens", "reasoning_token_count", "thoughts_token_count"]);
     let mut input = count(attributes, &INPUT);
     if count(attributes, &INPUT[..2]).is_none()
@@ -222,8 +221,7 @@ pub fn model_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
     }
     let mut output = count(attributes, &OUTPUT);
     // Gemini counts thoughts apart from the output, and only the total tells.
-    if let (Some(total), Some(input), Some(stated), Some(thoughts)) =
-        (count(attributes, &["total_token_count"]), input, output, reasoning)
+    if let (Some(total), Some(input), Some(stated), Some(thoughts)) = (count(attributes, &["total_token_count"]), input, output, reasoning)
         && total >= input.saturating_add(stated).saturating_add(thoughts)
     {
         output = Some(stated.saturating_add(thoughts));

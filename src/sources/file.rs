@@ -254,7 +254,11 @@ fn send(content: &Content, from: usize, withdrawn: Vec<TraceId>, origin: Origin,
         }
         content.spans.push_row(index, PayloadRef(index as i64), &mut batch);
     }
-    if batch.spans.is_empty() && batch.skipped.is_empty() && batch.withdrawn.is_empty() { Ok(()) } else { sender.send(Update::Batch(batch)) }
+    if batch.spans.is_empty() && batch.skipped.is_empty() && batch.withdrawn.is_empty() {
+        Ok(())
+    } else {
+        sender.send(Update::Batch(batch))
+    }
 }
 
 fn payload(content: Option<&Content>, payload_ref: PayloadRef) -> Result<Payload, String> {

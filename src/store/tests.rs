@@ -4,6 +4,7 @@ mod counting;
 mod failure;
 mod gateway;
 mod invariants;
+mod log_spans;
 
 use proptest::prelude::*;
 

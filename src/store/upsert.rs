@@ -109,7 +109,7 @@ impl Store {
 
     /// Removes a row, which is linked and has no rows below it, and decides again what depends on it.
     pub(super) fn remove_row(&mut self, row: RowIx, changes: &mut Changes) {
-        let Removed { parent, span_type, response, id_slot, slot, belonging, .. } = self.remove(row, changes);
+        let Removed { parent, span_type, response, id_slot, slot, .. } = self.remove(row, changes);
         if let Some(parent) = parent {
             self.recount_around(parent);
             self.mark_execution(parent, changes);
@@ -124,7 +124,6 @@ impl Store {
                 self.elect_primary_above(parent, None, changes);
             }
         }
-        let _ = belonging;
         self.elect_primary(response, changes);
         if let Some(slot) = id_slot {
             self.identify_around(slot, changes);
@@ -359,7 +358,8 @@ impl Store {
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
         self.retained_bytes = self.retained_bytes - u64::from(data.retained_bytes) + u64::from(span.retained_bytes);
-        let sender = if batch.rich { RICH } else { 0 } | if facts.misplaced { MISPLACED } else { 0 } | if facts.from_log { FROM_LOG } else { 0 };
+        let sender =
+            if batch.rich { RICH } else { 0 } | if facts.misplaced { MISPLACED } else { 0 } | if facts.from_log { FROM_LOG } else { 0 };
         (data.retained_bytes, data.sender) = (span.retained_bytes, sender);
         (data.start, data.end, data.payload_ref, data.source) =
             (span.start, span.end.unwrap_or(span.start), span.payload_ref, batch.source);

@@ -148,6 +148,6 @@ fn the_number_and_the_size_of_turns_are_bounded() {
         let attributes = [("session.id", "s"), ("prompt.id", prompt.as_str()), ("prompt", text.as_str())];
         read(&mut turns, &[event(10 + number, "x.user_prompt", "", &attributes)]);
     }
-    assert!(turns.turns.len() <= MAX_TURNS && turns.bytes <= MAX_BYTES, "{} {}", turns.turns.len(), turns.bytes);
+    assert!(turns.by_key.len() <= MAX_TURNS && turns.bytes <= MAX_BYTES, "{} {}", turns.by_key.len(), turns.bytes);
     assert!(turns.order.len() <= 64 * MAX_TURNS);
 }

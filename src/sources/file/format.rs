@@ -141,8 +141,7 @@ impl Content {
     /// Reads a `TracesData` or `ExportTraceServiceRequest` message in protobuf, or several one after another, which are the same.
     pub(super) fn protobuf(body: Vec<u8>) -> Result<Self, String> {
         let begins = body.first() == Some(&b'\n');
-        let mut content = Self::default();
-        content.logs = signals::logs_in(&body).unwrap_or_default();
+        let mut content = Self { logs: signals::logs_in(&body).unwrap_or_default(), ..Self::default() };
         match content.append(body, (1..).map(Position::Span)) {
             Err(error) if content.spans.len() == 0 && begins => Err(not_spans(&format!("as OTLP in protobuf, {error}"))),
             _ if content.spans.other_signal().is_some() => Ok(content),
@@ -199,7 +198,9 @@ impl Content {
     pub(super) fn without_spans(&self) -> Option<String> {
         let signal = self.requests.as_ref().and_then(|requests| requests.reader.other_signal()).or_else(|| self.spans.other_signal());
         let is_empty = self.spans.len() == 0 && self.skipped.is_empty();
-        signal.filter(|signal| is_empty && *signal != Signal::Logs).map(|signal| not_spans(&format!("it holds OpenTelemetry's {}", signal.name())))
+        signal
+            .filter(|signal| is_empty && *signal != Signal::Logs)
+            .map(|signal| not_spans(&format!("it holds OpenTelemetry's {}", signal.name())))
     }
 
     /// Whether lines may be appended: the file holds several requests of OTLP/JSON, or is one of lines by its name. Returns the number of

@@ -63,7 +63,14 @@ pub(super) struct Ingest {
 
 impl Ingest {
     pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>, max_event_bytes: usize) -> Self {
-        Self { sender, payloads: PayloadStore::new(max_event_bytes), counts: Mutex::default(), recorder, forwards, unrecorded: Mutex::default() }
+        Self {
+            sender,
+            payloads: PayloadStore::new(max_event_bytes),
+            counts: Mutex::default(),
+            recorder,
+            forwards,
+            unrecorded: Mutex::default(),
+        }
     }
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.

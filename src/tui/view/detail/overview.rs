@@ -6,7 +6,8 @@ mod usage;
 
 use super::preview::{self, Preview};
 use crate::format;
-use crate::model::{self, Dropped, Nanos, Payload};
+use crate::model::{self, Dropped, Nanos, Payload, Value};
+use crate::semconv::log_events::LOG_EVENT_KEY;
 use crate::semconv::{self, parameters};
 use crate::store::{RowIx, Store, Symbol};
 use crate::tui::app::PayloadState;
@@ -40,6 +41,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
         if let Some(host) = semconv::host(&payload.resource) {
             page.fact("host", host, TextRole::Plain);
         }
+        page.origin(payload);
         page.payload_fields(payload);
         page.notes(store, row, &payload.notes);
     }
@@ -53,6 +55,13 @@ impl Page {
         self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right(&format::fit(name, LABEL_WIDTH - 1), LABEL_WIDTH), TextRole::Label);
         self.0.push(value, role);
+    }
+
+    /// Says that the row was made from a log event.
+    fn origin(&mut self, payload: &Payload) {
+        if let Some((_, Value::Text(event))) = payload.attributes.iter().find(|(key, _)| key == LOG_EVENT_KEY) {
+            self.fact("from logs", event, TextRole::Plain);
+        }
     }
 
     /// Writes the parameters of a model call.

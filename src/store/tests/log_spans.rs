@@ -1,0 +1,140 @@
+//! Spans made from log events beside the spans of the same calls.
+
+use super::*;
+
+/// What a span is.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Run,
+    Model(u32),
+    Tool(u8),
+    Internal,
+}
+
+/// A span, or one made from a log event, and whether it still runs.
+type Told = (u64, Option<u64>, What, bool, bool);
+
+fn told(spans: &[Told]) -> Batch {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    batch.rich = true;
+    for &(id, parent, what, from_log, running) in spans {
+        let scope = batch.intern(if from_log { "coder logs" } else { "coder" });
+        let mut facts = SpanFacts { from_log, scope, ..SpanFacts::default() };
+        match what {
+            What::Run => {
+                facts.span_type = SpanType::Agent;
+                facts.agent = batch.intern("coder");
+                facts.input = batch.intern(if from_log { "Fix it." } else { "" });
+            }
+            What::Model(tokens) => {
+                facts.span_type = SpanType::Model;
+                facts.model = batch.intern("m");
+                let cost = from_log.then_some(7);
+                facts.usage = Some(Usage { input: Some(tokens), output: Some(1), cost, ..Usage::default() });
+            }
+            What::Tool(number) => {
+                facts.span_type = SpanType::Tool;
+                facts.tool = batch.intern("bash");
+                facts.response = batch.intern(&format!("call_{number}"));
+                facts.input = batch.intern(if from_log { "ls" } else { "" });
+            }
+            What::Internal => {}
+        }
+        let name = batch.intern(&format!("span {id}"));
+        batch.spans.push(Span {
+            trace: trace_id(1),
+            id: span_id(id),
+            parent: parent.map(span_id),
+            start: 10 * SECOND + id as Nanos,
+            end: (!running).then_some(12 * SECOND),
+            status: Status::Unset,
+            name,
+            facts,
+            error: Text::default(),
+            payload_ref: PayloadRef(id as i64),
+            retained_bytes: 1,
+        });
+    }
+    batch
+}
+
+const LOGS: [Told; 3] =
+    [(1, None, What::Run, true, false), (2, Some(1), What::Model(9), true, false), (3, Some(1), What::Tool(1), true, false)];
+const SPANS: [Told; 3] =
+    [(11, None, What::Run, false, false), (12, Some(11), What::Model(9), false, false), (13, Some(11), What::Tool(1), false, false)];
+
+#[test]
+fn a_span_replaces_the_log_event_of_its_call_and_keeps_what_only_the_event_states() {
+    for batches in [[&LOGS[..], &SPANS[..]], [&SPANS, &LOGS], [&LOGS, &[SPANS[2], SPANS[1], SPANS[0]]]] {
+        let mut store = Store::new(Limits::default());
+        let mut released = 0;
+        for spans in batches {
+            released += store.apply(&told(spans), 13 * SECOND).released.len();
+            store.check_invariants();
+        }
+        assert_eq!((store.all().spans, store.all().calls, store.all().duplicates), (3, 1, 0));
+        assert_eq!(store.all().cost(), Some(7), "only the event states it");
+        assert_eq!([11, 13].map(|id| store.text(store.row(row(&store, id)).input)), ["Fix it.", "ls"]);
+        assert_eq!(released, 3, "the payloads of the events");
+        assert!(store.rows().all(|row| !store.row(row).is_from_log()));
+    }
+}
+
+#[test]
+fn calls_that_only_events_tell_hang_under_the_run_that_a_span_reports() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&told(&LOGS), 13 * SECOND);
+    store.apply(&told(&SPANS[..1]), 13 * SECOND);
+    store.check_invariants();
+    assert_eq!(store.children(row(&store, 11)), [2, 3].map(|id| row(&store, id)));
+    store.apply(&told(&[(4, Some(1), What::Model(5), true, false)]), 13 * SECOND);
+    store.check_invariants();
+    assert_eq!(store.row(row(&store, 4)).parent(), Some(row(&store, 11)));
+}
+
+#[test]
+fn the_span_of_a_turn_replaces_the_event_with_its_id_and_no_event_replaces_a_span() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&told(&[(1, None, What::Run, true, true), LOGS[1]]), 11 * SECOND);
+    assert_eq!(store.all().running, 1);
+    store.apply(&told(&[(1, None, What::Run, false, false)]), 13 * SECOND);
+    store.apply(&told(&[(1, None, What::Run, true, true)]), 14 * SECOND);
+    store.check_invariants();
+    assert_eq!((store.all().running, store.all().spans), (0, 2));
+    assert!(!store.row(row(&store, 1)).is_from_log());
+}
+
+#[test]
+fn a_withdrawn_trace_goes_only_if_no_span_is_in_it() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&told(&LOGS), 13 * SECOND);
+    let mut withdrawal = Batch::new(SourceId(0), Origin::Live);
+    withdrawal.withdrawn = vec![trace_id(1)];
+    let changes = store.apply(&withdrawal, 13 * SECOND);
+    store.check_invariants();
+    assert_eq!((store.trace_count(), changes.evicted.len(), store.losses().evicted), (0, 1, 0));
+    store.apply(&told(&LOGS), 13 * SECOND);
+    store.apply(&told(&[(20, None, What::Internal, false, false)]), 13 * SECOND);
+    store.apply(&withdrawal, 13 * SECOND);
+    assert_eq!(store.trace_count(), 1);
+}
+
+proptest! {
+    #[test]
+    fn spans_and_log_events_in_any_order_leave_derived_values_right(
+        steps in prop::collection::vec(
+            (1..12_u64, prop::option::of(1..12_u64), 0..6_u8, any::<bool>(), any::<bool>()), 1..40),
+    ) {
+        let mut store = Store::new(Limits::default());
+        for (id, parent, what, from_log, running) in steps {
+            let what = match what {
+                0 => What::Run,
+                1 | 2 => What::Model(u32::from(what)),
+                3 | 4 => What::Tool(what),
+                _ => What::Internal,
+            };
+            store.apply(&told(&[(id, parent, what, from_log, running)]), 13 * SECOND);
+            store.check_invariants();
+        }
+    }
+}
