@@ -13,7 +13,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let share = Path::new(&directory);
     let pages = share.join("man/man1");
     fs::create_dir_all(&pages)?;
-    clap_mangen::generate_to(cli::command(), &pages)?;
+    let mut program = cli::command();
+    program.build();
+    for subcommand in program.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let name = subcommand.get_display_name().unwrap_or_else(|| subcommand.get_name());
+        fs::write(pages.join(format!("{name}.1")), cli::manual_page(subcommand.clone())?)?;
+    }
+    fs::write(pages.join("agno-top.1"), cli::manual_page(program)?)?;
     let shells =
         [(Shell::Bash, "bash-completion/completions"), (Shell::Zsh, "zsh/site-functions"), (Shell::Fish, "fish/vendor_completions.d")];
     for (shell, name) in shells {

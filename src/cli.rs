@@ -75,7 +75,7 @@ pub enum Command {
     Prune(PruneArgs),
     /// Write an archive back into a database
     Restore(RestoreArgs),
-    /// Check the terminal, the ports, the sources and the Python packages, and say what mends each trouble; exit code 1 if there is any
+    /// Check the terminal, the ports, the sources and the Python packages, and say how to fix each problem; exit code 1 if there is any
     Doctor(DoctorArgs),
     /// Print the settings in force as a configuration file, with the origin of each
     Config {
@@ -107,6 +107,18 @@ impl Cli {
         overrides.file.take_if(|_| matches!(self.command, Some(Command::Config { init: true })));
         overrides
     }
+}
+
+/// Returns the manual page of a command, in troff.
+///
+/// # Errors
+///
+/// Does not fail: the page is written to memory.
+pub fn manual_page(command: clap::Command) -> std::io::Result<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    // The examples follow the flags as text without a section of their own.
+    Ok(String::from_utf8_lossy(&page).replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n.nf\n"))
 }
 
 /// Returns the definition of the command line. Flags may stand before and after the subcommand; its help lists only those that it uses, and

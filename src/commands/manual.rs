@@ -22,7 +22,5 @@ pub(super) fn print_page(subcommand: Option<&str>) -> Result<(), Report> {
     if let Some(name) = subcommand {
         program = program.find_subcommand(name).cloned().ok_or_else(|| UsageError(format!("unknown subcommand {name:?}")))?;
     }
-    let mut text = Vec::new();
-    clap_mangen::Man::new(program).render(&mut text)?;
-    Ok(io::stdout().write_all(&text)?)
+    Ok(io::stdout().write_all(cli::manual_page(program)?.as_bytes())?)
 }

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use agno_top::cli;
 use agno_top::keymap::ENTRIES;
 use agno_top::query::Query;
+use clap::error::ErrorKind;
 
 use crate::stage::fixture;
 use crate::{documents, root};
@@ -109,6 +111,37 @@ fn the_documents_show_what_the_commands_print() {
         }
     }
     assert!(count > 10, "only {count} commands were found");
+}
+
+/// Returns the commands in code spans and in fenced blocks of other kinds than `console`, without comments, pipes and redirections.
+fn commands(text: &str) -> Vec<String> {
+    let blocks = text.split("```").enumerate();
+    let found = blocks.flat_map(|(at, part)| {
+        let is_code = at % 2 == 1;
+        let lines = part.lines().filter(move |_| is_code).map(|line| line.trim().trim_start_matches("- run: ").trim_start_matches("uvx "));
+        lines.chain(part.split('`').filter(move |_| !is_code).skip(1).step_by(2))
+    });
+    let commands = found.filter(|line| line.starts_with("agno-top ") && !line.contains('…') && !line.contains('\n'));
+    let end = |command: &str| [" | ", " > ", " >> ", " #", "  "].iter().filter_map(|end| command.find(end)).min();
+    commands.map(|command| command[..end(command).unwrap_or(command.len())].trim_end().to_owned()).collect()
+}
+
+#[test]
+fn commands_in_the_documents_are_valid() {
+    let mut count = 0;
+    for (path, text) in documents() {
+        for command in commands(&text) {
+            let words = words(&command.replace('"', "'"));
+            let Err(error) = cli::parse(words.iter().map(String::as_str)) else {
+                count += 1;
+                continue;
+            };
+            // Help is asked for, or a command is only named.
+            let is_named = words.len() == 2 && error.kind() == ErrorKind::MissingRequiredArgument;
+            assert!(!error.use_stderr() || is_named, "{}: `{command}`: {error}", path.display());
+        }
+    }
+    assert!(count > 40, "only {count} commands were found");
 }
 
 /// Every filter that the manual shows in a table is one.

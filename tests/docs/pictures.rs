@@ -32,6 +32,7 @@ fn draw(size: (u16, u16), milliseconds: u64, keys: &str) -> [Buffer; 2] {
 fn write_demo(path: &Path, milliseconds: u64) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.execute_batch(include_str!("../../assets/demo.sql")).unwrap();
+    connection.execute_batch("BEGIN").unwrap();
     let writes: Vec<Map<String, Value>> =
         include_str!("../../assets/demo.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let starts = writes.iter().filter(|write| write["table"] == "agno_spans").map(|write| write["row"]["start_time"].as_str().unwrap());
@@ -54,6 +55,7 @@ fn write_demo(path: &Path, milliseconds: u64) {
         let statement = format!("INSERT OR REPLACE INTO {table} ({}) VALUES ({placeholders})", columns.join(", "));
         connection.execute(&statement, rusqlite::params_from_iter(values)).unwrap();
     }
+    connection.execute_batch("COMMIT").unwrap();
 }
 
 /// Replaces times of day, which depend on the time zone.

@@ -71,9 +71,11 @@ pub(crate) fn svg(frames: &[Frame], title: &str) -> String {
          <title>{}</title>\n<style>\ntext{{font:13.3px ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace;white-space:pre}}\n\
          .m{{text-anchor:middle}}.B{{font-weight:700}}.I{{font-style:italic}}.U{{text-decoration:underline}}.D{{opacity:.6}}\n{}{animations}</style>\n\
          <defs>\n{rows}</defs>\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>\n<g transform=\"translate(8 8)\">\n{uses}</g>\n</svg>\n",
+         <rect x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"{}\" stroke=\"#808080\" stroke-opacity=\".4\"/>\n<g transform=\"translate(8 8)\">\n{uses}</g>\n</svg>\n",
         escaped(title),
         classes.css(),
+        width - 1,
+        height - 1,
         hex(background)
     )
 }
