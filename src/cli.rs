@@ -5,6 +5,7 @@ mod args;
 mod doctor;
 mod examples;
 mod list;
+mod metrics;
 mod options;
 mod selection;
 mod show;
@@ -25,6 +26,7 @@ pub use archive::{ArchiveArgs, OldTraces, PruneArgs, RestoreArgs};
 pub use args::{ExportArgs, SendArgs, TailArgs};
 pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
+pub use metrics::{MetricSort, MetricsArgs};
 pub use selection::{LAST, Selection, Since, Until};
 pub use show::{ShowArgs, ShowFormat};
 pub use stats::{GroupBy, SortBy, StatsArgs};
@@ -63,6 +65,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Sum up calls, errors, times, tokens and cost by agent, model, tool, day and more
     Stats(StatsArgs),
+    /// List series of metrics: values, rates, percentiles
+    Metrics(MetricsArgs),
     /// Print each span when it ends
     Tail(TailArgs),
     /// Write traces as OTLP, Agno's JSON, JSON lines, CSV or Markdown

@@ -12,6 +12,7 @@ mod find;
 mod json;
 mod list;
 mod manual;
+mod metrics;
 mod old_traces;
 mod open;
 mod output;
@@ -65,6 +66,10 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::List(args) => list::run(args, config),
         Command::Show(args) => show::run(args, config),
         Command::Stats(args) => stats::run(args, config),
+        Command::Metrics(args) => {
+            check::check_words(&args.sources)?;
+            metrics::run(args, config)
+        }
         Command::Tail(args) => {
             check::check_words(&args.sources)?;
             tail::run(args, config)

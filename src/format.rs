@@ -10,7 +10,7 @@ mod safe;
 mod time;
 mod width;
 
-pub use number::{MONEY_WIDTH, align_money, bytes, count, money, money_at_least, percent, plural, tokens};
+pub use number::{MONEY_WIDTH, align_money, bytes, count, decimal, money, money_at_least, percent, plural, tokens};
 pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
 pub use time::{age, clock, date_time, duration, is_same_day, moment, rfc3339, round_duration, short_moment, time_of_day};

@@ -13,6 +13,7 @@ mod fields;
 mod lexer;
 mod matcher;
 mod parse;
+mod record;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -22,6 +23,7 @@ pub use error::{ParseError, ParseErrorKind};
 pub use fields::{FIELDS, KINDS, STATUSES};
 pub use lexer::{CursorContext, cursor_context};
 pub use matcher::Matcher;
+pub use record::Record;
 
 use crate::model::payload_query::{Comparison, Condition};
 use crate::model::{Nanos, Pattern, PayloadQuery, SpanType};

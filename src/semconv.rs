@@ -30,6 +30,7 @@ mod values;
 pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;
+pub(crate) use keys::is_key_of;
 pub use keys::{JSON_TEXT_KEYS, SPAN_KIND_KEY, row_keys};
 pub use messages::{Conversation, Message, ToolCall, conversation, host, input, lacks_first_messages, messages, output_of, tool};
 pub use parameters::{PARAMETERS, Parameter, find_parameter, parameter, parameters};

@@ -25,7 +25,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::model::{Batch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId};
+use crate::model::{Batch, MetricBatch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId};
 use crate::otlp::turns::{ToldSpans, Turns};
 use crate::otlp::wire::DecodeError;
 
@@ -34,6 +34,8 @@ use crate::otlp::wire::DecodeError;
 pub enum Update {
     /// New or changed spans.
     Batch(Batch),
+    /// Points of metrics.
+    Metrics(MetricBatch),
     /// The state of the source, until the next such update.
     State(SourceId, State),
     /// The answer to [`Request::Payloads`].

@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 14] = [
+const EXAMPLES: [(&str, &str); 15] = [
     (
         "demo",
         "  agno-top demo
@@ -35,6 +35,12 @@ const EXAMPLES: [(&str, &str); 14] = [
         "  agno-top stats --by model --since yesterday
   agno-top stats --by tool --sort p95 traces.db
   agno-top stats --by day --since month --until today",
+    ),
+    (
+        "metrics",
+        "  agno-top metrics metrics.jsonl
+  agno-top metrics run.db --filter 'token service:claude-code' --sort value
+  agno-top metrics run.db --json | jq '{metric, attributes, value}'",
     ),
     (
         "tail",

@@ -9,12 +9,16 @@ use tokio::sync::mpsc::channel;
 
 use super::{UsageError, print_message};
 use crate::config::{Config, ListenMode};
+use crate::metrics::MetricLimits;
 use crate::model::SourceId;
 use crate::sources::{self, Handle, Hub, ReadLimits, UpdateSender, otlp};
 use crate::store::{Limits, Store};
 
 /// The part of the memory limit for log records that belong to spans: one in this many bytes.
 const EVENTS_SHARE: u64 = 16;
+
+/// The part of the memory limit for metrics: one in this many bytes.
+const METRICS_SHARE: u64 = 16;
 
 /// How to open sources.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +85,16 @@ pub(super) fn stop(hub: Hub) {
 /// Returns an empty store with the configured limits.
 pub(super) fn store(config: &Config) -> Store {
     let stale = i64::from(config.stale_seconds.get()) * 1_000_000_000;
-    Store::new(Limits { spans: config.max_spans.get() as usize, bytes: config.max_memory.0 - event_bytes(config), stale })
+    Store::new(Limits {
+        spans: config.max_spans.get() as usize,
+        bytes: config.max_memory.0 - event_bytes(config) - metric_limits(config).bytes,
+        stale,
+    })
+}
+
+/// Returns the limits of metrics.
+pub(super) fn metric_limits(config: &Config) -> MetricLimits {
+    MetricLimits { bytes: config.max_memory.0 / METRICS_SHARE, ..MetricLimits::default() }
 }
 
 /// Returns the part of the memory limit for log records that belong to spans.

@@ -12,6 +12,7 @@ use super::open::{self, Listener, OpenOptions, Opened};
 use super::{UsageError, find, print_message};
 use crate::cli::{Selection, Since};
 use crate::config::Config;
+use crate::metrics::MetricStore;
 use crate::model::time::now;
 use crate::model::{Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
@@ -29,6 +30,8 @@ pub(super) struct Snapshot {
     pub(super) store: ManuallyDrop<Store>,
     /// When the sources were read.
     pub(super) now: Nanos,
+    /// The series of metrics.
+    pub(super) metrics: MetricStore,
     /// Why sources could not be read.
     failures: Vec<String>,
     hub: Hub,
@@ -53,7 +56,8 @@ impl Snapshot {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let is_read = vec![false; hub.sources().len()];
         let store = ManuallyDrop::new(open::store(config));
-        let mut snapshot = Self { store, now: now(), failures: Vec::new(), hub, runtime, is_read };
+        let metrics = MetricStore::new(open::metric_limits(config));
+        let mut snapshot = Self { store, now: now(), metrics, failures: Vec::new(), hub, runtime, is_read };
         // The sources read meanwhile. Spans are priced as they arrive.
         let (prices, result) = config.load_prices();
         // Other prices than the user asked for would be wrong.
@@ -65,6 +69,7 @@ impl Snapshot {
                     let changes = snapshot.store.apply(&batch, now());
                     snapshot.hub.release(changes.released);
                 }
+                Update::Metrics(batch) => snapshot.metrics.apply(batch),
                 Update::State(source, state) => snapshot.update_state(source, state),
                 _ => {}
             }
@@ -140,6 +145,11 @@ impl Snapshot {
         row.map_or("", |row| self.hub.name(self.store.row(row).source))
     }
 
+    /// Returns the name of a source.
+    pub(super) fn source_name(&self, source: SourceId) -> &str {
+        self.hub.name(source)
+    }
+
     /// Returns the names of the sources for a message.
     pub(super) fn names(&self) -> String {
         self.hub.sources().iter().map(|handle| handle.name.as_str()).collect::<Vec<_>>().join(", ")
@@ -171,6 +181,9 @@ impl Snapshot {
         match self.store.trace_count() {
             // Already reported.
             0 if self.store.losses().skipped > 0 => {}
+            0 if self.metrics.points() > 0 => {
+                print_message(&format!("no traces in {}, but metrics: agno-top metrics shows them", self.names()));
+            }
             0 => print_message(&format!("no traces in {}", self.names())),
             _ if is_filtered => print_message(&format!("no trace in {} matches", self.names())),
             _ => {}

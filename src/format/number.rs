@@ -34,6 +34,38 @@ pub fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
+/// Formats a number of any size: integers with thousands separators, others with up to six significant digits, very large and very small
+/// ones with an exponent. What is not a number is [`UNKNOWN`].
+#[must_use]
+pub fn decimal(number: f64) -> String {
+    let size = number.abs();
+    if number.is_nan() {
+        return UNKNOWN.to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "∞" } else { "−∞" }.to_owned();
+    }
+    if size != 0.0 && !(1e-4..1e15).contains(&size) {
+        let text = format!("{number:.5e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{exponent}", trimmed(digits)).replace('-', "−");
+    }
+    // Six significant digits; those before the point are never cut.
+    let whole_digits = size.log10().floor() as i32 + 1;
+    let places = if size == 0.0 { 0 } else { (6 - whole_digits).max(0) as usize };
+    let text = format!("{size:.places$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    let fraction = fraction.trim_end_matches('0');
+    let sign = if number < 0.0 { "−" } else { "" };
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+/// Returns digits without zeros at the end of a fraction.
+fn trimmed(digits: &str) -> &str {
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+}
+
 /// Formats `part` of `whole` in at most 5 cells: `38%`. A positive share never rounds to `0%`, and an incomplete one never to `100%`; a
 /// share of 0 is [`UNKNOWN`].
 #[must_use]
@@ -120,8 +152,26 @@ fn scaled(n: u64, first: u64, unit: u64, units: [&str; 7]) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{MONEY_WIDTH, align_money, bytes, count, money, percent, tokens};
+    use super::{MONEY_WIDTH, align_money, bytes, count, decimal, money, percent, tokens};
     use crate::format::width;
+
+    #[test]
+    fn numbers_have_six_significant_digits_and_whole_ones_all() {
+        for (number, text) in [
+            (0.0, "0"),
+            (0.0874005, "0.0874005"),
+            (1.0 / 3.0, "0.333333"),
+            (-12.5, "−12.5"),
+            (1_234_567.0, "1,234,567"),
+            (1_234_567.8, "1,234,568"),
+            (2e-5, "2e−5"),
+            (1.5e20, "1.5e20"),
+            (f64::NAN, "–"),
+            (f64::NEG_INFINITY, "−∞"),
+        ] {
+            assert_eq!(decimal(number), text);
+        }
+    }
 
     #[test]
     fn tokens_never_round_to_a_thousand_of_a_unit() {

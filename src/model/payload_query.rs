@@ -299,7 +299,7 @@ fn plain_part(text: &str) -> Option<&str> {
 }
 
 /// Returns a text as it is and any other value as JSON.
-fn value_text(value: &Value) -> Cow<'_, str> {
+pub(crate) fn value_text(value: &Value) -> Cow<'_, str> {
     if let Value::Text(text) = value { Cow::Borrowed(text) } else { Cow::Owned(value.to_json()) }
 }
 
@@ -313,7 +313,8 @@ fn scalar_text(value: Scalar<'_>) -> Cow<'_, str> {
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
+/// Returns a number, also one that is written as text.
+pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Int(number) => Some(*number as f64),
         Value::Float(number) => Some(*number),

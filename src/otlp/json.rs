@@ -5,7 +5,7 @@
 //! rejected alone.
 
 mod logs;
-mod signals;
+mod metrics;
 mod span;
 mod surrogates;
 mod value;
@@ -53,9 +53,9 @@ pub(crate) fn encode_logs(text: &[u8]) -> Result<Vec<u8>, String> {
     logs::encode(&sanitize(text)?)
 }
 
-/// Encodes an `ExportMetricsServiceRequest` as protobuf; its data points are empty.
+/// Encodes an `ExportMetricsServiceRequest` as protobuf.
 pub(crate) fn encode_metrics(text: &[u8]) -> Result<Vec<u8>, String> {
-    signals::encode_metrics(&sanitize(text)?)
+    metrics::encode(&sanitize(text)?)
 }
 
 /// Replaces lone surrogates and checks that the text is UTF-8.
@@ -145,6 +145,11 @@ impl TracesRequest<'_> {
             (self.resource_profiles.is_some(), Signal::Profiles),
         ];
         signals.into_iter().find_map(|(is_present, signal)| is_present.then_some(signal))
+    }
+
+    /// Whether the request holds metrics, perhaps beside spans.
+    pub(crate) fn has_metrics(&self) -> bool {
+        self.resource_metrics.is_some() || self.scope_metrics.is_some()
     }
 
     /// Appends the spans to `traces`; `number` is the number of the first one. Returns the number of the span that would follow.

@@ -389,6 +389,22 @@ impl Field {
     }
 }
 
+/// Returns whether an attribute states an agent, a model, a provider, a session, a tool or a user, by these names.
+pub(crate) fn is_key_of(key: &str, field: &str) -> bool {
+    let field = match field {
+        "agent" => Field::Agent,
+        "model" => Field::Model,
+        "provider" => Field::Provider,
+        "session" => Field::Session,
+        "tool" => Field::Tool,
+        "user" => Field::User,
+        _ => return false,
+    };
+    // Programs name a tool in metrics without a prefix.
+    (field == Field::Tool && key == "tool_name")
+        || Field::stated_by(key).chain(by_end(key.as_bytes()).map(|entry| entry.field)).any(|stated| stated == field)
+}
+
 /// Ends of keys that state a fact under any prefix, as in `my.app.conversation.id`. The first end takes precedence, and an exact key before all.
 pub(super) const ENDS: [(&str, Field); 22] = [
     ("conversation.id", Field::Session),

@@ -24,7 +24,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
-use crate::model::{Origin, Payload, PayloadRef, Skipped, TraceId};
+use crate::model::time::now;
+use crate::model::{MetricBatch, Origin, Payload, PayloadRef, Skipped, TraceId};
 use crate::regular_file;
 use follow::{Follower, Found};
 use format::Content;
@@ -142,6 +143,7 @@ impl Reader<'_> {
             Ok((mut content, follower)) => {
                 let withdrawn = tell(&mut content, self.sender);
                 send(&content, 0, withdrawn, Origin::History, self.sender)?;
+                send_metrics(&mut content, self.sender)?;
                 let state = match content.without_spans() {
                     Some(reason) => State::Failing(self.named(&reason)),
                     None if follower.is_some() => State::Watching { left_out: 0 },
@@ -179,11 +181,13 @@ impl Reader<'_> {
             }
         };
         let before = content.spans.len();
+        let mut has_metrics = false;
         for lines in found {
             let known = content.spans.len();
             content.append_lines(&lines.bytes, lines.is_start);
             let withdrawn = tell(content, self.sender);
             send(content, known, withdrawn, Origin::Live, self.sender)?;
+            has_metrics |= send_metrics(content, self.sender)?;
         }
         if content.spans.size() > MAX_SIZE {
             self.follower = None;
@@ -191,7 +195,7 @@ impl Reader<'_> {
             return self.set_state(State::Failing(reason));
         }
         let is_back = matches!(self.state, Some(State::Waiting(_)));
-        if is_back || content.spans.len() > before { self.set_state(State::Watching { left_out: 0 }) } else { Ok(()) }
+        if is_back || has_metrics || content.spans.len() > before { self.set_state(State::Watching { left_out: 0 }) } else { Ok(()) }
     }
 }
 
@@ -259,6 +263,16 @@ fn send(content: &Content, from: usize, withdrawn: Vec<TraceId>, origin: Origin,
     } else {
         sender.send(Update::Batch(batch))
     }
+}
+
+/// Sends the metrics that were read last. Returns whether there were any.
+fn send_metrics(content: &mut Content, sender: &UpdateSender) -> Result<bool, Closed> {
+    let metrics = std::mem::take(&mut content.metrics);
+    let has_any = !metrics.points.is_empty() || metrics.invalid > 0;
+    if has_any {
+        sender.send(Update::Metrics(MetricBatch { source: sender.id, received: now(), ..metrics }))?;
+    }
+    Ok(has_any)
 }
 
 fn payload(content: Option<&Content>, payload_ref: PayloadRef) -> Result<Payload, String> {

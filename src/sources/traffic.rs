@@ -19,8 +19,10 @@ pub struct Traffic {
     pub turned_away: u64,
     /// Log records that were accepted but not kept, or evicted since.
     pub logs: u64,
-    /// Metric data points, which are accepted but not kept.
+    /// Data points of metrics, with rejected ones.
     pub metrics: u64,
+    /// Data points whose values make no sense.
+    pub rejected_points: u64,
     /// Payloads in memory, in bytes.
     pub retained_bytes: u64,
     /// The memory in bytes that these payloads take beyond what spans need: parts of requests, and what is free between requests.

@@ -16,6 +16,8 @@ mod palette;
 mod pick;
 mod refresh;
 mod search;
+mod series_actions;
+mod series_list;
 mod sorter;
 mod table;
 mod table_actions;
@@ -39,6 +41,7 @@ pub use line::{Completion, Completions, History, LineEditor};
 pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
+pub use series_list::{SeriesList, SeriesSort, sort_series};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use tour::Tour;
@@ -47,6 +50,7 @@ pub use trace_tree::{FootLine, Sort, Sorting, TraceTree};
 use std::collections::{HashSet, VecDeque};
 
 pub use crate::keymap::{Action, Key, Keymap};
+use crate::metrics::MetricStore;
 use crate::model::{Batch, Nanos, PayloadRef, SourceId};
 use crate::query::ParseError;
 pub use crate::settings::{Budget, Column, Columns, Measure};
@@ -202,8 +206,12 @@ pub struct App {
     pub aggregates: Aggregates,
     /// The guide through the demo, if it is the demo.
     pub tour: Option<Tour>,
-    /// The open view, unless it is the traces.
+    /// The open view, unless it is the traces or the metrics.
     pub table: Option<Table>,
+    /// The series of metrics.
+    pub metrics: MetricStore,
+    /// The view of metrics, if it is open.
+    pub series_list: Option<SeriesList>,
     bell: bool,
     /// Whether the filter has changed since the totals were last updated.
     is_refiltered: bool,

@@ -11,6 +11,7 @@ mod hit_map;
 mod layout;
 mod overlay;
 mod popup;
+mod series;
 mod sources;
 mod styling;
 mod table;
@@ -47,21 +48,25 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
     buffer.set_style(*buffer.area(), styling.screen());
     tour::draw(buffer, tour_line, app, styling);
     header::draw(buffer, panes.header, app, store, styling);
-    if store.trace_count() == 0 {
+    if store.trace_count() == 0 && app.series_list.is_none() {
         welcome::draw(buffer, panes.traces.union(panes.detail), app, styling);
     } else {
         hits.add(panes.traces, HitTarget::Traces);
         hits.add(panes.detail, HitTarget::Detail);
-        match &app.table {
-            Some(table) => table::draw(buffer, hits, panes.traces, app, table, styling),
-            None => trace_tree::draw(buffer, hits, panes.traces, app, store, styling),
+        match (&app.table, &app.series_list) {
+            (_, Some(list)) => series::draw(buffer, hits, panes.wide_traces(), app, list, styling),
+            (Some(table), None) => table::draw(buffer, hits, panes.traces, app, table, styling),
+            (None, None) => trace_tree::draw(buffer, hits, panes.traces, app, store, styling),
         }
-        totals::draw_tokens(buffer, panes.tokens, app, store, styling);
-        totals::draw_cost(buffer, panes.cost, app, store, styling);
-        totals::draw_latency(buffer, panes.latency, app, store, styling);
-        match &app.table {
-            Some(table) => table::draw_page(buffer, panes.detail, app, table, styling),
-            None => detail::draw(buffer, hits, panes.detail, app, store, styling),
+        if app.series_list.is_none() || panes.wide_traces() == panes.traces {
+            totals::draw_tokens(buffer, panes.tokens, app, store, styling);
+            totals::draw_cost(buffer, panes.cost, app, store, styling);
+            totals::draw_latency(buffer, panes.latency, app, store, styling);
+        }
+        match (&app.table, &app.series_list) {
+            (_, Some(list)) => series::draw_page(buffer, panes.detail, app, list, styling),
+            (Some(table), None) => table::draw_page(buffer, panes.detail, app, table, styling),
+            (None, None) => detail::draw(buffer, hits, panes.detail, app, store, styling),
         }
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, styling);
@@ -98,6 +103,11 @@ pub fn write_pages(app: &mut App, store: &Store) {
     if app.detail.is_outdated() {
         let page = detail::page(&app.detail, store, app.now);
         app.detail.set_page(page);
+    }
+    let glyphs = Styling { theme: app.themes.current(), ascii: app.ascii }.glyphs();
+    if let Some(list) = app.series_list.as_mut().filter(|list| list.is_page_outdated()) {
+        let page = series::page(list, &app.metrics, app.now, glyphs);
+        list.set_page(page);
     }
     if let Some(open) = app.table.as_mut().filter(|open| open.is_page_outdated()) {
         let page = table::page(open, store, &app.aggregates, app.now);

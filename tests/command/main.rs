@@ -7,6 +7,7 @@ mod doctor;
 mod failures;
 mod fields;
 mod hostile;
+mod metrics;
 mod secrets;
 mod sums;
 mod tail;

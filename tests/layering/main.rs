@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("regular_file", &[]),
     ("format", &["model"]),
     ("semconv", &["model"]),
+    ("metrics", &["model"]),
     ("otlp", &["model", "semconv"]),
     ("store", &["model"]),
     ("query", &["model", "semconv", "store"]),
@@ -24,14 +25,45 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("settings", &["model", "store"]),
     ("keymap", &["model", "settings"]),
     ("panic_hook", &[]),
-    ("tui", &["export", "format", "keymap", "model", "panic_hook", "query", "regular_file", "semconv", "settings", "sources", "store"]),
+    (
+        "tui",
+        &[
+            "export",
+            "format",
+            "keymap",
+            "metrics",
+            "model",
+            "panic_hook",
+            "query",
+            "regular_file",
+            "semconv",
+            "settings",
+            "sources",
+            "store",
+        ],
+    ),
     ("demo", &["model"]),
     ("log", &["regular_file"]),
     ("config", &["format", "keymap", "model", "regular_file", "settings"]),
     ("cli", &["config", "export", "model", "query"]),
     (
         "commands",
-        &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "semconv", "send", "sources", "store", "tui"],
+        &[
+            "cli",
+            "config",
+            "demo",
+            "export",
+            "format",
+            "metrics",
+            "model",
+            "panic_hook",
+            "query",
+            "semconv",
+            "send",
+            "sources",
+            "store",
+            "tui",
+        ],
     ),
     ("fuzz", &["config", "export", "format", "keymap", "model", "query", "semconv", "sources", "store", "tui"]),
     ("version", &[]),
@@ -39,7 +71,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Parts of the program that never name the terminal's libraries.
-const NO_TERMINAL: &[&str] = &["model", "format", "semconv", "store", "query", "sources", "export", "send", "log", "demo"];
+const NO_TERMINAL: &[&str] = &["model", "format", "semconv", "metrics", "store", "query", "sources", "export", "send", "log", "demo"];
 
 fn modules() -> Modules {
     Modules::read(Path::new(env!("CARGO_MANIFEST_DIR")))

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use agno_top::model::{Batch, Payload, PayloadRef, Skipped, SourceId, Span, SpanId};
+use agno_top::model::{Batch, MetricBatch, Payload, PayloadRef, Skipped, SourceId, Span, SpanId};
 use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::{Handle, Request, SearchHits, State, Traffic, Update, UpdateSender};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -16,6 +16,7 @@ pub(crate) struct Listener {
     pub(crate) http: SocketAddr,
     pub(crate) updates: Receiver<Update>,
     pub(crate) batches: Vec<Batch>,
+    pub(crate) metrics: Vec<MetricBatch>,
     pub(crate) states: Vec<State>,
     pub(crate) traffic: Traffic,
     /// The hits of searches.
@@ -46,6 +47,7 @@ impl Listener {
             http,
             updates,
             batches: vec![],
+            metrics: vec![],
             states: vec![],
             traffic: Traffic::default(),
             hits: vec![],
@@ -63,6 +65,7 @@ impl Listener {
     fn handle(&mut self, update: Update) -> Option<Vec<Result<Payload, String>>> {
         match update {
             Update::Batch(batch) => self.batches.push(batch),
+            Update::Metrics(batch) => self.metrics.push(batch),
             Update::State(id, state) => {
                 assert_eq!(id, SourceId(3));
                 self.states.push(state);

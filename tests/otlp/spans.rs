@@ -3,11 +3,9 @@
 use agno_top::model::{Dropped, SpanId, SpanKind, SpanType, Status, TraceId, Value};
 use agno_top::sources::Request;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
-use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::Link;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -170,19 +168,4 @@ fn log_messages_become_events_of_their_span() {
         let dropped = listener.traffic(|traffic| traffic.logs > 0).logs;
         assert_eq!(dropped, 2, "messages that arrive before their span are kept");
     }
-}
-
-#[test]
-fn metrics_are_counted() {
-    let points = vec![NumberDataPoint::default(); 3];
-    let metric = Metric { data: Some(metric::Data::Gauge(Gauge { data_points: points })), ..Metric::default() };
-    let metrics = ScopeMetrics { metrics: vec![metric.clone(), metric], ..ScopeMetrics::default() };
-    let metrics = ResourceMetrics { scope_metrics: vec![metrics], ..ResourceMetrics::default() };
-    let metrics = ExportMetricsServiceRequest { resource_metrics: vec![metrics] };
-    let mut listener = Listener::start();
-    let post = |kind: &str, body: &[u8]| listener.client().post("/v1/metrics", &[("content-type", kind)], body).status;
-    assert_eq!(post("application/x-protobuf", &metrics.encode_to_vec()), 200);
-    assert_eq!(post("application/json", &serde_json::to_vec(&metrics).unwrap()), 200);
-    assert_eq!(post("application/x-protobuf", b"nonsense"), 400);
-    assert_eq!(listener.traffic(|traffic| traffic.metrics > 0).metrics, 12);
 }

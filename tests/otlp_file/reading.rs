@@ -51,7 +51,7 @@ fn invalid_lines_among_requests_are_skipped() {
 }
 
 #[test]
-fn logs_and_metrics_among_traces_are_ignored() {
+fn logs_and_empty_metrics_among_traces_are_ignored() {
     let others = [r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"1"}]}]}]}"#, r#"{"resourceMetrics":[]}"#];
     let read = open_text(format!("{}\n{}\n{}\n[]\n", others[0], request(&format!("{SPAN}}}")), others[1]).as_bytes());
     assert_eq!(read.spans.len(), 1);

@@ -7,8 +7,9 @@ use super::index::{IndexedSpans, Position};
 use super::requests::RequestReader;
 use super::spans::DecodedSpans;
 use super::{jaeger, log_text, objects};
-use crate::model::{Payload, Skipped};
+use crate::model::{MetricBatch, Payload, Skipped};
 use crate::otlp::json::replace_lone_surrogates;
+use crate::otlp::metrics;
 use crate::otlp::signals::{self, Signal};
 use crate::otlp::wire::DecodeError;
 
@@ -48,6 +49,10 @@ pub(super) struct Content {
     pub(super) logs: Vec<u8>,
     /// What could not be read of the file, or of the lines that were appended last.
     pub(super) skipped: Vec<Skipped>,
+    /// The metrics that were read last.
+    pub(super) metrics: MetricBatch,
+    /// Whether the file has held metrics.
+    has_metrics: bool,
     /// Warnings of the program that wrote the file, by the number of their span.
     warnings: HashMap<u32, Vec<String>>,
     requests: Option<Requests>,
@@ -142,6 +147,9 @@ impl Content {
     pub(super) fn protobuf(body: Vec<u8>) -> Result<Self, String> {
         let begins = body.first() == Some(&b'\n');
         let mut content = Self { logs: signals::logs_in(&body).unwrap_or_default(), ..Self::default() };
+        // What is wrong with the message is reported where its spans are read.
+        let _ = metrics::read_among_others(&body, &mut content.metrics);
+        content.note_metrics();
         match content.append(body, (1..).map(Position::Span)) {
             Err(error) if content.spans.len() == 0 && begins => Err(not_spans(&format!("as OTLP in protobuf, {error}"))),
             _ if content.spans.other_signal().is_some() => Ok(content),
@@ -160,7 +168,13 @@ impl Content {
         let body = spans.take_body();
         self.logs.append(&mut spans.logs);
         self.skipped = spans.skipped;
+        self.metrics = spans.metrics;
+        self.note_metrics();
         let _ = self.append(body, spans.positions.into_iter());
+    }
+
+    fn note_metrics(&mut self) {
+        self.has_metrics |= !self.metrics.points.is_empty() || self.metrics.invalid > 0;
     }
 
     /// Appends the spans of a message. An error is also added to what was skipped.
@@ -194,10 +208,10 @@ impl Content {
         let _ = self.append(body, std::iter::empty());
     }
 
-    /// Says what the file holds in place of spans or logs; `None` if it holds these, or nothing.
+    /// Says what the file holds in place of spans, logs or metrics; `None` if it holds these, or nothing.
     pub(super) fn without_spans(&self) -> Option<String> {
         let signal = self.requests.as_ref().and_then(|requests| requests.reader.other_signal()).or_else(|| self.spans.other_signal());
-        let is_empty = self.spans.len() == 0 && self.skipped.is_empty();
+        let is_empty = self.spans.len() == 0 && self.skipped.is_empty() && !self.has_metrics;
         signal
             .filter(|signal| is_empty && *signal != Signal::Logs)
             .map(|signal| not_spans(&format!("it holds OpenTelemetry's {}", signal.name())))

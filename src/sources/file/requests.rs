@@ -78,6 +78,9 @@ impl RequestReader {
                         if signal != Signal::Traces {
                             self.other = self.other.or(Some(signal));
                         }
+                        if request.has_metrics() {
+                            spans.push_metrics(&text[begin..from + stream.byte_offset()]);
+                        }
                         self.span = spans.push_request(request, self.span);
                     } else {
                         let place = format!("line {}", self.lines + lines.line_at(begin));

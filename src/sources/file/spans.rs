@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::index::Position;
-use crate::model::Skipped;
+use crate::model::{MetricBatch, Skipped};
 use crate::otlp::encode::{SpanMessages, TracesEncoder};
-use crate::otlp::json::{EncodedTraces, TracesRequest};
+use crate::otlp::json::{self, EncodedTraces, TracesRequest};
+use crate::otlp::metrics;
 
 /// The spans of a text as one `TracesData` message in protobuf, and what could not be read.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(super) struct DecodedSpans {
     pub(super) skipped: Vec<Skipped>,
     /// The log records, as an `ExportLogsServiceRequest`.
     pub(super) logs: Vec<u8>,
+    /// The metrics among the spans.
+    pub(super) metrics: MetricBatch,
     /// Warnings of the program that wrote the file, by the number of their span.
     pub(super) warnings: HashMap<u32, Vec<String>>,
 }
@@ -46,6 +49,15 @@ impl DecodedSpans {
             }
         }
         next
+    }
+
+    /// Adds the metrics of a request.
+    pub(super) fn push_metrics(&mut self, request: &str) {
+        let body = json::encode_metrics(request.as_bytes());
+        let read = body.and_then(|body| metrics::read(&body, &mut self.metrics).map_err(|error| error.to_string()));
+        if let Err(error) = read {
+            self.skipped.push(Skipped { place: "metrics".to_owned(), reason: error });
+        }
     }
 
     /// Returns the message.

@@ -16,14 +16,19 @@ use super::payload_store::PayloadStore;
 use super::record::Recorder;
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
-use crate::model::{Batch, Origin};
+use crate::model::time::now;
+use crate::model::{Batch, MetricBatch, Origin};
 use crate::otlp::json::{self, EncodedTraces};
-use crate::otlp::{rows, signals};
+use crate::otlp::{metrics, rows};
 use crate::sources::compression::ContentEncoding;
 use crate::sources::{Traffic, Update, UpdateSender};
 
 /// How long a request waits for room in the update channel.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why points are rejected.
+const WRONG_POINTS: &str =
+    "points without a value, sums that are no finite numbers or fall below zero, or buckets that do not fit their bounds";
 
 /// An `Export…ServiceRequest` of any signal.
 #[derive(Debug)]
@@ -98,12 +103,24 @@ impl Ingest {
         match signal {
             Signal::Traces => self.ingest_spans(encoding, body).await,
             Signal::Logs => self.ingest_logs(encoding, body).await,
-            Signal::Metrics => {
-                let body = protobuf(encoding, body, json::encode_metrics)?;
-                self.counts().metrics += signals::data_points(&body).map_err(malformed)?;
-                Ok(Accepted::default())
-            }
+            Signal::Metrics => self.ingest_metrics(&protobuf(encoding, body, json::encode_metrics)?).await,
         }
+    }
+
+    async fn ingest_metrics(&self, body: &[u8]) -> Result<Accepted, Rejection> {
+        let permit = self.reserve().await?;
+        let mut batch = MetricBatch { source: self.sender.id, received: now(), ..MetricBatch::default() };
+        let count = metrics::read(body, &mut batch).map_err(malformed)?;
+        let mut counts = self.counts();
+        counts.metrics += count;
+        counts.rejected_points += batch.invalid;
+        drop(counts);
+        let reason = if batch.invalid > 0 { WRONG_POINTS.to_owned() } else { String::new() };
+        let accepted = Accepted { signal: Signal::Metrics, rejected: batch.invalid, reason };
+        if count > 0 {
+            permit.send(Update::Metrics(batch));
+        }
+        Ok(accepted)
     }
 
     async fn ingest_spans(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
@@ -126,6 +143,7 @@ impl Ingest {
         }
         let accepted = Accepted {
             rejected: batch.skipped.len() as u64,
+            signal: Signal::Traces,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
         };
         let mut counts = self.counts();

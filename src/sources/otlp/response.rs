@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt, pb};
 
-use super::types::Encoding;
+use super::types::{Encoding, Signal};
 
 /// The delay after which a sender may retry.
 pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -19,7 +19,9 @@ pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The outcome of an accepted request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Accepted {
-    /// Number of rejected spans.
+    /// What was sent.
+    pub(super) signal: Signal,
+    /// Number of rejected spans or data points.
     pub(crate) rejected: u64,
     /// Why they were rejected; the listener gives the reason of the first.
     pub(crate) reason: String,
@@ -104,7 +106,7 @@ impl Rejection {
 }
 
 impl Accepted {
-    /// Returns the response message. Responses to logs and metrics are always empty, and equal to that of traces.
+    /// Returns the response message. Responses to logs and metrics are encoded as that to traces.
     pub(super) fn message(&self) -> ExportTraceServiceResponse {
         let partial_success = ExportTracePartialSuccess {
             rejected_spans: i64::try_from(self.rejected).unwrap_or(i64::MAX),
@@ -120,7 +122,7 @@ impl Accepted {
             Encoding::Json if self.rejected == 0 => b"{}".to_vec(),
             // ProtoJSON writes 64-bit integers as strings, the generated serializer does not.
             Encoding::Json => {
-                let partial_success = json!({ "rejectedSpans": self.rejected.to_string(), "errorMessage": self.reason });
+                let partial_success = json!({ self.signal.rejected_key(): self.rejected.to_string(), "errorMessage": self.reason });
                 json!({ "partialSuccess": partial_success }).to_string().into_bytes()
             }
         }
@@ -131,13 +133,18 @@ impl Accepted {
         if body.first() == Some(&b'{') {
             let response: Value = serde_json::from_slice(body).unwrap_or_default();
             let partial_success = &response["partialSuccess"];
-            let rejected = &partial_success["rejectedSpans"];
-            let rejected = rejected.as_u64().or_else(|| rejected.as_str()?.parse().ok()).unwrap_or_default();
-            return Self { rejected, reason: partial_success["errorMessage"].as_str().unwrap_or_default().to_owned() };
+            let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+            let of = |signal: Signal| number(&partial_success[signal.rejected_key()]);
+            let rejected = Signal::ALL.into_iter().find_map(of).unwrap_or_default();
+            return Self {
+                signal: Signal::Traces,
+                rejected,
+                reason: partial_success["errorMessage"].as_str().unwrap_or_default().to_owned(),
+            };
         }
         let response = ExportTraceServiceResponse::decode(body).unwrap_or_default();
         let ExportTracePartialSuccess { rejected_spans, error_message } = response.partial_success.unwrap_or_default();
-        Self { rejected: u64::try_from(rejected_spans).unwrap_or_default(), reason: error_message }
+        Self { signal: Signal::Traces, rejected: u64::try_from(rejected_spans).unwrap_or_default(), reason: error_message }
     }
 }
 
@@ -154,11 +161,16 @@ mod tests {
 
     #[test]
     fn a_response_is_decoded_in_either_encoding() {
-        let accepted = |rejected, reason: &str| Accepted { rejected, reason: reason.to_owned() };
+        let accepted = |rejected, reason: &str| Accepted { signal: Signal::Traces, rejected, reason: reason.to_owned() };
         assert_eq!(Accepted::decode(b""), accepted(0, ""));
         assert_eq!(Accepted::decode(b"\x0a\x06\x08\x03\x12\x02no"), accepted(3, "no"));
         assert_eq!(Accepted::decode(br#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"why"}}"#), accepted(2, "why"));
-        assert_eq!(Accepted::decode(br#"{"partialSuccess":{"rejectedSpans":2}}"#).rejected, 2);
+        for key in ["rejectedSpans", "rejectedDataPoints", "rejectedLogRecords"] {
+            assert_eq!(Accepted::decode(format!(r#"{{"partialSuccess":{{"{key}":2}}}}"#).as_bytes()).rejected, 2);
+        }
+        let of_metrics = Accepted { signal: Signal::Metrics, ..accepted(1, "NaN") };
+        let json: Value = serde_json::from_slice(&of_metrics.encode(Encoding::Json)).unwrap_or_default();
+        assert_eq!(json, json!({ "partialSuccess": { "rejectedDataPoints": "1", "errorMessage": "NaN" } }));
         for other in [&b"{}"[..], b"{", b"OK", b"\x0a\xff", b"\x0a\x06\x08", b"<html>"] {
             assert_eq!(Accepted::decode(other).rejected, 0, "{other:?}");
         }

@@ -1,8 +1,9 @@
 //! Types that the protocols, the ingest path and forwarding share.
 
 /// The signal that an OTLP request carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Signal {
+    #[default]
     Traces,
     Logs,
     Metrics,
@@ -11,6 +12,15 @@ pub(super) enum Signal {
 impl Signal {
     /// All signals.
     pub(super) const ALL: [Self; 3] = [Self::Traces, Self::Logs, Self::Metrics];
+
+    /// Returns the name of the number of rejected items in a response in JSON.
+    pub(super) fn rejected_key(self) -> &'static str {
+        match self {
+            Self::Traces => "rejectedSpans",
+            Self::Logs => "rejectedLogRecords",
+            Self::Metrics => "rejectedDataPoints",
+        }
+    }
 
     /// Returns the default path of OTLP/HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
     pub(super) fn path(self) -> &'static str {

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Action, App, Overlay, Table};
+use super::{Action, App, Overlay, SeriesList, Table};
+use crate::metrics::MetricLosses;
 use crate::model::price::Prices;
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId};
+use crate::model::{Batch, MetricBatch, Nanos, Origin, PayloadRef, SourceId};
 use crate::sources::{State, Traffic};
 use crate::store::{Changes, MINUTE, Store};
 
@@ -39,6 +40,11 @@ impl App {
     fn pop_excess(&mut self, bytes: u64) -> Option<Batch> {
         let is_full = self.held_back_spans > HELD_BACK || self.held_back_bytes > bytes;
         self.held_back.as_mut().filter(|held_back| is_full || held_back.len() > HELD_BACK)?.pop_front()
+    }
+
+    /// Adds points to the series of metrics. A pause does not hold them back: only what is drawn depends on them.
+    pub fn receive_metrics(&mut self, batch: MetricBatch) {
+        self.metrics.apply(batch);
     }
 
     fn apply(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
@@ -84,6 +90,7 @@ impl App {
             || self.insights.is_stale()
             || self.tree.has_stale_path(store)
             || self.table.as_ref().is_some_and(Table::is_stale)
+            || self.series_list.as_ref().is_some_and(SeriesList::is_stale)
             || matches!(&self.overlay, Some(Overlay::Compare(compare)) if compare.is_stale());
         is_changing || message_ends || has_stale || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
     }
@@ -128,6 +135,14 @@ impl App {
         self.detail.set_size(detail);
         if let Some(table) = &mut self.table {
             table.set_size(lines, detail);
+        }
+        if let Some(list) = &mut self.series_list {
+            if self.held_back.is_none() {
+                list.refresh(&self.metrics, self.now);
+            }
+            // A line below the list says what it leaves out.
+            let has_notes = list.leaves_filter_aside() || self.metrics.losses() != MetricLosses::default();
+            list.set_size(lines.saturating_sub(usize::from(has_notes)), detail);
         }
         if let Some(Overlay::Compare(compare)) = &mut self.overlay {
             compare.refresh_if_due(store);

@@ -1,6 +1,6 @@
 //! The list of keys to sort the traces or a table by.
 
-use super::{App, Sort, Sorting, Table, TraceTree};
+use super::{App, SeriesList, SeriesSort, Sort, Sorting, Table, TraceTree};
 use crate::store::Store;
 
 /// The open list.
@@ -21,6 +21,12 @@ impl Sorter {
     pub(super) fn of_table(table: &Table) -> Self {
         let names = table.columns().iter().map(|column| column.title(table.view)).collect();
         Self { names, cursor: table.sorted, current: table.sorted, is_reversed: table.is_reversed }
+    }
+
+    /// Returns the sort keys of the series.
+    pub(super) fn of_series(list: &SeriesList) -> Self {
+        let names = SeriesSort::ALL.map(|(_, name)| name).to_vec();
+        Self { names, cursor: list.sorted as usize, current: list.sorted as usize, is_reversed: list.is_reversed }
     }
 
     /// Returns the sort keys of the traces.
@@ -44,7 +50,10 @@ impl App {
     /// Sorts by the key under the cursor; if that is in effect, reverses the order.
     pub(super) fn apply_sorter(&mut self, store: &Store, sorter: &Sorter) {
         let is_reversed = sorter.cursor == sorter.current && !sorter.is_reversed;
-        if let Some(table) = &mut self.table {
+        if let Some(list) = &mut self.series_list {
+            let (by, _) = SeriesSort::ALL[sorter.cursor.min(SeriesSort::ALL.len() - 1)];
+            list.sort_by(&self.metrics, by, is_reversed);
+        } else if let Some(table) = &mut self.table {
             table.sort_by(sorter.cursor, is_reversed);
         } else if let Some(&(by, _)) = Sort::ALL.get(sorter.cursor) {
             self.tree.sort(store, Sorting { by, is_reversed }, self.now);

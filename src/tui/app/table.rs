@@ -33,6 +33,8 @@ named_enum! {
         Tools = "Tools",
         /// Failed spans, grouped by type, place and message.
         Errors = "Errors",
+        /// Series of metrics.
+        Metrics = "Metrics",
     }
 }
 
@@ -52,6 +54,7 @@ impl View {
             Self::Models => Action::ViewModels,
             Self::Tools => Action::ViewTools,
             Self::Errors => Action::ViewErrors,
+            Self::Metrics => Action::ViewMetrics,
         }
     }
 
@@ -61,7 +64,7 @@ impl View {
             Self::Agents => Some(By::Agent),
             Self::Models => Some(By::Model),
             Self::Tools => Some(By::Tool),
-            Self::Traces | Self::Sessions | Self::Errors => None,
+            Self::Traces | Self::Sessions | Self::Errors | Self::Metrics => None,
         }
     }
 }

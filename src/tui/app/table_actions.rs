@@ -3,14 +3,15 @@
 use std::ops::ControlFlow;
 
 use super::table::{Table, View};
-use super::{Action, App, Effect, Focus, LineEditor};
+use super::{Action, App, Effect, Focus, LineEditor, SeriesList};
 use crate::store::Store;
 
 impl App {
     /// Returns the open view.
     #[must_use]
     pub fn view(&self) -> View {
-        self.table.as_ref().map_or(View::Traces, |table| table.view)
+        let otherwise = if self.series_list.is_some() { View::Metrics } else { View::Traces };
+        self.table.as_ref().map_or(otherwise, |table| table.view)
     }
 
     pub(super) fn open_view(&mut self, store: &Store, view: View) {
@@ -18,7 +19,11 @@ impl App {
         if view == self.view() {
             return;
         }
-        self.table = (view != View::Traces).then(|| Table::new(view, store, &self.tree));
+        self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
+        self.table = (!matches!(view, View::Traces | View::Metrics)).then(|| Table::new(view, store, &self.tree));
+        if let Some(list) = &mut self.series_list {
+            list.refresh(&self.metrics, self.now);
+        }
         if let Some(table) = &mut self.table {
             table.refresh(store, &self.tree, &self.aggregates);
         }
@@ -26,6 +31,9 @@ impl App {
 
     /// Performs an action in the open table, if one is open. Breaks if the action is done, except perhaps for an effect.
     pub(super) fn table_action(&mut self, store: &Store, action: Action) -> ControlFlow<Option<Effect>> {
+        if self.series_list.is_some() {
+            return self.series_action(store, action);
+        }
         let Some(table) = self.table.as_mut() else { return ControlFlow::Continue(()) };
         match action {
             Action::Detail if self.focus == Focus::Traces => {

@@ -49,7 +49,11 @@ impl App {
             Action::Palette => Overlay::Palette(Palette::default()),
             Action::Sources => Overlay::Sources(0),
             Action::Help => Overlay::Help(Help::default()),
-            Action::SortBy => Overlay::Sorter(self.table.as_ref().map_or_else(|| Sorter::of_traces(&self.tree), Sorter::of_table)),
+            Action::SortBy => Overlay::Sorter(match (&self.series_list, &self.table) {
+                (Some(list), _) => Sorter::of_series(list),
+                (None, Some(table)) => Sorter::of_table(table),
+                (None, None) => Sorter::of_traces(&self.tree),
+            }),
             Action::PickAgents => Overlay::Picker(Picker::labels(store, &self.filter, By::Agent)),
             Action::PickStatuses => Overlay::Picker(Picker::statuses(store, &self.filter)),
             Action::PickModels => Overlay::Picker(Picker::labels(store, &self.filter, By::Model)),

@@ -84,6 +84,12 @@ impl PaneLayout {
         Self { traces, tokens, cost, latency, detail, ..self }
     }
 
+    /// Returns the area of the traces with that of the totals beside them, unless the detail is there too.
+    pub(super) fn wide_traces(&self) -> Rect {
+        let wide = self.traces.union(self.tokens).union(self.cost).union(self.latency);
+        if wide.intersects(self.detail) { self.traces } else { wide }
+    }
+
     /// Returns the number of lines below the heading of the traces or of a table.
     #[must_use]
     pub fn trace_lines(&self) -> usize {

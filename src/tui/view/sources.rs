@@ -101,7 +101,8 @@ fn port_lines(port: &Port, styling: Styling) -> impl Iterator<Item = (&'static s
 
 /// Returns the counts of a listener: accepted spans, failures, and dropped signals.
 fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
-    let Traffic { spans, rejected_spans, deferred, refused, failure, turned_away, logs, metrics, retained_bytes, .. } = traffic;
+    let Traffic { spans, rejected_spans, deferred, refused, failure, turned_away, logs, metrics, rejected_points, retained_bytes, .. } =
+        traffic;
     let mut counts =
         vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*retained_bytes)), Style::new())];
     if rejected_spans + refused + deferred > 0 {
@@ -114,9 +115,13 @@ fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
     if *turned_away > 0 {
         counts.push((format!("{} turned away: all were busy", format::plural(*turned_away, "connection")), styling.error()));
     }
-    if logs + metrics > 0 {
-        let [logs, metrics] = [(logs, "log record"), (metrics, "metric data point")].map(|(count, noun)| format::plural(*count, noun));
-        counts.push((format!("{logs} and {metrics} dropped"), styling.dim()));
+    if *logs > 0 {
+        counts.push((format!("{} dropped", format::plural(*logs, "log record")), styling.dim()));
+    }
+    if *metrics > 0 {
+        let rejected = if *rejected_points > 0 { format!(", {} rejected", format::count(*rejected_points)) } else { String::new() };
+        let style = if *rejected_points > 0 { styling.error() } else { Style::new() };
+        counts.push((format!("{} of metrics received{rejected}", format::plural(*metrics, "point")), style));
     }
     counts
 }

@@ -19,9 +19,11 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         (view, [key, name].into_iter().flatten().collect::<Vec<_>>().join(" "))
     };
     let width = |labels: &[(View, String)]| labels.iter().map(|(_, label)| format::width(label) + 2).sum::<usize>() + format::width(&place);
-    let all: Vec<_> = View::ALL.map(|(view, _)| label(view, true)).into();
-    let labels =
-        if width(&all) <= usize::from(line.width) { all } else { View::ALL.map(|(view, _)| label(view, view == app.view())).into() };
+    // Where no program sends metrics, their view needs no place.
+    let has_metrics = app.series_list.is_some() || !app.metrics.series().is_empty();
+    let views = || View::ALL.into_iter().map(|(view, _)| view).filter(|view| *view != View::Metrics || has_metrics);
+    let all: Vec<_> = views().map(|view| label(view, true)).collect();
+    let labels = if width(&all) <= usize::from(line.width) { all } else { views().map(|view| label(view, view == app.view())).collect() };
     let mut x = line.x;
     for (view, label) in &labels {
         let style = if *view == app.view() { styling.tab() } else { styling.dim() };

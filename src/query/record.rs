@@ -1,0 +1,111 @@
+//! Matching records that are not spans, such as series of metrics. What a filter asks only of spans is left aside.
+
+use std::borrow::Cow;
+
+use super::{BareWord, Query, Test, TextField};
+use crate::model::payload_query::{Condition, number, value_text};
+use crate::model::{Attribute, Nanos};
+use crate::semconv;
+
+/// What a filter can ask of a record.
+pub trait Record {
+    /// Returns the name.
+    fn name(&self) -> &str;
+
+    /// Returns the name of the service that sent it; empty if unknown.
+    fn service(&self) -> &str;
+
+    /// Returns further texts that words without a field search.
+    fn texts(&self) -> impl Iterator<Item = &str>;
+
+    /// Returns the attributes, those of its own first.
+    fn attributes(&self) -> impl Iterator<Item = &Attribute>;
+
+    /// Returns the time that `since:` and `until:` compare.
+    fn time(&self) -> Nanos;
+}
+
+impl Query {
+    /// Returns whether every word of the filter that can be asked of a record holds for it at `now`.
+    #[must_use]
+    pub fn matches_record(&self, record: &impl Record, now: Nanos) -> bool {
+        self.terms.iter().all(|term| holds(&term.test, record, now).is_none_or(|holds| holds != term.negated))
+    }
+
+    /// Returns whether the filter asks what only spans have.
+    #[must_use]
+    pub fn asks_of_spans(&self) -> bool {
+        self.terms.iter().any(|term| is_of_spans(&term.test))
+    }
+}
+
+fn is_of_spans(test: &Test) -> bool {
+    match test {
+        Test::Bare(_) | Test::Since(_) | Test::Until(_) => false,
+        Test::Text(field, _) => matches!(field, TextField::Error | TextField::Failure),
+        Test::Payload(condition) => matches!(condition, Condition::Fact(..)),
+        Test::Status(_) | Test::SpanType(_) | Test::Trace(_) | Test::Number(..) => true,
+    }
+}
+
+/// Returns whether the test holds; `None` if it is one of spans.
+fn holds(test: &Test, record: &impl Record, now: Nanos) -> Option<bool> {
+    if is_of_spans(test) {
+        return None;
+    }
+    Some(match test {
+        Test::Bare(words) => {
+            let mut texts = [record.name(), record.service()].into_iter().chain(record.texts());
+            texts.any(|text| {
+                words.iter().any(|word| match word {
+                    BareWord::Fuzzy(word) => contains(text, word),
+                    BareWord::Pattern(pattern) => pattern.matches(text),
+                })
+            })
+        }
+        Test::Text(TextField::Name, patterns) => patterns.iter().any(|pattern| pattern.matches(record.name())),
+        Test::Text(TextField::Service, patterns) => patterns.iter().any(|pattern| pattern.matches(record.service())),
+        Test::Text(field, patterns) => {
+            let stated = record.attributes().filter(|(key, _)| semconv::is_key_of(key, field_name(*field)));
+            let mut texts = stated.map(|(_, value)| value_text(value));
+            texts.any(|text| patterns.iter().any(|pattern| pattern.matches(&text)))
+        }
+        Test::Since(bound) => record.time() >= bound.at(now),
+        Test::Until(bound) => record.time() <= bound.at(now),
+        Test::Payload(Condition::Text(patterns)) => {
+            let texts = record.attributes().flat_map(|(key, value)| [Cow::Borrowed(key.as_str()), value_text(value)]);
+            let mut texts = std::iter::once(Cow::Borrowed(record.name())).chain(texts);
+            texts.any(|text| patterns.iter().any(|pattern| pattern.matches(&text)))
+        }
+        Test::Payload(Condition::Attribute(name, patterns)) => {
+            let mut named = record.attributes().filter(|(key, _)| name.matches(key));
+            named.any(|(_, value)| patterns.iter().any(|pattern| pattern.matches(&value_text(value))))
+        }
+        Test::Payload(Condition::Number(name, comparison, limit)) => {
+            let mut named = record.attributes().filter(|(key, _)| name.matches(key));
+            named.any(|(_, value)| number(value).is_some_and(|number| comparison.holds(&number, limit)))
+        }
+        _ => return None,
+    })
+}
+
+/// Returns the name of a field whose value an attribute states.
+fn field_name(field: TextField) -> &'static str {
+    match field {
+        TextField::Agent => "agent",
+        TextField::Model => "model",
+        TextField::Provider => "provider",
+        TextField::Tool => "tool",
+        TextField::Session => "session",
+        TextField::User => "user",
+        TextField::Name | TextField::Service | TextField::Error | TextField::Failure => "",
+    }
+}
+
+/// Whether a text contains a word in any case.
+fn contains(text: &str, word: &str) -> bool {
+    if text.is_ascii() && word.is_ascii() {
+        return word.is_empty() || text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    }
+    text.to_lowercase().contains(&word.to_lowercase())
+}

@@ -1,0 +1,64 @@
+//! `agno-top metrics`.
+
+use super::{Program, errors};
+
+/// Two exports of a histogram, and a counter; a span between them.
+const FILE: &str = r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"app"}}]},"scopeMetrics":[{"scope":{"name":"s"},"metrics":[
+{"name":"latency","unit":"ms","histogram":{"aggregationTemporality":"AGGREGATION_TEMPORALITY_DELTA","dataPoints":[{"timeUnixNano":"1795330800000000000","startTimeUnixNano":"1795330790000000000","count":"10","sum":50,"min":1,"max":9,"bucketCounts":["10","0"],"explicitBounds":[10],"exemplars":[{"asDouble":9,"timeUnixNano":"1795330799000000000","traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}]}]}},
+{"name":"sizes","exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[{"timeUnixNano":"1795330800000000000","count":"3","sum":10,"scale":0,"zeroCount":"1","positive":{"offset":1,"bucketCounts":["2"]}}]}},
+{"name":"old","summary":{"dataPoints":[{"timeUnixNano":"1795330800000000000","count":"2","sum":3,"quantileValues":[{"quantile":0.5,"value":1},{"quantile":0.95,"value":2}]}]}},
+{"name":"tokens","unit":"{token}","sum":{"isMonotonic":true,"aggregationTemporality":1,"dataPoints":[{"asInt":"7","timeUnixNano":"1795330800000000000","startTimeUnixNano":"1795330790000000000","attributes":[{"key":"type","value":{"stringValue":"input"}}]},{"asInt":"2","timeUnixNano":"1795330800000000000","startTimeUnixNano":"1795330790000000000","attributes":[{"key":"type","value":{"stringValue":"output\u001b[2J"}}]}]}}]}]}]}
+{"resourceSpans":[]}
+{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"app"}}]},"scopeMetrics":[{"scope":{"name":"s"},"metrics":[{"name":"latency","unit":"ms","histogram":{"aggregationTemporality":1,"dataPoints":[{"timeUnixNano":"1795330810000000000","startTimeUnixNano":"1795330800000000000","count":10,"sum":150,"min":11,"max":20,"bucketCounts":[0,10],"explicitBounds":[10.0]}]}}]}]}]}
+"#;
+
+fn program() -> Program {
+    let program = Program::empty();
+    std::fs::write(program.path("m.jsonl"), FILE).unwrap();
+    program
+}
+
+#[test]
+fn series_are_listed_with_their_values_and_percentiles() {
+    let text = program().text(&["metrics", "m.jsonl"]);
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 6, "{text}");
+    assert!(text.contains("p50 ~10 p95 ~19") && text.contains("p50 1 p95 2") && text.contains("type=input · app"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn json_has_all_that_is_known_of_a_series() {
+    let program = program();
+    let series = program.objects(&["metrics", "m.jsonl", "--json"]);
+    let names: Vec<&str> = series.iter().map(|series| series["metric"].as_str().unwrap()).collect();
+    assert_eq!(names, ["latency", "old", "sizes", "tokens", "tokens"]);
+    let latency = &series[0];
+    let facts = ["count", "sum", "mean", "min", "max", "p50", "p95"].map(|fact| latency[fact].as_f64());
+    assert_eq!(facts, [20.0, 200.0, 10.0, 1.0, 20.0, 10.0, 19.0].map(Some));
+    assert_eq!(latency["buckets"].to_string(), "[[null,10.0,10],[10.0,null,10]]");
+    assert_eq!((latency["per_minute"].as_f64(), latency["points"].as_u64()), (Some(20.0), Some(2)));
+    assert_eq!(latency["exemplars"][0]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(series[2]["buckets"].to_string(), "[[0.0,0.0,1],[2.0,4.0,2]]");
+    assert_eq!((series[3]["value"].as_i64(), series[3]["attributes"]["type"].as_str()), (Some(7), Some("input")));
+    assert_eq!((series[3]["type"].as_str(), series[3]["temporality"].as_str()), (Some("counter"), Some("delta")));
+}
+
+#[test]
+fn the_filter_chooses_series_and_leaves_aside_what_is_about_spans() {
+    let program = program();
+    let names = |filter: &str| program.objects(&["metrics", "m.jsonl", "--json", "--filter", filter]).len();
+    assert_eq!([names("tok"), names("name:tokens -attr.type:input"), names("service:app"), names("-sizes -old")], [2, 1, 5, 3]);
+    let output = program.run(&["metrics", "m.jsonl", "--filter", "tokens status:error"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
+    assert!(errors(&output).contains("part of the filter is about spans only"), "{}", errors(&output));
+    let none = program.run(&["metrics", "m.jsonl", "--filter", "nothing"]);
+    assert_eq!((none.status.code(), errors(&none).as_str()), (Some(1), "agno-top: no matching metrics in m.jsonl\n"));
+}
+
+#[test]
+fn other_commands_say_that_a_file_holds_metrics() {
+    let output = program().run(&["list", "m.jsonl"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("no traces in m.jsonl, but metrics: agno-top metrics shows them"), "{}", errors(&output));
+}
