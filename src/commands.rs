@@ -32,7 +32,7 @@ mod tail;
 use std::io::{self, Write};
 use std::path::Path;
 
-use color_eyre::eyre::{Report, eyre};
+use eyre::{Report, eyre};
 
 use crate::cli::{Cli, Command};
 use crate::config::{self, Config};

@@ -3,7 +3,7 @@
 //! Agno wrote the recording (`assets/demo/record.py`). Only the times change: the replay begins now, [`HEAD_START`] after the recording's
 //! beginning, with everything there that was written until then.
 
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use flate2::read::GzDecoder;
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
 use serde::Deserialize;
@@ -20,7 +21,8 @@ use tempfile::TempDir;
 
 use crate::model::time::to_isoformat;
 
-const RECORDING: &str = include_str!("../assets/demo.jsonl");
+/// JSON lines, compressed.
+const RECORDING: &[u8] = include_bytes!("../assets/demo.jsonl.gz");
 const SCHEMA: &str = include_str!("../assets/demo.sql");
 
 /// The moment of the recording at which the demo begins: three runs have ended, one of them failed, and a team is at work.
@@ -96,7 +98,7 @@ fn create(path: &std::path::Path) -> rusqlite::Result<Connection> {
 }
 
 fn recording() -> io::Result<Vec<Write>> {
-    Ok(RECORDING.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+    BufReader::new(GzDecoder::new(RECORDING)).lines().map(|line| Ok(serde_json::from_str(&line?)?)).collect()
 }
 
 /// Moves all times, so that the demo begins now.

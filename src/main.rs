@@ -2,14 +2,13 @@
 //! 2 wrong usage, 3 a trace matched `list --fail-on`.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use agno_top::cli::{self, Command};
 use agno_top::config::{Config, ConfigError};
 use agno_top::{commands, format, log, panic_hook, version};
 use clap::error::ErrorKind;
-use color_eyre::eyre::Report;
+use eyre::Report;
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
@@ -34,11 +33,10 @@ fn main() -> ExitCode {
     if let Some(warning) = cli::exposed_password(std::env::args_os().filter_map(|argument| argument.into_string().ok())) {
         print(&format!("agno-top: {warning}\n"), 0);
     }
-    let result = catch_unwind(AssertUnwindSafe(|| commands::run(&cli, &config)));
-    match (result, panic_hook::message()) {
-        (Ok(Ok(outcome)), None) => ExitCode::from(outcome as u8),
-        (Ok(Err(error)), _) => fail(&error),
-        (_, message) => fail(&Report::msg(format!("internal error: {}", message.unwrap_or_default()))),
+    match (commands::run(&cli, &config), panic_hook::message()) {
+        (Ok(outcome), None) => ExitCode::from(outcome as u8),
+        (Err(error), _) => fail(&error),
+        (Ok(_), Some(message)) => fail(&Report::msg(message)),
     }
 }
 

@@ -1,4 +1,4 @@
-"""Records assets/demo.jsonl and assets/demo.sql: runs scenario.py against a fake model server and journals every write of Agno.
+"""Records assets/demo.jsonl.gz and assets/demo.sql: runs scenario.py against a fake model server and journals every write of Agno.
 
     python assets/demo/record.py            (needs the packages in tests/agno/requirements.txt)
 
@@ -7,6 +7,7 @@ Triggers in the database journal each write to Agno's two tables with its time. 
 previous row with its id. demo.sql holds the tables and indexes that Agno created.
 """
 
+import gzip
 import json
 import pathlib
 import sqlite3
@@ -53,10 +54,10 @@ def main():
     with open(HERE.parent / "demo.sql", "w", encoding="utf-8") as file:
         file.write("".join(f"{statement};\n" for statement in statements))
     begin = min(datetime.fromisoformat(row["start_time"]).timestamp() for _, name, row in writes if name == "agno_spans")
-    with open(HERE.parent / "demo.jsonl", "w", encoding="utf-8") as file:
-        for at, name, row in writes:
-            line = {"at_ms": round((at - begin) * 1000), "table": name, "row": row}
-            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    lines = [{"at_ms": round((at - begin) * 1000), "table": name, "row": row} for at, name, row in writes]
+    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
+    # Without a time, so that equal recordings are equal files.
+    (HERE.parent / "demo.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 
 use super::old_traces::{self, Counts, OldDatabase};
 use super::progress::progress_bar;

@@ -7,7 +7,7 @@ mod terminal;
 use std::io::{self, BufWriter, Write};
 use std::net::{SocketAddr, TcpListener};
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 use serde::Serialize;
 
 use super::output::{Output, Style, StyledText};

@@ -1,6 +1,6 @@
 //! Finds a trace by the beginning of its id.
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 
 use super::print_message;
 use crate::cli::LAST;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::thread::Builder;
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 
 use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;

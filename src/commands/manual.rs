@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 
 use super::UsageError;
 use crate::cli;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 
 use super::snapshot::Snapshot;
 use super::{UsageError, open, print_message};

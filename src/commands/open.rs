@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use color_eyre::eyre::{Context, Report};
+use eyre::{Context, Report};
 use tokio::sync::mpsc::channel;
 
 use super::{UsageError, print_message};

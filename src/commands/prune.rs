@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 
 use super::old_traces::{self, Counts};
 use super::progress::progress_bar;

@@ -1,6 +1,6 @@
 //! `agno-top restore`: the traces of an archive written back into a database.
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 
 use super::{Outcome, UsageError, archive, open, print_message};
 use crate::cli::RestoreArgs;

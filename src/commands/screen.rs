@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use color_eyre::eyre::{Context, Report, bail};
+use eyre::{Context, Report, bail};
 use tokio::sync::oneshot;
 
 use super::Outcome;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 use indicatif::ProgressBar;
 
 use super::progress::progress_bar;

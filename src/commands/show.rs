@@ -4,7 +4,7 @@ mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 use serde::Serialize;
 
 use super::output::Output;

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 use tokio::runtime::Runtime;
 
 use super::open::{self, Listener, OpenOptions, Opened};
@@ -201,7 +201,7 @@ impl Snapshot {
         });
         match (update, panic_hook::message()) {
             (Some(update), None) => Ok(update),
-            (_, Some(message)) => bail!("internal error: {message}"),
+            (_, Some(message)) => bail!(message),
             (None, None) => bail!("the sources ended"),
         }
     }

@@ -1,6 +1,6 @@
 //! The spans of a trace with their payloads, read in slices: all payloads of a trace may exceed the memory.
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 
 use super::print_message;
 use super::snapshot::Snapshot;

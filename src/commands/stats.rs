@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 use serde::Serialize;
 
 use super::output::{Output, Style, StyledText};

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use color_eyre::eyre::{Report, bail};
+use eyre::{Report, bail};
 use tokio::time::MissedTickBehavior;
 
 use super::open::{self, Listener, OpenOptions, Opened};
@@ -119,7 +119,7 @@ impl Follower {
         loop {
             tokio::select! {
                 biased;
-                message = panic_hook::happened() => bail!("internal error: {message}"),
+                message = panic_hook::happened() => bail!(message),
                 interrupted = &mut interrupt => {
                     interrupted?;
                     return Ok(Outcome::Done);

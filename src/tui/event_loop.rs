@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, MouseButton, MouseEventKind};
+use eyre::{Report, bail};
 use ratatui::layout::Position;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -163,7 +163,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
         state.send_requests();
         tokio::select! {
             biased;
-            message = panic_hook::happened() => bail!("internal error: {message}"),
+            message = panic_hook::happened() => bail!(message),
             () = &mut end => return Ok(End::Quit),
             input = inputs.next() => {
                 if let Some(end) = state.handle_inputs(input, inputs)? {

@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 pub use self::output::{FrameBuffer, Output};
-use crate::format;
+use crate::{format, panic_hook};
 
 /// The most cells of a title.
 const MAX_TITLE: usize = 120;
@@ -62,6 +62,10 @@ impl Screen {
         let terminal = Terminal::with_options(CrosstermBackend::new(frames), options)?;
         enable_raw_mode()?;
         output.send(enter_sequence(modes)?);
+        let after_panic = output.clone();
+        panic_hook::before_end(move || {
+            leave(&after_panic, modes);
+        });
         Ok(Self { terminal, output, area, modes, title: String::new() })
     }
 
@@ -95,7 +99,7 @@ impl Screen {
     /// Fails if the terminal is gone.
     #[cfg(unix)]
     pub fn suspend(&mut self) -> io::Result<()> {
-        if self.leave() {
+        if leave(&self.output, self.modes) {
             // The whole process group, like ctrl-z in cooked mode. Nothing stops without a shell that could continue it.
             rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
         }
@@ -116,20 +120,20 @@ impl Screen {
     pub fn suspend(&mut self) -> io::Result<()> {
         Ok(())
     }
-
-    /// Restores the terminal. Returns whether it took the output in time. Errors are ignored, since the terminal may be gone.
-    fn leave(&self) -> bool {
-        self.output.send(leave_sequence(self.modes));
-        let is_taken = self.output.wait();
-        let _ = disable_raw_mode();
-        is_taken
-    }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.leave();
+        leave(&self.output, self.modes);
     }
+}
+
+/// Restores the terminal. Returns whether it took the output in time. Errors are ignored, since the terminal may be gone.
+fn leave(output: &Output, modes: Modes) -> bool {
+    output.send(leave_sequence(modes));
+    let is_taken = output.wait();
+    let _ = disable_raw_mode();
+    is_taken
 }
 
 /// Returns the screen's area, at most [`MAX_SIZE`].

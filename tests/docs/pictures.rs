@@ -1,9 +1,11 @@
 //! The pictures of the documents are drawn by the program.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use agno_top::model::time::{parse, to_isoformat};
 use agno_top::tui::theme::{ColorSupport, Themes};
+use flate2::read::GzDecoder;
 use ratatui::buffer::Buffer;
 use serde_json::{Map, Value};
 
@@ -33,8 +35,8 @@ fn write_demo(path: &Path, milliseconds: u64) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.execute_batch(include_str!("../../assets/demo.sql")).unwrap();
     connection.execute_batch("BEGIN").unwrap();
-    let writes: Vec<Map<String, Value>> =
-        include_str!("../../assets/demo.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let recording = BufReader::new(GzDecoder::new(&include_bytes!("../../assets/demo.jsonl.gz")[..]));
+    let writes: Vec<Map<String, Value>> = recording.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     let starts = writes.iter().filter(|write| write["table"] == "agno_spans").map(|write| write["row"]["start_time"].as_str().unwrap());
     let begin = starts.map(|start| parse(start.as_bytes()).unwrap()).min().unwrap();
     let shift = NOW - i64::try_from(milliseconds).unwrap() * 1_000_000 - begin;

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("send", &["export", "model", "otlp", "sources"]),
     ("settings", &["model", "store"]),
     ("keymap", &["model", "settings"]),
-    ("panic_hook", &[]),
+    ("panic_hook", &["format"]),
     (
         "tui",
         &[

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::open::{self, Listener, OpenOptions};
