@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 use serde::Serialize;
 
 use super::output::{Output, Style, StyledText};
