@@ -42,8 +42,8 @@ use crate::config::{self, Config};
 pub enum Outcome {
     /// It found what the user asked for, or the user ended it.
     Done = 0,
-    /// There was nothing to find.
-    NothingFound = 1,
+    /// There was nothing to find, or a source was left out that could not be read.
+    Missing = 1,
     /// A trace matched `list --fail-on`.
     Matched = 3,
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report
     }
     if database.traces == 0 {
         print_message(&format!("no such traces in {}", database.name));
-        return Ok(Outcome::NothingFound);
+        return Ok(Outcome::Missing);
     }
     if args.traces.dry_run {
         let mut counts = Counts::default();

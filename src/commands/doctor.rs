@@ -56,7 +56,7 @@ impl Check {
     }
 }
 
-/// Checks everything and prints what was found. The outcome is [`Outcome::NothingFound`], exit code 1, if there is any trouble.
+/// Checks everything and prints what was found. The outcome is [`Outcome::Missing`], exit code 1, if there is any trouble.
 pub(super) fn run(args: &DoctorArgs, config: &Config) -> Result<Outcome, Report> {
     let named = if args.sources.is_empty() { &config.sources } else { &args.sources };
     let variable = |name: &str| std::env::var(name).ok();
@@ -66,7 +66,7 @@ pub(super) fn run(args: &DoctorArgs, config: &Config) -> Result<Outcome, Report>
     checks.extend(sources::checks(&open::paths(named, config), config)?);
     checks.extend(python::checks(&variable));
     let has_trouble = checks.iter().any(|check| check.state == State::Trouble);
-    let outcome = if has_trouble { Outcome::NothingFound } else { Outcome::Done };
+    let outcome = if has_trouble { Outcome::Missing } else { Outcome::Done };
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
         checks.iter().try_for_each(|check| json::line(&mut out, check))

@@ -33,7 +33,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     }
     refuse_to_overwrite_sources(args, config)?;
     let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
-        return Ok(Outcome::NothingFound);
+        return Ok(Outcome::Missing);
     };
     // Oldest first, as they arrived.
     traces.reverse();

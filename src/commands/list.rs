@@ -36,8 +36,8 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
     // Traces that are folded or parts of others do not count for the limit, and all are sorted before the first ones are known.
     let selection = Selection { limit: None, ..args.selection.clone() };
-    let selected = Snapshot::select(&selection, config, needs_numbers_only)?;
-    let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::NothingFound) };
+    let selected = Snapshot::select_readable(&selection, config, needs_numbers_only)?;
+    let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::Missing) };
     let mut mains = mains(&snapshot.store, traces);
     sort::sort(&snapshot, &mut mains, args.sort);
     let (folded, mut listed): (Vec<TraceIx>, Vec<TraceIx>) =
@@ -52,7 +52,7 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         let output = Output::stdout(config.ascii);
         table(&snapshot, &listed).write(&mut out, output).and_then(|()| write_folded(&snapshot, &folded, &mut out, output))
     };
-    let outcome = if matched.is_empty() { Outcome::Done } else { Outcome::Matched };
+    let outcome = if matched.is_empty() { snapshot.outcome() } else { Outcome::Matched };
     let outcome = ignore_broken_pipe(result.and_then(|()| out.flush()), outcome)?;
     if outcome == Outcome::Matched {
         let ids: Vec<String> = matched.iter().take(MAX_NAMED).map(|&trace| snapshot.store.trace(trace).id.to_string()).collect();
@@ -73,14 +73,18 @@ fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
 
 /// Writes a line for each service with the number of its traces that are not listed.
 fn write_folded(snapshot: &Snapshot, folded: &[TraceIx], out: &mut impl Write, output: Output) -> io::Result<()> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    // The traces of each service, and those with errors.
+    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for &trace in folded {
         let rows = snapshot.store.rows_of(trace);
         let service = rows.iter().map(|&row| snapshot.store.service(row)).find(|service| !service.is_empty());
-        *counts.entry(service.unwrap_or_else(|| snapshot.source(trace))).or_default() += 1;
+        let (count, failed) = counts.entry(service.unwrap_or_else(|| snapshot.source(trace))).or_default();
+        (*count, *failed) = (*count + 1, *failed + u64::from(snapshot.store.totals_of(trace).errors > 0));
     }
-    counts.into_iter().try_for_each(|(service, count)| {
-        let text = format!("{} of {service} without agents, models and tools; --all lists them", format::plural(count, "more trace"));
+    counts.into_iter().try_for_each(|(service, (count, failed))| {
+        let traces = format::plural(count, "more trace");
+        let failed = if failed > 0 { format!(", {} with errors", format::count(failed)) } else { String::new() };
+        let text = format!("{traces} of {service} without agents, models and tools{failed}; --all lists them");
         output.line(out, &[StyledText::new(&text, Style::Dim)])
     })
 }

@@ -21,7 +21,7 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
     let mut database = old_traces::find(&args.traces, config)?;
     if database.traces == 0 {
         print_message(&format!("no such traces in {}", database.name));
-        return Ok(Outcome::NothingFound);
+        return Ok(Outcome::Missing);
     }
     let obstacle = database.tables.obstacle()?;
     let mut counts = Counts::default();

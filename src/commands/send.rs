@@ -31,7 +31,7 @@ pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     let url = resolve_secret(&args.to).map_err(UsageError)?;
     let mut sender = Sender::new(&url, &headers).map_err(|error| UsageError(error.to_string()))?;
     let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
-        return Ok(Outcome::NothingFound);
+        return Ok(Outcome::Missing);
     };
     // Oldest first, as they arrived.
     traces.reverse();

@@ -67,8 +67,8 @@ impl<'a> PayloadRecord<'a> {
 pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let (id, sources) = args.split().map_err(|message| Report::new(UsageError(message)))?;
     let format = args.format().map_err(|message| Report::new(UsageError(message)))?;
-    let mut snapshot = Snapshot::read(&sources, None, config, false)?;
-    let Some(trace) = snapshot.find(&id)? else { return Ok(Outcome::NothingFound) };
+    let mut snapshot = Snapshot::read_readable(&sources, None, config, false)?;
+    let Some(trace) = snapshot.find(&id)? else { return Ok(Outcome::Missing) };
     let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match format {
@@ -82,7 +82,7 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
             text::write(&mut out, &snapshot, trace, &rows, &facts, Output::stdout(config.ascii)).map_err(Report::new)
         }
     };
-    ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
+    ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), snapshot.outcome())
 }
 
 /// What payloads tell of a trace beside the facts of its rows.

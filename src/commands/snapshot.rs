@@ -9,7 +9,7 @@ use eyre::{Report, bail};
 use tokio::runtime::Runtime;
 
 use super::open::{self, Listener, OpenOptions, Opened};
-use super::{UsageError, find, print_message};
+use super::{Outcome, UsageError, find, print_message};
 use crate::cli::{Selection, Since};
 use crate::config::Config;
 use crate::metrics::MetricStore;
@@ -48,6 +48,34 @@ impl Snapshot {
     ///
     /// With `numbers_only`, sources may leave out inputs and the tools that a model requested.
     pub(super) fn read(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+        let snapshot = Self::read_any(named, since, config, numbers_only)?;
+        if snapshot.failures.is_empty() { Ok(snapshot) } else { Err(snapshot.failed()) }
+    }
+
+    /// Reads like [`Snapshot::read`], but leaves out sources that are missing or can't be read, and prints why, if there are others. Then
+    /// [`Snapshot::outcome`] tells that something is missing.
+    pub(super) fn read_readable(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+        let snapshot = Self::read_any(named, since, config, numbers_only)?;
+        if snapshot.failures.len() == snapshot.is_read.len() {
+            return Err(snapshot.failed());
+        }
+        snapshot.failures.iter().for_each(|reason| print_message(reason));
+        Ok(snapshot)
+    }
+
+    /// Returns how a command ends that found something.
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.failures.is_empty() { Outcome::Done } else { Outcome::Missing }
+    }
+
+    /// Prints why sources could not be read, except for the last one, which is the error.
+    fn failed(mut self) -> Report {
+        let last = self.failures.pop();
+        self.failures.iter().for_each(|reason| print_message(reason));
+        Report::msg(last.unwrap_or_default())
+    }
+
+    fn read_any(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
         let since = since.map(|since| since.resolve(now()));
         let limits = ReadLimits { since, ..ReadLimits::of(config.max_spans.get().into()) };
@@ -74,10 +102,6 @@ impl Snapshot {
                 _ => {}
             }
         }
-        if let Some(last) = snapshot.failures.pop() {
-            snapshot.failures.iter().for_each(|reason| print_message(reason));
-            return Err(Report::msg(last));
-        }
         snapshot.now = now();
         snapshot.store.expire(snapshot.now);
         snapshot.report_losses();
@@ -87,13 +111,25 @@ impl Snapshot {
     /// Reads the sources of the selection like [`Snapshot::read`], and returns the selected traces, newest first. If there is none, prints
     /// why and returns `None`.
     pub(super) fn select(selection: &Selection, config: &Config, numbers_only: bool) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
-        let mut snapshot = Self::read(&selection.sources, selection.since.as_ref(), config, numbers_only)?;
-        let Some(traces) = snapshot.selected(selection)? else { return Ok(None) };
+        Self::read(&selection.sources, selection.since.as_ref(), config, numbers_only)?.with_selected(selection)
+    }
+
+    /// Selects like [`Snapshot::select`], from the sources that can be read.
+    pub(super) fn select_readable(
+        selection: &Selection,
+        config: &Config,
+        numbers_only: bool,
+    ) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
+        Self::read_readable(&selection.sources, selection.since.as_ref(), config, numbers_only)?.with_selected(selection)
+    }
+
+    fn with_selected(mut self, selection: &Selection) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
+        let Some(traces) = self.selected(selection)? else { return Ok(None) };
         if traces.is_empty() {
-            snapshot.report_nothing(selection);
+            self.report_nothing(selection);
             return Ok(None);
         }
-        Ok(Some((snapshot, traces)))
+        Ok(Some((self, traces)))
     }
 
     /// Stops reading the sources.

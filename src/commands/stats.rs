@@ -47,12 +47,12 @@ struct Record<'a> {
 
 /// Counts the selected traces.
 pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> {
-    let Some((mut snapshot, traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::NothingFound) };
+    let Some((mut snapshot, traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::Missing) };
     let mut groups = count(&mut snapshot.store, &traces, args.by);
     if groups.is_empty() {
         let name = format::plural(0, args.by.name());
         print_message(&format!("no {} in {}", name.trim_start_matches("0 "), format::plural(traces.len() as u64, "trace")));
-        return Ok(Outcome::NothingFound);
+        return Ok(Outcome::Missing);
     }
     if let Some(column) = args.sort {
         sort::sort(&mut groups, column);

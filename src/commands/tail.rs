@@ -156,7 +156,7 @@ impl Follower {
     }
 
     fn outcome(&self) -> Outcome {
-        if self.has_printed { Outcome::Done } else { Outcome::NothingFound }
+        if self.has_printed { Outcome::Done } else { Outcome::Missing }
     }
 
     /// Whether the requested time is over and what existed has been read.

@@ -23,7 +23,7 @@ fn a_missing_database_is_reported_in_one_line() {
     std::fs::write(program.path("text.db"), "not a database, though long enough to be one".repeat(40)).unwrap();
     assert_eq!(run(&program, &["list", "text.db"]), (Some(1), "agno-top: text.db is not an SQLite database\n".to_owned()));
     // Without it, sums would be wrong: nothing is written.
-    for command in ["list", "stats", "export"] {
+    for command in ["stats", "export"] {
         let output = program.run(&[command, "nope.db", "traces.db"]);
         assert_eq!((output.status.code(), errors(&output)), (Some(1), missing.to_owned()), "{command}");
         assert!(output.stdout.is_empty(), "{command}");
@@ -31,6 +31,26 @@ fn a_missing_database_is_reported_in_one_line() {
     let output = program.run(&["export", "traces.db", "nope.json", "-o", "out.json"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(!program.path("out.json").exists());
+}
+
+#[test]
+fn what_can_be_read_is_listed_and_shown_beside_what_cannot() {
+    let program = Program::new();
+    // A request of OTLP with a log record.
+    std::fs::write(program.path("logs.pb"), b"\x0a\x18\x0a\x00\x12\x14\x0a\x00\x12\x10\x09AAAAAAAA\x1a\x05INFO!").unwrap();
+    let message = "agno-top: logs.pb: not a file of spans: it holds OpenTelemetry's logs\n";
+    for arguments in [&["list"][..], &["list", "--json"], &["show", "bcc8"]] {
+        let alone = program.run(&[arguments, &["traces.db"]].concat());
+        assert_eq!((alone.status.code(), alone.stdout.is_empty()), (Some(0), false), "{arguments:?}");
+        let output = program.run(&[arguments, &["logs.pb", "traces.db"]].concat());
+        assert_eq!((output.status.code(), errors(&output)), (Some(1), message.to_owned()), "{arguments:?}");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(" traces.db ", " ");
+        let words = |bytes: &[u8]| text(bytes).split_whitespace().filter(|word| *word != "SOURCE").count();
+        assert_eq!(words(&output.stdout), words(&alone.stdout), "{arguments:?}");
+    }
+    let found = program.run(&["list", "logs.pb", "traces.db", "--fail-on", "error"]);
+    assert_eq!(found.status.code(), Some(3));
+    assert_eq!(run(&program, &["stats", "logs.pb", "traces.db"]), (Some(1), message.to_owned()), "sums would be wrong");
 }
 
 #[test]
