@@ -29,6 +29,7 @@ mod endings;
 mod groups;
 mod hash_index;
 mod histogram;
+mod hosts;
 mod idle;
 mod index;
 mod interner;
@@ -48,6 +49,7 @@ mod placement;
 mod pricing;
 mod propagation;
 mod rare_tokens;
+mod remote_parents;
 mod response_ids;
 mod retention;
 mod row;
@@ -74,7 +76,7 @@ pub use idle::Idle;
 pub use interner::{Interner, Symbol};
 pub use ix::{RowIx, TraceIx};
 pub use row::{Phase, Row, RunStatus};
-pub use skew::Skew;
+pub use skew::{Clock, Skew};
 pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
@@ -92,6 +94,7 @@ use dedup::Reports;
 use endings::{Pauses, Services};
 use groups::Groups;
 use hash_index::HashIndex;
+use hosts::Hosts;
 use ix::NONE;
 use log_spans::LogSpans;
 use model_ids::{ModelId, ModelIds};
@@ -192,10 +195,13 @@ pub struct Store {
     stated_parents: HashMap<RowIx, StatedParent>,
     /// The rows above which others were placed, each with such a row. May hold pairs that no longer apply.
     passed: BTreeSet<(RowIx, RowIx)>,
+    /// The rows that name a remote parent which has not arrived.
+    waiting: BTreeSet<remote_parents::Waiting>,
     services: Services,
+    hosts: Hosts,
     groups: Groups,
-    /// The number of idle traces of each service.
-    idle_traces: Vec<u32>,
+    /// The idle traces of each service.
+    idle_traces: Vec<Idle>,
     pauses: Pauses,
     /// The agents without a stated name.
     namings: HashMap<RowIx, Naming>,
@@ -365,7 +371,7 @@ impl Store {
     /// Returns whether the row names a parent that it cannot be linked to: itself, a row below it, or a row at the maximum depth.
     #[must_use]
     pub fn has_invalid_parent(&self, row: RowIx) -> bool {
-        self.stated_parents.get(&row).is_some_and(|stated| !stated.is_moved)
+        self.stated_parents.get(&row).is_some_and(|stated| !stated.is_moved) && !self.has_absent_caller(row)
     }
 
     /// Inserts or updates the spans of a batch that arrived at `now`, then evicts traces until the limits hold.

@@ -34,6 +34,8 @@ struct Line<'a> {
     span_kind: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     trace_state: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    flags: u32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     links: Vec<LinkRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,11 +89,17 @@ impl<'a> Line<'a> {
             status_message: &payload.status_message,
             span_kind: (payload.span_kind != SpanKind::Unspecified).then(|| payload.span_kind.name()),
             trace_state: &payload.trace_state,
+            flags: payload.flags,
             links: payload.links.iter().map(link).collect(),
             scope: (!name.is_empty() || !version.is_empty() || !payload.scope_attributes.is_empty()).then_some(scope),
             resource: (!payload.resource.is_empty()).then_some(AttributeMap(&payload.resource)),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(flags: &u32) -> bool {
+    *flags == 0
 }
 
 fn link(link: &Link) -> LinkRecord<'_> {

@@ -227,6 +227,7 @@ impl Redactor {
             notes,
             dropped: _,
             span_kind: _,
+            flags: _,
         } = payload;
         for attributes in [attributes, resource, scope_attributes] {
             self.attributes(attributes);

@@ -47,6 +47,8 @@ pub struct Batch {
     last_scope: Text,
     /// The service interned last.
     last_service: Text,
+    /// The host interned last.
+    last_host: Text,
 }
 
 impl Batch {
@@ -116,6 +118,14 @@ impl Batch {
             self.last_service = self.intern(name);
         }
         self.last_service
+    }
+
+    /// Copies the name of a host into the buffer, once for consecutive spans of the same host.
+    pub fn intern_host(&mut self, name: &str) -> Text {
+        if self.text(self.last_host) != name {
+            self.last_host = self.intern(name);
+        }
+        self.last_host
     }
 
     /// Returns the characters of a text of this batch.

@@ -25,6 +25,8 @@ pub struct Payload {
     pub span_kind: SpanKind,
     /// The W3C `tracestate`.
     pub trace_state: String,
+    /// The flags of OTLP: those of the trace, and whether the parent is in another process.
+    pub flags: u32,
     /// What else the source knows about the span or its trace, for display: name and value.
     pub notes: Vec<(String, String)>,
 }

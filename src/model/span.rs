@@ -62,6 +62,10 @@ pub struct SpanFacts {
     pub misplaced: bool,
     /// The name of the service that sent the span.
     pub service: Text,
+    /// The name of the host that the span ran on.
+    pub host: Text,
+    /// Whether the span's parent is in another process, which may never send it.
+    pub has_remote_parent: bool,
     /// Whether it continues the run that its run id names.
     pub continues: bool,
     /// Whether it was made from a log event.

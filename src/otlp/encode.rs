@@ -58,7 +58,7 @@ impl From<SpanData> for SpanMessages {
             links: payload.links.into_iter().map(link).collect(),
             dropped_links_count: payload.dropped.links,
             status: Some(SpanStatus { message: payload.status_message, code: status.code().into() }),
-            ..Span::default()
+            flags: payload.flags,
         };
         Self { resource, scope, span }
     }

@@ -81,6 +81,7 @@ fn decode_span(message: &[u8]) -> Result<IdentifiedPayload, DecodeError> {
             12 => payload.dropped.events = count(field),
             13 => payload.links.extend(field.bytes().and_then(link).ok().flatten()),
             14 => payload.dropped.links = count(field),
+            16 => payload.flags = field.fixed32().unwrap_or_default(),
             15 => payload.status_message = status_message(field.bytes()?)?,
             _ => {}
         }

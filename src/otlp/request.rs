@@ -44,23 +44,47 @@ fn first_field(message: &[u8]) -> Result<&[u8], DecodeError> {
     Fields(message).find(1)?.map_or(Ok(&[]), FieldValue::bytes)
 }
 
+/// Where spans come from, as their resource states it. A name may be invalid UTF-8, and is empty if it is not stated.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin<'a> {
+    /// The name of the service.
+    pub(crate) service: &'a [u8],
+    host: &'a [u8],
+    instance: &'a [u8],
+}
+
+impl<'a> Origin<'a> {
+    /// Returns the name of the host; where none is stated, the instance of the service, which may be the only one on its host.
+    pub(crate) fn host(&self) -> &'a [u8] {
+        if self.host.is_empty() { self.instance } else { self.host }
+    }
+}
+
 impl<'a> Group<'a> {
     /// Returns the name of the scope, which may be invalid UTF-8; empty if it has none.
     pub(crate) fn scope_name(&self) -> Result<&'a [u8], DecodeError> {
         first_field(self.scope)
     }
 
-    /// Returns the name of the service in the resource, which may be invalid UTF-8; empty if it has none.
-    pub(crate) fn service_name(&self) -> Result<&'a [u8], DecodeError> {
+    /// Returns what the resource states of where the spans come from.
+    pub(crate) fn origin(&self) -> Result<Origin<'a>, DecodeError> {
+        let mut origin = Origin::default();
         let mut fields = Fields(self.resource);
         while let Some(field) = fields.find(1)? {
-            if let (b"service.name", value) = key_value(field.bytes()?)?
-                && let ShallowValue::Scalar(Scalar::Text(name)) = decode_shallow(value)?
+            let (key, value) = key_value(field.bytes()?)?;
+            let stated = match key {
+                b"service.name" => &mut origin.service,
+                b"host.name" => &mut origin.host,
+                b"service.instance.id" => &mut origin.instance,
+                _ => continue,
+            };
+            if let ShallowValue::Scalar(Scalar::Text(name)) = decode_shallow(value)?
+                && stated.is_empty()
             {
-                return Ok(name);
+                *stated = name;
             }
         }
-        Ok(&[])
+        Ok(origin)
     }
 
     /// Decodes the resource and the scope into the payload of a span.

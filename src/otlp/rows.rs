@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::json::RejectedSpan;
-use super::request::{self, Group};
+use super::request::{self, Group, Origin};
 use super::value::{self, ShallowValue, decode_shallow, key_value};
 use super::wire::{DecodeError, FieldValue, Fields, offset};
 use crate::model::json::Scalar;
@@ -21,6 +21,9 @@ const BYTES_PER_TEXT_BYTE: usize = 6;
 
 /// The key of the field `attributes` of `Span`: field 9, length-delimited.
 const ATTRIBUTE_KEY: u8 = 9 << 3 | 2;
+
+/// The flags of a span whose sender knows whether the parent is in another process, and whose parent is.
+const HAS_REMOTE_PARENT: u32 = 0x300;
 
 /// The most bytes of an id that an error message quotes.
 const QUOTED_ID: usize = 20;
@@ -52,8 +55,9 @@ pub(crate) struct Reader<'a> {
     span: SpanReader<'a>,
     /// The encoded name of the last scope, and the same decoded.
     scope: (&'a [u8], Option<Cow<'a, str>>),
-    /// The last resource whose service was looked up, and the name of the service.
-    service: (&'a [u8], &'a [u8]),
+    /// The last resource that was looked up.
+    resource: &'a [u8],
+    origin: Origin<'a>,
 }
 
 impl<'a> Reader<'a> {
@@ -74,11 +78,12 @@ impl<'a> Reader<'a> {
         if self.scope.0 != scope {
             self.scope = (scope, (!scope.is_empty()).then(|| String::from_utf8_lossy(scope)));
         }
-        if !std::ptr::eq(self.service.0, group.resource) {
-            self.service = (group.resource, group.service_name()?);
+        if !std::ptr::eq(self.resource, group.resource) {
+            (self.resource, self.origin) = (group.resource, group.origin()?);
         }
         self.span.read(message)?;
-        self.span.builder.service(self.service.1);
+        self.span.builder.service(self.origin.service);
+        self.span.builder.host(self.origin.host());
         let is_root = self.span.is_root();
         self.span.builder.name_agent_by_service(is_root);
         match self.span.row(self.scope.1.as_deref(), payload_ref, batch)? {
@@ -161,9 +166,17 @@ impl<'a> SpanReader<'a> {
             9 => self.read_attribute(field.bytes()?)?,
             11 => self.read_event(field.bytes()?)?,
             15 => self.read_status(field.bytes()?)?,
+            // A value of another type says nothing; the span stays valid.
+            16 => self.read_flags(field.fixed32().unwrap_or_default()),
             _ => {}
         }
         Ok(())
+    }
+
+    fn read_flags(&mut self, flags: u32) {
+        if flags & HAS_REMOTE_PARENT == HAS_REMOTE_PARENT {
+            self.builder.has_remote_parent();
+        }
     }
 
     fn read_status(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {

@@ -15,8 +15,7 @@ pub(crate) struct DecodeError(pub(crate) &'static str);
 pub(crate) enum FieldValue<'a> {
     Varint(u64),
     Fixed64(u64),
-    /// A 4-byte value; no field of OTLP that is read has one.
-    Fixed32,
+    Fixed32(u32),
     /// Text, bytes or a message.
     Bytes(&'a [u8]),
 }
@@ -46,8 +45,9 @@ impl<'a> Fields<'a> {
                     FieldValue::Fixed64(u64::from_le_bytes(*value))
                 }
                 5 => {
-                    (_, *input) = input.split_first_chunk::<4>().ok_or(TRUNCATED)?;
-                    FieldValue::Fixed32
+                    let (value, after) = input.split_first_chunk().ok_or(TRUNCATED)?;
+                    *input = after;
+                    FieldValue::Fixed32(u32::from_le_bytes(*value))
                 }
                 3 => {
                     skip_group(number, input)?;
@@ -148,6 +148,12 @@ impl<'a> FieldValue<'a> {
     #[inline]
     pub(crate) fn fixed64(self) -> Result<u64, DecodeError> {
         if let Self::Fixed64(number) = self { Ok(number) } else { Err(WRONG_TYPE) }
+    }
+
+    /// Returns flags.
+    #[inline]
+    pub(crate) fn fixed32(self) -> Result<u32, DecodeError> {
+        if let Self::Fixed32(number) = self { Ok(number) } else { Err(WRONG_TYPE) }
     }
 }
 

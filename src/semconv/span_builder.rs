@@ -65,6 +65,8 @@ pub struct SpanBuilder<'a> {
     /// Whether the exception occurred at the end of the span or after it.
     ends_by_exception: bool,
     service: &'a [u8],
+    host: &'a [u8],
+    has_remote_parent: bool,
     attributes: Extractor<'a>,
 }
 
@@ -73,7 +75,8 @@ impl<'a> SpanBuilder<'a> {
     pub fn clear(&mut self) {
         (self.name, self.status, self.status_message) = (&[], Status::Unset, &[]);
         (self.exception_type, self.exception_message) = (&[], &[]);
-        (self.ends_by_exception, self.service) = (false, &[]);
+        (self.ends_by_exception, self.service, self.host) = (false, &[], &[]);
+        self.has_remote_parent = false;
         self.attributes.clear();
     }
 
@@ -100,6 +103,16 @@ impl<'a> SpanBuilder<'a> {
     /// Sets the name of the service that sent the span; an empty name is none.
     pub fn service(&mut self, name: &'a [u8]) {
         self.service = name;
+    }
+
+    /// Sets the name of the host that the span ran on; an empty name is none.
+    pub fn host(&mut self, name: &'a [u8]) {
+        self.host = name;
+    }
+
+    /// States that the span's parent is in another process.
+    pub fn has_remote_parent(&mut self) {
+        self.has_remote_parent = true;
     }
 
     /// Lets the service name an agent that has no name of its own. This is right for a root span, and for the span of a turn.
@@ -134,6 +147,8 @@ impl<'a> SpanBuilder<'a> {
         let name = utf8_lossy(self.name);
         let mut facts = self.attributes.facts(&name, scope, batch);
         facts.service = batch.intern_service(&utf8_lossy(self.service));
+        facts.host = batch.intern_host(&utf8_lossy(self.host));
+        facts.has_remote_parent = self.has_remote_parent;
         facts.ending = self.attributes.ending(&EndedSpan {
             span_type: facts.span_type,
             name: &name,

@@ -27,6 +27,8 @@ pub(super) struct Services {
     numbers: HashMap<u64, u32>,
     /// Whether a service sent a step of an agent's work, by its number.
     agentic: Vec<bool>,
+    /// Whether a service sent such a step or usage, by its number. A sender may state usage on spans that tell nothing else.
+    working: Vec<bool>,
     /// The failed rows of the other services that are no steps of an agent's work.
     failures: BTreeSet<(u32, RowIx)>,
     service_of: HashMap<RowIx, u32>,
@@ -61,9 +63,27 @@ pub(super) struct RunPart {
 
 impl Pauses {
     fn last(&self, run: u64) -> Option<RunPart> {
+        self.parts(run).next_back().copied()
+    }
+
+    fn parts(&self, run: u64) -> impl DoubleEndedIterator<Item = &RunPart> {
         let first = RunPart { run, start: Nanos::MIN, id: [0; 8], row: RowIx(0) };
         let last = RunPart { run, start: Nanos::MAX, id: [u8::MAX; 8], row: RowIx(u32::MAX) };
-        self.by_run.range(first..=last).next_back().copied()
+        self.by_run.range(first..=last)
+    }
+
+    /// Returns the rows of a run in the order of their starts.
+    pub(super) fn rows(&self, run: u64) -> impl Iterator<Item = RowIx> {
+        self.parts(run).map(|part| part.row)
+    }
+
+    /// Returns the hash of the id of the run that a row is a part of.
+    pub(super) fn run(&self, row: RowIx) -> Option<u64> {
+        self.part_of.get(&row).map(|part| part.run)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.part_of.is_empty()
     }
 
     pub(super) fn remove(&mut self, row: RowIx) -> Option<RunPart> {
@@ -96,6 +116,7 @@ impl Services {
         }
         *self.numbers.entry(hash).or_insert_with(|| {
             self.agentic.push(false);
+            self.working.push(false);
             next
         })
     }
@@ -120,9 +141,14 @@ impl Services {
         }
     }
 
-    /// Returns the numbers of the services that sent a step of an agent's work.
-    pub(super) fn agentic(&self) -> impl Iterator<Item = u16> {
-        self.agentic.iter().zip(0..UNNAMED).filter_map(|(agentic, number)| agentic.then_some(number))
+    /// Returns the numbers of the services that sent a step of an agent's work or usage.
+    pub(super) fn working(&self) -> impl Iterator<Item = u16> {
+        self.working.iter().zip(0..UNNAMED).filter_map(|(working, number)| working.then_some(number))
+    }
+
+    /// Returns whether a service sent a step of an agent's work or usage.
+    pub(super) fn is_working(&self, service: u16) -> bool {
+        self.working.get(usize::from(service)).copied().unwrap_or_default()
     }
 
     /// Returns whether a service sent a step of an agent's work.
@@ -179,7 +205,13 @@ impl Store {
     fn enter_service(&mut self, row: RowIx, batch: &Batch, span: &Span) -> Option<u32> {
         let (service, named) = self.find_service(batch, span);
         self.services.set(row, named);
+        self.hosts.set(row, batch.text(span.facts.host), &self.hasher);
         let is_agent_work = span.facts.span_type.is_agent_work();
+        if (is_agent_work || self.row(row).usage != NONE)
+            && let Some(flag) = self.services.working.get_mut(service as usize)
+        {
+            *flag = true;
+        }
         if !is_agent_work && !self.row(row).outcome.has_own_failure() {
             return None;
         }
@@ -241,6 +273,7 @@ impl Store {
     /// Removes the endings of a linked row, which other rows may depend on.
     pub(super) fn leave_endings(&mut self, row: RowIx, changes: &mut Changes) {
         self.services.remove(row);
+        self.hosts.remove(row);
         if let Some(part) = self.pauses.remove(row)
             && let Some(last) = self.pauses.last(part.run)
         {

@@ -89,9 +89,11 @@ impl Store {
         self.leave_unnamed(row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
+        self.forget_caller(row);
         self.stated_parents.remove(&row);
         self.forget_passing(row);
         self.services.remove(row);
+        self.hosts.remove(row);
         // A continuation that was evicted remains one.
         self.pauses.remove(row);
         self.unindex_row(row);

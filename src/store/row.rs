@@ -182,9 +182,9 @@ impl Row {
         }
     }
 
-    /// Returns whether the row is a step of an agent's work or of a session.
+    /// Returns whether the row is a step of an agent's work, or states usage.
     pub(super) fn is_work(&self) -> bool {
-        !self.placeholder && (self.span_type.is_agent_work() || !self.session.is_empty())
+        !self.placeholder && (self.span_type.is_agent_work() || self.usage != NONE)
     }
 
     /// Returns the sort key among siblings.

@@ -95,6 +95,51 @@ fn a_missing_parent_is_a_running_placeholder_and_keeps_its_row_when_it_arrives()
 }
 
 #[test]
+fn a_run_that_delegates_is_a_team_before_it_arrives() {
+    let guessed = |tools: &str, misplaced| {
+        let mut batch = batch(&[SpanSpec { kind: Some(SpanType::Model), ..spec(2, Some(1)) }]);
+        batch.spans[0].facts.calls = batch.intern(tools);
+        batch.spans[0].facts.misplaced = misplaced;
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch, 3 * SECOND);
+        store.row(row(&store, 1)).span_type
+    };
+    assert_eq!(guessed("think, delegate_task_to_member", true), SpanType::Team);
+    assert_eq!(guessed("think", true), SpanType::Agent);
+    assert_eq!(guessed("delegate_task_to_member", false), SpanType::Agent, "a tool of another framework");
+}
+
+#[test]
+fn a_span_is_a_root_while_its_remote_parent_is_absent() {
+    let called = |id, parent| {
+        let mut batch = batch(&[spec(id, Some(parent))]);
+        batch.spans[0].facts.has_remote_parent = true;
+        batch
+    };
+    let mut store = Store::new(Limits::default());
+    store.apply(&called(2, 1), 3 * SECOND);
+    store.apply(&called(3, 1), 3 * SECOND);
+    let [caller, called_rows] = [span_id(1), span_id(2)].map(|id| store.find(store.find_trace(trace_id(1)).unwrap(), id));
+    assert_eq!((caller, store.all().running), (None, 0), "nothing runs");
+    let called_row = called_rows.unwrap();
+    assert!(store.has_absent_caller(called_row) && !store.has_invalid_parent(called_row));
+    assert_eq!((store.row(called_row).parent(), store.stated_parent(called_row)), (None, Some(span_id(1))));
+    // A child in the caller's own process tells that the caller runs and is going to be sent.
+    store.apply(&batch(&[spec(4, Some(1))]), 4 * SECOND);
+    assert_eq!((store.children(row(&store, 1)).len(), store.all().running), (3, 1));
+    store.apply(&batch(&[spec(1, None)]), 5 * SECOND);
+    assert_eq!((store.children(row(&store, 1)).len(), store.all().running), (3, 0));
+    assert!(!store.has_absent_caller(called_row));
+    store.check_invariants();
+    // In a circle, no link is possible.
+    let mut store = Store::new(Limits::default());
+    store.apply(&called(2, 1), 3 * SECOND);
+    store.apply(&batch(&[spec(1, Some(2))]), 3 * SECOND);
+    assert!(store.has_invalid_parent(row(&store, 2)));
+    store.check_invariants();
+}
+
+#[test]
 fn a_running_row_is_lost_without_news_and_runs_again_with_the_next_span() {
     let mut store = Store::new(Limits::default());
     store.apply(&batch(&[spec(2, Some(1))]), 3 * SECOND);
@@ -778,8 +823,9 @@ proptest! {
                 let usage = batch.spans[at].facts.usage.map(|usage| Usage { input, output: Some(7), cost, ..usage });
                 let response = if spec.id % 3 == 0 { Text::default() } else { batch.intern(&shared_response(spec)) };
                 let scope = batch.intern_scope(["", "a", "b"][spec.id as usize / 3 % 3]);
-                batch.spans[at].facts =
-                    SpanFacts { span_type: kind, usage, agent: label, tool: label, model, provider, response, scope, ..SpanFacts::default() };
+                let (tool, has_remote_parent) = (label, spec.id % 5 == 0);
+                let facts = SpanFacts { span_type: kind, usage, agent: label, tool, model, provider, response, scope, ..SpanFacts::default() };
+                batch.spans[at].facts = SpanFacts { has_remote_parent, ..facts };
             }
             store.apply(&batch, 100 * SECOND);
             if step == priced_at {

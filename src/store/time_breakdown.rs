@@ -28,6 +28,11 @@ impl TimeBreakdown {
     }
 }
 
+/// Whether the name of a tool is one with which a team hands a task to its members.
+fn is_delegation(tool: &str) -> bool {
+    tool.starts_with("delegate_task")
+}
+
 impl Store {
     /// Returns where the time of a trace and of its parts went, up to `now`. Costs their rows, sorted.
     #[must_use]
@@ -74,7 +79,13 @@ impl Store {
     #[must_use]
     pub fn is_delegation(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        data.span_type == SpanType::Tool && data.is_misplaced() && self.text(data.label).starts_with("delegate_task")
+        data.span_type == SpanType::Tool && data.is_misplaced() && is_delegation(self.text(data.label))
+    }
+
+    /// Whether the row is a call of a model that asks to hand a task to a member, as only that of a team does.
+    pub(super) fn requests_delegation(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        data.span_type == SpanType::Model && data.is_misplaced() && self.text(data.requested_tools()).split(", ").any(is_delegation)
     }
 
     /// Returns the call that handed its task to a run: the last one beside it that ran when the run began.

@@ -20,7 +20,7 @@ pub struct Trace {
     pub(super) roots: Children,
     /// The sums over all rows if there are several roots; with one root, they equal the root's totals.
     pub(super) sums: Option<Box<Totals>>,
-    /// The number of rows that are steps of an agent's work or of a session.
+    /// The number of rows that are steps of an agent's work, or state usage.
     pub(super) work: u32,
     /// The number of roots that leaked.
     pub(super) leaked: u32,
@@ -30,8 +30,8 @@ pub struct Trace {
     /// The traces before and after it in its group.
     pub(super) previous: u32,
     pub(super) next: u32,
-    /// The service that counts it as idle.
-    pub(super) idle: Option<u16>,
+    /// The service that counts it as idle, and whether a span in it failed.
+    pub(super) idle: Option<(u16, bool)>,
     /// Whether its rows are scattered over the index of spans. Rows of a small trace are kept close together.
     pub(super) scattered: bool,
 }

@@ -143,7 +143,11 @@ impl Store {
             return;
         }
         let names_it = !self.stated_parents.contains_key(&child);
-        let span_type = if names_it { guess_type(data.span_type, child_type) } else { data.span_type };
+        let span_type = match names_it {
+            true if self.is_delegation(child) || self.requests_delegation(child) => SpanType::Team,
+            true => guess_type(data.span_type, child_type),
+            false => data.span_type,
+        };
         if start < data.start {
             self.move_start(parent, start);
         }

@@ -92,7 +92,8 @@ impl Store {
         self.traces[trace.0].work += u32::from(self.row(row).is_work());
         let freed = self.enter_endings(row, batch, span);
         self.attribute(row, true);
-        let stated = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
+        let is_remote = span.facts.has_remote_parent;
+        let stated = span.parent.and_then(|parent| self.parent_row(row, parent, is_remote, now, changes));
         let (place, is_moved) = stated.map_or((None, false), |stated| self.place(row, stated));
         self.set_stated_parent(row, span.parent, place, is_moved);
         self.link(row, place);
@@ -103,6 +104,9 @@ impl Store {
         self.reconcile(row, response, &removed, changes);
         self.enter_tool_calls(row, batch, span, changes);
         self.place_dependents(row, removed.parent, removed.was_agent, changes);
+        for present in [Some(row), stated].into_iter().flatten() {
+            self.adopt(present, changes);
+        }
         changes.rows.push(row);
         self.enter_log_spans(row, changes);
     }
@@ -138,6 +142,7 @@ impl Store {
         self.traces[trace].work -= u32::from(self.row(row).is_work());
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         let names_tool = span_type == SpanType::Tool || self.row(row).ending() == Ending::Watching;
+        self.forget_caller(row);
         self.leave_endings(row, changes);
         self.leave_tool_calls(row, changes);
         self.leave_running_totals(row, changes);
@@ -205,11 +210,16 @@ impl Store {
 
     /// Remembers the stated parent if the row is not to be linked to it.
     pub(super) fn set_stated_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>, is_moved: bool) {
-        let unlinked = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
-        match unlinked {
-            Some(id) => self.stated_parents.insert(row, StatedParent { id: Some(id), is_moved }),
+        match self.stated_elsewhere(stated, parent, is_moved) {
+            Some(stated) => self.stated_parents.insert(row, stated),
             None => self.stated_parents.remove(&row),
         };
+    }
+
+    /// Returns what to remember of a row's stated parent if the row is linked to `parent`; `None` if that is the stated one.
+    pub(super) fn stated_elsewhere(&self, stated: Option<SpanId>, parent: Option<RowIx>, is_moved: bool) -> Option<StatedParent> {
+        let unlinked = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
+        unlinked.map(|id| StatedParent { id: Some(id), is_moved })
     }
 
     fn has_room(&self) -> bool {
@@ -389,14 +399,19 @@ impl Store {
         }
     }
 
-    /// Phase 3: finds the row of the stated parent, or inserts a placeholder. Returns `None` if the parent is `row` or below it.
-    fn parent_row(&mut self, row: RowIx, parent: SpanId, now: Nanos, changes: &mut Changes) -> Option<RowIx> {
+    /// Phase 3: finds the row of the stated parent, or inserts a placeholder. Returns `None` if the parent is `row` or below it, or if it
+    /// is in another process and has not arrived.
+    fn parent_row(&mut self, row: RowIx, parent: SpanId, is_remote: bool, now: Nanos, changes: &mut Changes) -> Option<RowIx> {
         let (trace, start) = (self.row(row).trace(), self.row(row).start);
         let last = self.last_lookup.parent.filter(|last| (last.0, last.1) == (trace, parent)).map(|last| last.2);
         if let Some(parent) = last.or_else(|| self.run_of_turn(trace, parent)).or_else(|| self.find(trace, parent)) {
             self.last_lookup.parent = Some((trace, self.row(parent).id, parent));
             let is_cyclic = parent == row || (self.row(row).children != NONE && self.is_at_or_below(parent, row));
             return (!is_cyclic).then_some(parent);
+        }
+        if is_remote {
+            self.wait_for_caller(row, parent);
+            return None;
         }
         let placeholder = self.insert_placeholder(trace, parent, start);
         let phase = if self.is_stale(trace.0, now) { Phase::Lost } else { Phase::Running };

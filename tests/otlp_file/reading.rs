@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use agno_top::export::Format;
 use agno_top::model::{Dropped, Payload, PayloadRef, SpanKind, SpanType, Status, Usage, Value};
 use agno_top::sources::{Progress, Request, Search, State, Update};
 
-use super::{open, open_text};
+use super::{open, open_text, written};
 
 const SPAN: &str = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","startTimeUnixNano":"5","name":"a""#;
 
@@ -35,6 +36,26 @@ fn spellings_of_other_writers_are_read() {
     assert_eq!(payload.span_kind, SpanKind::Client);
     assert_eq!(payload.dropped, Dropped { attributes: 3, events: 0, links: 4 });
     assert_eq!(payload.links.iter().map(|link| link.span.to_string()).collect::<Vec<_>>(), ["b7ad6b7169203331"]);
+}
+
+#[test]
+fn a_remote_parent_and_a_host_are_read_in_both_encodings() {
+    let resource = r#""resource":{"attributes":[{"key":"service.instance.id","value":{"stringValue":"i"}}]},"#;
+    for (flags, host, expected) in [
+        ("768", "", (true, "i")),
+        ("\"769\"", r#"{"key":"host.name","value":{"stringValue":"h"}},"#, (true, "h")),
+        ("256", "", (false, "i")),
+        ("512", "", (false, "i")),
+    ] {
+        let text = request(&format!(r#"{SPAN},"parentSpanId":"00f067aa0ba902b7","flags":{flags}}}"#));
+        let resource = resource.replace('[', &format!("[{host}"));
+        let mut json = open_text(text.replacen("{\"scopeSpans\"", &format!("{{{resource}\"scopeSpans\""), 1));
+        let exported = written(&json.exported(), Format::OtlpProto);
+        for read in [&json, &open_text(exported)] {
+            let facts = &read.spans[0].0.facts;
+            assert_eq!((facts.has_remote_parent, read.batches[0].text(facts.host)), expected, "{flags}");
+        }
+    }
 }
 
 #[test]

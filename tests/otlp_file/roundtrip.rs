@@ -60,6 +60,7 @@ fn payload() -> impl Strategy<Value = Payload> {
             scope_attributes,
             span_kind: SpanKind::from_code(role),
             trace_state,
+            flags: (role as u32) << 8,
             notes: Vec::new(),
         },
     )

@@ -229,6 +229,7 @@ fn every_text_of_a_span_is_redacted() {
         trace_state: secret.to_owned(),
         dropped: Dropped::default(),
         span_kind: SpanKind::Internal,
+        flags: 0x300,
         notes: vec![(secret.to_owned(), secret.to_owned())],
     };
     let mut span = ExportedSpan { record, status: Status::Error, depth: 0, payload };

@@ -37,6 +37,7 @@ struct Span<'a> {
     #[serde(alias = "dropped_links_count")]
     dropped_links_count: Option<&'a RawValue>,
     status: Option<SpanStatus<'a>>,
+    flags: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +99,7 @@ pub(crate) fn decode(text: &str) -> Result<proto::Span, String> {
         links: span.links.unwrap_or_default().into_iter().filter_map(link).collect(),
         dropped_links_count: count(span.dropped_links_count),
         status: Some(proto::Status { message: message.unwrap_or_default(), code: code.map_or(Ok(Status::Unset), status)?.code().into() }),
-        ..proto::Span::default()
+        flags: count(span.flags),
     })
 }
 

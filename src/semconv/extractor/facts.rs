@@ -70,6 +70,8 @@ impl Extractor<'_> {
             run: intern(self.text(Field::Run)),
             response,
             service: Text::default(),
+            host: Text::default(),
+            has_remote_parent: false,
             from_log: self.has(Field::LogEvent),
             continues: self.has(Field::Run) && ending::is_continuation(name),
             ending: Ending::default(),

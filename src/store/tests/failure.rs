@@ -144,6 +144,22 @@ fn an_ordinary_span_fails_nothing_if_its_service_sends_agents() {
 }
 
 #[test]
+fn a_service_that_states_usage_only_has_ordinary_traces_and_none_that_failed() {
+    let plain = |trace| Step { trace, ..step(1, None, SpanType::Other) };
+    let mut batch = steps(&[plain(1), plain(2), failed(plain(3))]);
+    batch.spans[0].facts.usage = Some(Usage { input: Some(7), ..Usage::default() });
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 300 * SECOND);
+    let is_ordinary = [1, 2, 3].map(|trace| store.is_ordinary(store.find_trace(trace_id(trace)).unwrap()));
+    assert_eq!(is_ordinary, [false, true, false]);
+    // A failure that harms no agent is counted.
+    store.apply(&steps(&[Step { trace: 4, ..step(2, None, SpanType::Agent) }]), 300 * SECOND);
+    assert!(store.is_ordinary(store.find_trace(trace_id(3)).unwrap()));
+    assert_eq!(store.ordinary().iter().map(|idle| (idle.traces, idle.failed)).collect::<Vec<_>>(), [(2, 1)]);
+    store.check_invariants();
+}
+
+#[test]
 fn a_tool_call_failed_if_its_execution_did() {
     let called = |id, parent, tool| Step { tool, ..step(id, parent, SpanType::Tool) };
     let execution = failed(called(2, Some(1), "add"));

@@ -6,7 +6,7 @@ use crate::model::{Ending, Naming, SpanType};
 use crate::store::ix::{NONE, RowIx};
 use crate::store::outcome::Mark;
 use crate::store::row::Phase;
-use crate::store::{Stats, Store, Symbol, TraceIx};
+use crate::store::{Idle, Stats, Store, Symbol, TraceIx};
 
 impl Store {
     /// Panics if a derived value differs from one computed from scratch. Costs the number of rows.
@@ -108,8 +108,12 @@ impl Store {
         assert!(roots.all(|roots| !roots.is_empty() && roots.is_sorted_by_key(|&root| self.row(root).order())), "roots are sorted");
     }
 
-    /// Checks that every row stands where it is placed anew.
+    /// Checks that every row stands where it is placed anew, and that those that wait for a remote parent are roots.
     fn check_places(&self) {
+        for &(trace, parent, row) in &self.waiting {
+            assert!(self.is_held(row) && self.row(row).trace() == trace && self.row(row).parent().is_none());
+            assert_eq!((self.stated_parent(row), self.find(trace, parent)), (Some(parent), None), "a remote parent is absent");
+        }
         for row in self.rows() {
             let stated = match self.stated_parents.get(&row) {
                 Some(stated) if stated.is_moved => stated.id.and_then(|id| self.find(self.row(row).trace(), id)),
@@ -127,19 +131,24 @@ impl Store {
 
     /// Checks that every trace is in its group, and that the idle ones are counted.
     fn check_groups(&self) {
-        let mut idle = vec![0; self.idle_traces.len()];
+        let mut idle = vec![Idle::default(); self.idle_traces.len()];
         for trace in self.traces() {
             let data = self.trace(trace);
             let before = (data.previous != NONE).then_some(TraceIx(data.previous));
             assert!(before.is_none_or(|before| self.trace(before).next == trace.0), "links agree");
+            assert_eq!(self.run_part(trace), self.paused_run(trace), "runs that paused are known");
             if self.is_side_call(trace) {
-                assert_eq!(Some(self.main_of(trace)), self.run_around(trace), "a side call is part of its run");
+                assert_eq!(Some(self.caller(trace)), self.run_around(trace), "a side call is part of its run");
+            } else if self.run_part(trace).is_some() {
+                assert_eq!(self.part_before(trace), self.part_to_continue(trace), "a trace continues its run");
             } else {
                 assert_eq!((before, self.run_around(trace)), (self.turn_before(trace), None), "a trace goes on with its turn");
             }
-            assert!(data.idle.is_none() || data.work == 0, "an idle trace does no work");
-            if let Some(service) = data.idle {
-                idle[usize::from(service)] += 1;
+            assert!(data.idle.is_none() || (data.work == 0 && data.counts.failed == 0), "an idle trace does no work and fails nothing");
+            if let Some((service, has_failed)) = data.idle {
+                assert_eq!(has_failed, self.totals_of(trace).errors > 0);
+                let idle = &mut idle[usize::from(service)];
+                (idle.traces, idle.failed) = (idle.traces + 1, idle.failed + u32::from(has_failed));
             }
         }
         assert_eq!(idle, self.idle_traces, "idle traces are counted");

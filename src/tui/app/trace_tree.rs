@@ -248,6 +248,12 @@ impl TraceTree {
         self.placements.get(store.main_of(trace)).is_some()
     }
 
+    /// Whether the trace counts in tables: it is shown, or hidden only as an ordinary one.
+    #[must_use]
+    pub fn counts(&self, store: &Store, trace: TraceIx) -> bool {
+        self.filter.is_none() || self.shows(store, trace)
+    }
+
     fn placement(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placement {
         Placement { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
     }

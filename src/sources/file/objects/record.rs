@@ -39,6 +39,10 @@ pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData
             .to_owned(),
         resource: if has_schema { resource.map("attributes") } else { resource.0.to_vec() },
         trace_state: if context.get(&["trace_state"]).is_some() { trace_state(context) } else { trace_state(fields) },
+        flags: match fields.get(&["flags"]) {
+            Some(Value::Int(flags)) => u32::try_from(*flags).unwrap_or_default(),
+            _ => 0,
+        },
         scope: (scope.owned_text("name"), scope.owned_text("version")),
         scope_attributes: scope.map("attributes"),
         ..Payload::default()

@@ -34,7 +34,10 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
-        let traces = || tree.traces().flat_map(|trace| store.group(trace)).collect();
+        let traces = || {
+            let shown = || tree.traces().flat_map(|trace| store.group(trace)).collect();
+            if tree.is_filtered() { shown() } else { store.traces().rev().collect() }
+        };
         let queue: VecDeque<TraceIx> = if is_indexed(view) { traces() } else { VecDeque::new() };
         let queued = queue.iter().copied().collect();
         Self { view, groups: HashMap::new(), by_trace: HashMap::new(), nested: HashMap::new(), queue, queued }
@@ -87,7 +90,7 @@ impl Index {
         while let Some(trace) = self.queue.pop_front() {
             self.queued.remove(&trace);
             self.forget(&[trace]);
-            if store.is_trace_held(trace) && tree.shows(store, trace) {
+            if store.is_trace_held(trace) && tree.counts(store, trace) {
                 let entries = if self.view == View::Errors { failures(store, trace) } else { turns(store, trace, &mut self.nested) };
                 for (key, row) in &entries {
                     self.groups.entry(key.clone()).or_default().insert(*row);

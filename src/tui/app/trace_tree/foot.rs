@@ -20,7 +20,7 @@ pub(super) struct Ordinary {
     all: bool,
     /// The services whose are.
     opened: HashSet<u16>,
-    /// The number of services that had sent agents, models or tools when traces were hidden last.
+    /// The number of services that had sent agents, models, tools or usage when traces were hidden last.
     services: usize,
     /// The service of the line under the cursor, if that is at the foot.
     cursor: Option<u16>,
@@ -123,7 +123,7 @@ impl TraceTree {
 
     /// Hides the traces that have become ordinary since their service has sent its first agent, model or tool. Costs the shown traces then.
     pub(super) fn hide_ordinary(&mut self, store: &Store, now: Nanos) {
-        if std::mem::replace(&mut self.ordinary.services, store.agentic_services()) != store.agentic_services() {
+        if std::mem::replace(&mut self.ordinary.services, store.working_services()) != store.working_services() {
             for trace in self.traces().collect::<Vec<_>>() {
                 self.show_or_hide(store, trace, now);
             }

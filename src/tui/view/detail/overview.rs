@@ -167,6 +167,9 @@ impl Page {
         }
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),
+            (Some(stated), None) if store.has_absent_caller(row) => {
+                format!(", called by {stated} in another process, which has not arrived")
+            }
             (Some(stated), None) if store.is_leaked(row) => format!(", leaked context: began after its parent {stated} had ended"),
             (Some(stated), Some(parent)) if store.is_moved(row) => format!(", names the parent {stated}, ran in {}", store.row(parent).id),
             (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not arrived"),

@@ -38,5 +38,6 @@ fn text(app: &App, store: &Store, line: &FootLine) -> String {
     };
     let sign = if line.is_open { "▾ " } else { "▸ +" };
     let state = if line.is_open { "listed above" } else { "no agent, model or tool" };
-    format!("{sign}{count}{of}: {state}{key}")
+    let failed = if line.idle.failed > 0 { format!(", {} with errors", format::count(line.idle.failed.into())) } else { String::new() };
+    format!("{sign}{count}{of}: {state}{failed}{key}")
 }
