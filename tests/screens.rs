@@ -116,12 +116,12 @@ fn only_the_lines_in_an_open_trace_have_a_ruler() {
 #[test]
 fn the_wait_of_a_paused_run_is_drawn_until_it_continues() {
     let mut stage = Stage::open(&fixture("frameworks/agno-hitl/traces.sqlite"), (120, 36));
-    stage.keys("gh");
+    stage.keys("gl");
     let screen = stage.text();
     let is_waiting = |text: &str| screen.lines().filter(|line| line.contains(text)).map(|line| line.contains('┄')).collect::<Vec<_>>();
-    let (before, after) = (is_waiting(" continued"), is_waiting("continues"));
-    assert!(before.contains(&true), "{screen}");
-    assert!(!after.is_empty() && !after.contains(&true), "{screen}");
+    let (whole, part) = (is_waiting(" ‖2 "), is_waiting(" ‖2/2 "));
+    assert!(whole.len() == 7 && whole.contains(&true), "{screen}");
+    assert_eq!(part, [false], "the second part stands below the first: {screen}");
 }
 
 #[test]

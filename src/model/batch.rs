@@ -47,8 +47,6 @@ pub struct Batch {
     last_scope: Text,
     /// The service interned last.
     last_service: Text,
-    /// The host interned last.
-    last_host: Text,
 }
 
 impl Batch {
@@ -122,10 +120,8 @@ impl Batch {
 
     /// Copies the name of a host into the buffer, once for consecutive spans of the same host.
     pub fn intern_host(&mut self, name: &str) -> Text {
-        if self.text(self.last_host) != name {
-            self.last_host = self.intern(name);
-        }
-        self.last_host
+        let last = self.spans.last().map(|span| span.facts.host);
+        last.filter(|&last| self.text(last) == name).unwrap_or_else(|| self.intern(name))
     }
 
     /// Returns the characters of a text of this batch.

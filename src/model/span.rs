@@ -31,6 +31,7 @@ pub struct Span {
 
 /// The facts that [`semconv`](crate::semconv) derives from a span's attributes. An empty text and `None` mean "not stated".
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct SpanFacts {
     /// What the span does.
     pub span_type: SpanType,

@@ -110,7 +110,7 @@ impl Turns {
 
     fn push(&mut self, record: &Record<'_>, output: &mut Output) {
         let Record { ids, group, .. } = record;
-        let service = hash(&group.service_name().unwrap_or_default());
+        let service = hash(&group.origin().unwrap_or_default().service);
         if ids.session.is_empty() && ids.prompt.is_empty() {
             if let Some(span) = turn::call_alone(record) {
                 output.spans.push(span);

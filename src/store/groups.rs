@@ -1,14 +1,18 @@
 //! Groups: traces that are parts of what another trace began.
 //!
-//! Some senders split one run into several traces. Two rules find them, where ids or times prove it:
+//! Some senders split one run into several traces. Three rules find them, where ids or times prove it:
 //!
 //! 1. A *turn*: traces of one conversation and one service that hold only calls. The call of a tool follows the model's call that asked
 //!    for it, and a model's call follows the tool's result or a failed call, within [`TURN_GAP`].
 //! 2. A *side call*: a call without a session, of a sender that [misplaces](crate::model::SpanFacts::misplaced) spans, belongs to the
 //!    only run of that service that was open from the call's start to its end.
 //!
-//! A run of an agent is never a part. The first trace of a group is its main trace. The decision depends only on facts of the trace and of
+//! 3. A trace that *continues* the paused run of another one (`continued`).
+//!
+//! A run of an agent is a part by the last rule only. Groups join: a run is followed by its side calls, then by what continues it. The first trace of a group is its main trace. The decision depends only on facts of the trace and of
 //! those beside it, not on the order of arrival, except that a group has at most [`MAX_TRACES`] traces.
+
+mod continued;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -67,6 +71,8 @@ struct Calls {
 pub(super) struct Groups {
     by_place: BTreeMap<Place, TraceIx>,
     places: HashMap<TraceIx, Place>,
+    /// The hashes of the ids of the runs of which traces are parts, by trace.
+    runs: HashMap<TraceIx, u64>,
 }
 
 /// Returns the trace that a link leads to.
@@ -127,19 +133,27 @@ impl Store {
         self.group(main).map(|trace| self.trace(trace).end).max().unwrap_or_default()
     }
 
-    /// Returns the time that a main trace and its parts took, like [`Store::length`].
+    /// Returns the time that a main trace and its parts took, like [`Store::length`], without the time that a paused run waited.
     #[must_use]
     pub fn group_length(&self, main: TraceIx, now: Nanos) -> Nanos {
         let end = |trace: TraceIx| self.trace(trace).start.saturating_add(self.length(trace, now));
-        let last = self.group(main).map(end).max().unwrap_or_default();
-        last.saturating_sub(self.trace(main).start).max(0)
+        let (mut length, mut start, mut last): (Nanos, _, _) = (0, self.trace(main).start, Nanos::MIN);
+        for trace in self.group(main) {
+            if self.continues_run(trace) {
+                length = length.saturating_add(last.saturating_sub(start).max(0));
+                (start, last) = (self.trace(trace).start, Nanos::MIN);
+            }
+            last = last.max(end(trace));
+        }
+        length.saturating_add(last.saturating_sub(start).max(0))
     }
 
     /// Decides which group a changed trace belongs to.
     pub(super) fn decide_group(&mut self, trace: TraceIx, changes: &mut Changes) {
         let place = self.role(trace).map(|role| (role, self.trace(trace).start, self.trace(trace).id.bytes()));
+        self.decide_continued(trace, changes);
         if self.groups.places.get(&trace).copied() != place {
-            self.leave_group(trace, changes);
+            self.leave_place(trace, changes);
             if let Some(place) = place {
                 self.groups.by_place.insert(place, trace);
                 self.groups.places.insert(trace, place);
@@ -164,6 +178,11 @@ impl Store {
 
     /// Removes a trace from its group, and decides again for the traces beside it.
     pub(super) fn leave_group(&mut self, trace: TraceIx, changes: &mut Changes) {
+        self.leave_run(trace, changes);
+        self.leave_place(trace, changes);
+    }
+
+    fn leave_place(&mut self, trace: TraceIx, changes: &mut Changes) {
         let Some(place) = self.groups.places.remove(&trace) else { return };
         self.groups.by_place.remove(&place);
         match place.0 {
@@ -175,7 +194,7 @@ impl Store {
                     self.decide_turn(next, changes);
                 }
             }
-            Role::SideCall(_) => self.cut(trace, changes),
+            Role::SideCall(_) => self.cut_alone(trace, changes),
             Role::Run(service) => self.decide_side_calls(trace, service, changes),
         }
     }
@@ -243,10 +262,10 @@ impl Store {
 
     fn decide_side_calls(&mut self, run: TraceIx, service: u16, changes: &mut Changes) {
         let Some(&head) = self.trace(run).roots().first() else { return };
-        let from = (Role::SideCall(service), self.row(head).start.saturating_sub(TOLERANCE), FIRST_ID);
-        let to = (Role::SideCall(service), self.row(head).end, LAST_ID);
+        let from = (Role::SideCall(service), self.trace(run).start.saturating_sub(TOLERANCE), FIRST_ID);
+        let to = (Role::SideCall(service), self.row(head).end.saturating_add(TOLERANCE), LAST_ID);
         let within = (from <= to).then(|| self.groups.by_place.range(from..=to).take(MAX_EXAMINED));
-        let calls: Vec<TraceIx> = self.group(run).skip(1).chain(within.into_iter().flatten().map(|(_, &call)| call)).collect();
+        let calls: Vec<TraceIx> = self.side_calls(run).chain(within.into_iter().flatten().map(|(_, &call)| call)).collect();
         for call in calls {
             self.decide_side_call(call, changes);
         }
@@ -255,26 +274,37 @@ impl Store {
     /// Links a side call to the only run that was open around it.
     fn decide_side_call(&mut self, call: TraceIx, changes: &mut Changes) {
         let run = self.run_around(call);
-        if run.unwrap_or(call) == self.main_of(call) {
+        if run.unwrap_or(call) == self.caller(call) {
             return;
         }
-        self.cut(call, changes);
+        self.cut_alone(call, changes);
         if let Some(run) = run {
             let place = |trace: TraceIx| self.groups.places.get(&trace);
-            let before = self.group(run).take_while(|&part| part == run || place(part) < place(call)).last();
+            let before = self.side_calls(run).take_while(|&part| place(part) < place(call)).last();
             self.link_after(call, before.unwrap_or(run), changes);
         }
     }
 
+    /// Returns how many runs may have made a side call that is no part of any; `None` for other traces.
+    #[must_use]
+    pub fn possible_runs(&self, call: TraceIx) -> Option<usize> {
+        (!self.is_part(call)).then(|| self.runs_open_around(call)).flatten().map(Iterator::count)
+    }
+
     /// Returns the only run that was open from the start of a side call to its end.
     pub(super) fn run_around(&self, call: TraceIx) -> Option<TraceIx> {
+        let mut open = self.runs_open_around(call)?;
+        open.next().filter(|_| open.next().is_none())
+    }
+
+    /// Returns the runs that were open from the start of a side call to its end; `None` for a trace that is none.
+    fn runs_open_around(&self, call: TraceIx) -> Option<impl Iterator<Item = TraceIx>> {
         let (Role::SideCall(service), start, _) = *self.groups.places.get(&call)? else { return None };
         let latest = (Role::Run(service), start.saturating_add(TOLERANCE), LAST_ID);
-        let runs = self.groups.by_place.range(..=latest).rev().take_while(|(run, _)| run.0 == latest.0).take(MAX_EXAMINED);
+        let runs = self.groups.by_place.range(..=latest).rev().take_while(move |(run, _)| run.0 == latest.0).take(MAX_EXAMINED);
         let end = self.trace(call).end;
-        let is_open = |run: &TraceIx| self.trace(*run).roots().first().is_some_and(|&head| self.was_open_until(head, end));
-        let mut open = runs.map(|(_, &run)| run).filter(is_open);
-        open.next().filter(|_| open.next().is_none())
+        let is_open = move |run: &TraceIx| self.trace(*run).roots().first().is_some_and(|&head| self.was_open_until(head, end));
+        Some(runs.map(|(_, &run)| run).filter(is_open))
     }
 
     fn was_open_until(&self, run: RowIx, end: Nanos) -> bool {
@@ -282,16 +312,36 @@ impl Store {
         data.phase == Phase::Ended && data.end.saturating_add(TOLERANCE) >= end
     }
 
-    /// Takes a trace out of its group. What follows it stays with the group if it is a side call, and else with the trace.
+    /// Returns the side calls of a run, in the order of their starts.
+    pub fn side_calls(&self, run: TraceIx) -> impl Iterator<Item = TraceIx> {
+        self.group(run).skip(1).take_while(|&part| self.is_side_call(part))
+    }
+
+    /// Returns the run that made a side call; for any other trace the trace itself.
+    #[must_use]
+    pub fn caller(&self, trace: TraceIx) -> TraceIx {
+        let mut at = trace;
+        while let Some(before) = joined(self.trace(at).previous).filter(|_| self.is_side_call(at)) {
+            at = before;
+        }
+        at
+    }
+
+    /// Takes a single trace out of its group.
+    fn cut_alone(&mut self, trace: TraceIx, changes: &mut Changes) {
+        let Some(before) = joined(self.trace(trace).previous) else { return };
+        let next = joined(self.trace(trace).next);
+        self.cut(trace, changes);
+        if let Some(next) = next {
+            (self.traces[trace.0].next, self.traces[next.0].previous) = (NONE, before.0);
+            self.traces[before.0].next = next.0;
+        }
+    }
+
+    /// Takes a trace, with what follows it, out of its group.
     fn cut(&mut self, trace: TraceIx, changes: &mut Changes) {
         let Some(before) = joined(self.trace(trace).previous) else { return };
-        let is_turn = matches!(self.groups.places.get(&trace), Some((Role::Turn(_), ..)));
-        let next = joined(self.trace(trace).next).filter(|_| !is_turn);
-        self.traces[before.0].next = next.map_or(NONE, |next| next.0);
-        if let Some(next) = next {
-            self.traces[next.0].previous = before.0;
-            self.traces[trace.0].next = NONE;
-        }
+        self.traces[before.0].next = NONE;
         self.traces[trace.0].previous = NONE;
         let main = self.main_of(before);
         self.touch(main, changes);

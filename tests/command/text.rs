@@ -197,8 +197,52 @@ fn list_joins_a_paused_run_and_its_continuation() {
     std::fs::copy(crate::fixture("frameworks/agno-hitl/traces.sqlite"), program.path("traces.db")).unwrap();
     let text = program.text(&["list", "traces.db"]);
     let line = |id: &str| text.lines().find(|line| line.contains(&format!("  {id}  "))).unwrap_or_default();
-    assert!(line("d1305194").ends_with("Careful confirm  Do it  continued in 922b819b"), "{text}");
-    assert!(line("922b819b").ends_with("Careful confirm  Do it  continues d1305194"), "{text}");
+    assert!(
+        line("d1305194").contains("  7.32s      5    0  2.1k  ") && line("d1305194").ends_with("Careful confirm  Do it  ‖2 parts"),
+        "{text}"
+    );
+    assert!(!text.contains("922b819b"), "{text}");
+    let traces = program.objects(&["list", "--json", "traces.db"]);
+    let trace = traces.iter().find(|trace| trace["trace_id"].as_str().unwrap().starts_with("d1305194")).unwrap();
+    assert!(trace["other_traces"][0].as_str().unwrap().starts_with("922b819b"), "{trace}");
+    let sums: u64 = traces.iter().map(|trace| trace["input_tokens"].as_u64().unwrap()).sum();
+    assert_eq!((trace["duration_ms"].as_f64().unwrap().round(), sums), (7320.0, 16_000));
+    assert_eq!(
+        program
+            .objects(&["stats", "--json", "--by", "session", "traces.db"])
+            .iter()
+            .map(|group| group["input_tokens"].as_u64().unwrap())
+            .sum::<u64>(),
+        sums
+    );
+    // Each part by itself.
+    assert!(program.text(&["show", "922b819b", "traces.db"]).contains("  Do it  ‖2/2 after "));
+    assert!(program.text(&["show", "cc2a27dd", "traces.db"]).contains("continued in this trace"));
+}
+
+#[test]
+fn a_call_that_either_of_two_runs_made_is_named_as_that() {
+    let span = |trace: &str, kind: &str, agent: &str, times: [u64; 2]| {
+        let agent =
+            if agent.is_empty() { String::new() } else { format!(r#",{{"key":"agno.agent.id","value":{{"stringValue":"{agent}"}}}}"#) };
+        let attributes = format!(r#"[{{"key":"openinference.span.kind","value":{{"stringValue":"{kind}"}}}}{agent}]"#);
+        let ids = format!(r#""traceId":"{}","spanId":"{}""#, trace.repeat(16), trace.repeat(8));
+        let [start, end] = times.map(|time| time * 1_000_000_000);
+        format!(r#"{{{ids},"name":"a.run","startTimeUnixNano":"{start}","endTimeUnixNano":"{end}","attributes":{attributes}}}"#)
+    };
+    let run = |trace, agent| span(trace, "AGENT", agent, [1_000, 1_009]);
+    let write = |spans: &[String]| {
+        let program = Program::empty();
+        let scope = r#"{"name":"openinference.instrumentation.agno"}"#;
+        let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{scope},"spans":[{}]}}]}}]}}"#, spans.join(","));
+        std::fs::write(program.path("traces.json"), text).unwrap();
+        program.text(&["list", "traces.json"])
+    };
+    let call = span("cc", "LLM", "", [1_002, 1_003]);
+    let text = write(&[run("aa", "one"), run("bb", "two"), call.clone()]);
+    assert!(text.lines().any(|line| line.contains("  cccccccc  ") && line.ends_with("memory or learning call of one of 2 runs")), "{text}");
+    let text = write(&[run("aa", "one"), call]);
+    assert!(!text.contains("cccccccc") && text.contains("+1 trace"), "{text}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::model::usage::Usage;
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::model::{Batch, Ending, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::store::{Limits, Store};
 use SpanType::{Agent, Model, Tool};
 
@@ -105,6 +105,12 @@ fn a_side_call_belongs_to_the_only_run_around_it() {
         "either run may have made it"
     );
     assert_eq!(groups(&[(Agent, "", 0, 4), (Model, "", 3, 6)], true, false), [[1], [2]], "it outlasts the run");
+    let mut store = Store::new(Limits::default());
+    let traces = [(Agent, "", 0, 9), (Agent, "", 2, 9), (Model, "", 1, 4), (Model, "", 3, 4), (Model, "", 8, 10)];
+    store.apply(&batch((1..).zip(traces), true, false), 100 * SECOND);
+    let mut possible: Vec<_> = store.traces().map(|trace| (store.trace(trace).id.bytes()[0], store.possible_runs(trace))).collect();
+    possible.sort_unstable();
+    assert_eq!(possible, [(1, None), (2, None), (3, None), (4, Some(2)), (5, Some(0))]);
 }
 
 #[test]
@@ -120,7 +126,81 @@ fn a_group_outlives_its_main_trace() {
     }
 }
 
+/// A trace with a part of the run `r`: number, start and end in seconds, whether it paused.
+type Part = (u8, Nanos, Nanos, bool);
+
+fn parts(traces: &[Part]) -> Batch {
+    let specs = traces.iter().map(|&(number, start, end, _)| (number, (Agent, "s", start, end)));
+    let mut batch = batch(specs, true, false);
+    let run = batch.intern("r");
+    for (span, &(.., paused)) in batch.spans.iter_mut().zip(traces) {
+        span.facts.run = run;
+        span.facts.ending = if paused { Ending::Paused } else { Ending::Plain };
+        span.facts.continues = span.trace != TraceId::new([1; 16]).unwrap();
+    }
+    batch
+}
+
+#[test]
+fn a_run_that_paused_and_its_continuations_are_one() {
+    let spans = [(1, 0, 4, true), (2, 10, 13, true), (3, 23, 28, false)];
+    // In any order, one trace is sent twice.
+    for order in [[0, 1, 2, 1], [2, 1, 0, 0], [1, 2, 0, 2], [2, 0, 1, 1]] {
+        let mut store = Store::new(Limits::default());
+        for part in order {
+            store.apply(&parts(&[spans[part]]), 100 * SECOND);
+            store.check_invariants();
+            let call = [(9, (Model, "", 11, 12))];
+            store.apply(&batch(call, true, false), 100 * SECOND);
+            store.check_invariants();
+        }
+        assert_eq!(read(&store), [[1, 2, 9, 3]], "{order:?}");
+        let main = store.traces().next().unwrap();
+        assert_eq!(store.group_length(main, 100 * SECOND), 12 * SECOND, "without the time that it waited");
+        assert_eq!(store.run_parts(main).map(|part| store.waited(part)).collect::<Vec<_>>(), [None, Some(6 * SECOND), Some(10 * SECOND)]);
+        assert_eq!((store.group_totals(main).spans, store.group_counts(main).paused), (4, 0));
+    }
+}
+
+#[test]
+fn the_parts_of_a_run_outlive_each_other() {
+    let mut store = Store::new(Limits { spans: 2, ..Limits::default() });
+    store.apply(&parts(&[(1, 0, 4, true), (2, 10, 13, true), (3, 23, 28, false)]), 100 * SECOND);
+    store.check_invariants();
+    assert_eq!(read(&store), [[2, 3]]);
+    // What is no part of the run any more stands alone.
+    store.apply(&batch([(3, (Agent, "s", 23, 28))], true, false), 100 * SECOND);
+    store.check_invariants();
+    assert_eq!(read(&store), [[2], [3]]);
+}
+
 proptest! {
+    #[test]
+    fn parts_do_not_depend_on_the_order_of_arrival(
+        spans in prop::collection::vec((1..6u8, 0..20i64, 0..6i64, any::<bool>(), any::<bool>()), 1..16), limit in 2..9usize,
+    ) {
+        let mut stores = [Store::new(Limits::default()), Store::new(Limits { spans: limit, ..Limits::default() })];
+        let mut last = std::collections::HashMap::new();
+        for &(number, start, length, paused, is_call) in &spans {
+            // What is sent again is the same.
+            let part = *last.entry((number, is_call)).or_insert((number, start, start + length, paused));
+            for store in &mut stores {
+                let call = (number + 8, (Model, "", part.1, part.2));
+                let sent = if is_call { batch([call], true, false) } else { parts(&[part]) };
+                store.apply(&sent, 100 * SECOND);
+                store.check_invariants();
+            }
+        }
+        let mut reversed = Store::new(Limits::default());
+        let mut rest: Vec<_> = last.into_iter().collect();
+        rest.sort_unstable();
+        for ((number, is_call), part) in rest.into_iter().rev() {
+            let call = (number + 8, (Model, "", part.1, part.2));
+            reversed.apply(&if is_call { batch([call], true, false) } else { parts(&[part]) }, 100 * SECOND);
+        }
+        prop_assert_eq!(read(&reversed), read(&stores[0]));
+    }
+
     #[test]
     fn groups_do_not_depend_on_the_order_of_arrival(
         specs in prop::collection::vec((0..3usize, 0..3usize, 0..20i64, 0..6i64), 1..24), misplaced in any::<bool>(),
