@@ -46,7 +46,7 @@ pub(super) fn run(args: &MetricsArgs, config: &Config) -> Result<Outcome, Report
     if order.is_empty() {
         let what = if all.is_empty() { "no metrics" } else { "no matching metrics" };
         print_message(&format!("{what} in {}", snapshot.names()));
-        return Ok(Outcome::NothingFound);
+        return Ok(Outcome::Missing);
     }
     let shown = order.iter().map(|&at| &all[at]);
     let mut out = BufWriter::new(io::stdout().lock());
