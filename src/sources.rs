@@ -7,6 +7,7 @@ mod agno_row;
 pub mod archive;
 mod compression;
 pub mod discover;
+mod excerpt;
 pub mod file;
 mod hub;
 pub mod otlp;
@@ -17,6 +18,7 @@ mod traffic;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use agno_row::fuzz as agno_row_fuzz;
+pub use excerpt::Wanted;
 pub use hub::Hub;
 pub use traffic::{Forwarding, Port, PortError, Traffic};
 
@@ -47,6 +49,13 @@ pub enum Update {
     },
     /// A part of the answer to [`Request::Search`] or [`Request::Check`].
     SearchHits(SearchHits),
+    /// The answer to [`Request::Read`], after the spans.
+    Read {
+        /// The ticket of the request.
+        ticket: u64,
+        /// Every trace with a span that ran from then on is sent, up to the end that was asked for; `None` if only a read of everything can tell.
+        from: Option<Nanos>,
+    },
     /// The traffic of a listener, sent after a change, about once a second.
     Traffic(SourceId, Traffic),
     /// The payloads of these spans changed, for example by an event that arrived later. Request a payload again to show it.
@@ -87,13 +96,15 @@ pub struct ReadLimits {
     pub limit_again: u64,
     /// Earlier spans need not be read.
     pub since: Option<Nanos>,
+    /// Whether nothing is read but what a [`Request::Read`] asks for.
+    pub on_demand: bool,
 }
 
 impl ReadLimits {
     /// Returns the same limit for every read.
     #[must_use]
     pub const fn of(limit: u64) -> Self {
-        Self { limit, limit_again: limit, since: None }
+        Self { limit, limit_again: limit, since: None, on_demand: false }
     }
 
     /// Returns the limits of every read but the first.
@@ -125,6 +136,13 @@ pub enum Request {
     },
     /// Stop the search.
     StopSearch,
+    /// Read these traces, without those that were sent before. Databases answer this.
+    Read {
+        /// Returned with the answer.
+        ticket: u64,
+        /// Which traces.
+        wanted: Wanted,
+    },
     /// Free the memory of these payloads, which will not be requested again. Each span is released once.
     Release(Vec<PayloadRef>),
     /// The program is about to be stopped: close listeners and connections, so that no sender waits for it. Answer when they are closed.

@@ -24,7 +24,7 @@ pub struct ListArgs {
 
     /// List also traces without agents, models and tools of services that send such: polls, queries, health checks
     ///
-    /// Without it, and without a filter, the table counts them in a line for each service. JSON always has them.
+    /// Without it, and without a filter, the table counts them in a line for each service; with --limit, those that began since the last listed trace. JSON always has them.
     #[arg(long)]
     pub all: bool,
 

@@ -2,22 +2,22 @@
 
 mod sort;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::thread::Builder;
 
 use eyre::Report;
 
+use super::first::{First, mains};
 use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Column, Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
-use crate::cli::{ListArgs, Selection};
+use crate::cli::{ListArgs, ListSort, Selection};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
-use crate::store::{Phase, RowIx, RunStatus, Store, TraceIx};
+use crate::store::{Phase, RowIx, RunStatus, TraceIx};
 use crate::tui::display;
 
 /// The minimum number of digits of a trace id to print.
@@ -36,12 +36,20 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
     // Traces that are folded or parts of others do not count for the limit, and all are sorted before the first ones are known.
     let selection = Selection { limit: None, ..args.selection.clone() };
-    let selected = Snapshot::select_readable(&selection, config, needs_numbers_only)?;
+    let first = match args.sort {
+        ListSort::Began => args.selection.limit.map_or(First::All, |limit| First::Mains { limit: limit as usize, folds }),
+        _ => First::All,
+    };
+    let selected = Snapshot::select_readable(&selection, first, config, needs_numbers_only)?;
     let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::Missing) };
     let mut mains = mains(&snapshot.store, traces);
     sort::sort(&snapshot, &mut mains, args.sort);
-    let (folded, mut listed): (Vec<TraceIx>, Vec<TraceIx>) =
+    let (mut folded, mut listed): (Vec<TraceIx>, Vec<TraceIx>) =
         mains.into_iter().partition(|&trace| folds && snapshot.store.is_ordinary(trace));
+    if let Some(&last) = listed.get(limit.saturating_sub(1)).filter(|_| args.sort == ListSort::Began) {
+        // What began before the last trace is not asked for.
+        folded.retain(|&trace| snapshot.store.trace(trace).start >= snapshot.store.trace(last).start);
+    }
     listed.truncate(limit);
     let traces: Vec<TraceIx> = listed.iter().chain(&folded).take(limit).flat_map(|&trace| snapshot.store.group(trace)).collect();
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
@@ -50,6 +58,7 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         write_json(&snapshot, &listed, &mut out)
     } else {
         let output = Output::stdout(config.ascii);
+        snapshot.read_beside(&listed)?;
         table(&snapshot, &listed).write(&mut out, output).and_then(|()| write_folded(&snapshot, &folded, &mut out, output))
     };
     let outcome = if matched.is_empty() { snapshot.outcome() } else { Outcome::Matched };
@@ -61,14 +70,6 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         print_message(&format!("{count} of {traces} match --fail-on: {}{more}", ids.join(", ")));
     }
     Ok(outcome)
-}
-
-/// Returns the main traces of some traces, newest first.
-fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
-    let mut seen = HashSet::new();
-    let mut mains: Vec<TraceIx> = traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect();
-    mains.sort_by_key(|&main| Reverse(store.trace(main).start));
-    mains
 }
 
 /// Writes a line for each service with the number of its traces that are not listed.
@@ -115,7 +116,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     let store = &snapshot.store;
     let mut ids: Vec<String> = store.traces().map(|trace| store.trace(trace).id.to_string()).collect();
     ids.sort_unstable();
-    let digits = digits(&ids);
+    let digits = traces.iter().map(|&trace| digits(&ids, &store.trace(trace).id.to_string())).max().unwrap_or(MIN_DIGITS);
     let has_costs = traces.iter().any(|&trace| store.group_totals(trace).cost().is_some());
     let mut sources: Vec<&str> = traces.iter().map(|&trace| snapshot.source(trace)).collect();
     sources.dedup();
@@ -193,10 +194,12 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     pieces
 }
 
-/// Returns the number of digits that distinguishes all of these sorted ids.
-fn digits(ids: &[String]) -> usize {
-    let shared = |pair: &[String]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(left, right)| left == right).count();
-    ids.windows(2).map(shared).max().map_or(MIN_DIGITS, |shared| (shared + 1).clamp(MIN_DIGITS, 32))
+/// Returns the number of digits that distinguishes an id from all others of these sorted ids.
+fn digits(ids: &[String], id: &str) -> usize {
+    let at = ids.partition_point(|other| other.as_str() < id);
+    let beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| ids.get(at));
+    let shared = beside.map(|other| id.bytes().zip(other.bytes()).take_while(|(left, right)| left == right).count());
+    shared.max().map_or(MIN_DIGITS, |shared| (shared + 1).clamp(MIN_DIGITS, 32))
 }
 
 #[cfg(test)]
@@ -206,8 +209,7 @@ mod tests {
     #[test]
     fn ids_are_as_long_as_needed_to_distinguish_them() {
         let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-        assert_eq!(digits(&ids(&["0123456789abcdef", "1123456789abcdef"])), 8);
-        assert_eq!(digits(&ids(&["0123456789abcdef", "0123456789abcdff"])), 15);
-        assert_eq!(digits(&[]), 8);
+        let several = ids(&["0123456789abcdef", "0123456789abcdff", "1123456789abcdef"]);
+        assert_eq!(several.iter().map(|id| digits(&several, id)).collect::<Vec<_>>(), [15, 15, 8]);
     }
 }

@@ -7,11 +7,12 @@ use std::io::{self, BufWriter, Write};
 use eyre::Report;
 use serde::Serialize;
 
+use super::first::First;
 use super::output::Output;
 use super::snapshot::Snapshot;
 use super::spans::{SLICE, report_missing};
 use super::{Outcome, UsageError, export, ignore_broken_pipe, json};
-use crate::cli::{ShowArgs, ShowFormat};
+use crate::cli::{Selection, ShowArgs, ShowFormat};
 use crate::config::Config;
 use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
@@ -67,7 +68,11 @@ impl<'a> PayloadRecord<'a> {
 pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let (id, sources) = args.split().map_err(|message| Report::new(UsageError(message)))?;
     let format = args.format().map_err(|message| Report::new(UsageError(message)))?;
-    let mut snapshot = Snapshot::read_readable(&sources, None, config, false)?;
+    let selection = Selection { sources, ids: vec![id.clone()], ..Selection::default() };
+    let mut snapshot = match Snapshot::read_excerpt(&selection, First::All, config, false)? {
+        Some(part) => part,
+        None => Snapshot::read_readable(&selection.sources, None, config, false)?,
+    };
     let Some(trace) = snapshot.find(&id)? else { return Ok(Outcome::Missing) };
     let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());

@@ -2,19 +2,21 @@
 
 use std::collections::HashSet;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eyre::{Report, bail};
 use tokio::runtime::Runtime;
 
+use super::first::First;
 use super::open::{self, Listener, OpenOptions, Opened};
 use super::{Outcome, UsageError, find, print_message};
 use crate::cli::{Selection, Since};
 use crate::config::Config;
 use crate::metrics::MetricStore;
+use crate::model::price::Prices;
 use crate::model::time::now;
-use crate::model::{Nanos, Payload, SourceId};
+use crate::model::{Batch, Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
 use crate::sources::{Handle, Hub, PayloadRequest, ReadLimits, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
@@ -34,10 +36,14 @@ pub(super) struct Snapshot {
     pub(super) metrics: MetricStore,
     /// Why sources could not be read.
     failures: Vec<String>,
-    hub: Hub,
+    pub(super) hub: Hub,
     runtime: Runtime,
     /// Per source, whether everything it held has been read.
     is_read: Vec<bool>,
+    /// Whether only a part of the source is held, as [`Snapshot::read_excerpt`] reads it.
+    is_excerpt: bool,
+    /// Only traces that began since then are selected: about earlier ones the part does not decide.
+    pub(super) known_from: Option<Nanos>,
 }
 
 impl Snapshot {
@@ -79,48 +85,86 @@ impl Snapshot {
         let named = if named.is_empty() { &config.sources } else { named };
         let since = since.map(|since| since.resolve(now()));
         let limits = ReadLimits { since, ..ReadLimits::of(config.max_spans.get().into()) };
-        let options = OpenOptions { limits, numbers_only, capacity: CAPACITY, listener: Listener::Off };
-        let Opened { hub, .. } = open::open(&open::paths(named, config), config, options)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let is_read = vec![false; hub.sources().len()];
-        let store = ManuallyDrop::new(open::store(config));
-        let metrics = MetricStore::new(open::metric_limits(config));
-        let mut snapshot = Self { store, now: now(), metrics, failures: Vec::new(), hub, runtime, is_read };
+        let mut snapshot = Self::open(&open::paths(named, config), limits, config, numbers_only)?;
         // The sources read meanwhile. Spans are priced as they arrive.
         let (prices, result) = config.load_prices();
         // Other prices than the user asked for would be wrong.
         result.map_err(UsageError)?;
-        snapshot.store.set_prices(Arc::new(prices));
+        snapshot.set_prices(prices);
         while snapshot.is_read.contains(&false) {
             match snapshot.recv()? {
-                Update::Batch(batch) => {
-                    let changes = snapshot.store.apply(&batch, now());
-                    snapshot.hub.release(changes.released);
-                }
+                Update::Batch(batch) => snapshot.apply(&batch),
                 Update::Metrics(batch) => snapshot.metrics.apply(batch),
                 Update::State(source, state) => snapshot.update_state(source, state),
                 _ => {}
             }
         }
-        snapshot.now = now();
-        snapshot.store.expire(snapshot.now);
+        snapshot.set_now();
         snapshot.report_losses();
         Ok(snapshot)
+    }
+
+    /// Opens a database of which only parts are read.
+    pub(super) fn open_excerpt(path: &Path, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+        let limits = ReadLimits { on_demand: true, ..ReadLimits::of(config.max_spans.get().into()) };
+        Self::open(&[path.to_owned()], limits, config, numbers_only)
+    }
+
+    fn open(paths: &[PathBuf], limits: ReadLimits, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+        let options = OpenOptions { limits, numbers_only, capacity: CAPACITY, listener: Listener::Off };
+        let Opened { hub, .. } = open::open(paths, config, options)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let is_read = vec![false; hub.sources().len()];
+        let store = ManuallyDrop::new(open::store(config));
+        let is_excerpt = limits.on_demand;
+        let metrics = MetricStore::new(open::metric_limits(config));
+        Ok(Self { store, now: now(), metrics, failures: Vec::new(), hub, runtime, is_read, is_excerpt, known_from: None })
+    }
+
+    /// Whether only a part of the source is held.
+    pub(super) fn is_excerpt(&self) -> bool {
+        self.is_excerpt
+    }
+
+    pub(super) fn set_prices(&mut self, prices: Prices) {
+        self.store.set_prices(Arc::new(prices));
+    }
+
+    /// Adds spans.
+    pub(super) fn apply(&mut self, batch: &Batch) {
+        let changes = self.store.apply(batch, now());
+        self.hub.release(changes.released);
+    }
+
+    /// Records that the sources were read just now.
+    pub(super) fn set_now(&mut self) {
+        self.now = now();
+        self.store.expire(self.now);
     }
 
     /// Reads the sources of the selection like [`Snapshot::read`], and returns the selected traces, newest first. If there is none, prints
     /// why and returns `None`.
     pub(super) fn select(selection: &Selection, config: &Config, numbers_only: bool) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
-        Self::read(&selection.sources, selection.since.as_ref(), config, numbers_only)?.with_selected(selection)
+        let first = selection.limit.map_or(First::All, |limit| First::Traces(limit as usize));
+        let snapshot = match Self::read_excerpt(selection, first, config, numbers_only)? {
+            Some(part) => part,
+            None => Self::read(&selection.sources, selection.since.as_ref(), config, numbers_only)?,
+        };
+        snapshot.with_selected(selection)
     }
 
-    /// Selects like [`Snapshot::select`], from the sources that can be read.
+    /// Selects like [`Snapshot::select`], from the sources that can be read. The command needs only the `first` traces; there may be others.
     pub(super) fn select_readable(
         selection: &Selection,
+        first: First,
         config: &Config,
         numbers_only: bool,
     ) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
-        Self::read_readable(&selection.sources, selection.since.as_ref(), config, numbers_only)?.with_selected(selection)
+        let snapshot = match Self::read_excerpt(selection, first, config, numbers_only)? {
+            Some(part) => part,
+            None => Self::read_readable(&selection.sources, selection.since.as_ref(), config, numbers_only)?,
+        };
+        snapshot.with_selected(selection)
     }
 
     fn with_selected(mut self, selection: &Selection) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
@@ -138,8 +182,9 @@ impl Snapshot {
     }
 
     /// Returns the selected traces, newest first; `None` if a trace that is named is not there.
-    fn selected(&mut self, selection: &Selection) -> Result<Option<Vec<TraceIx>>, Report> {
+    pub(super) fn selected(&mut self, selection: &Selection) -> Result<Option<Vec<TraceIx>>, Report> {
         let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.resolve(self.now));
+        let since = since.max(self.known_from.unwrap_or(Nanos::MIN));
         let query = selection.filter.clone().filter(|query| !query.is_empty());
         let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
         let ids = selection.ids.iter().map(|id| self.find(id)).collect::<Result<Vec<_>, _>>()?;
@@ -227,7 +272,7 @@ impl Snapshot {
     }
 
     /// Waits for the next update. The error is a panic in a thread, or the end of all sources.
-    fn recv(&mut self) -> Result<Update, Report> {
+    pub(super) fn recv(&mut self) -> Result<Update, Report> {
         let Self { hub, runtime, .. } = self;
         let update = runtime.block_on(async {
             tokio::select! {
@@ -261,6 +306,9 @@ impl Snapshot {
 
     /// Has every source search its payloads for what the query requires, and adds the hits to the matcher.
     fn search_payloads(&mut self, matcher: &mut Matcher) -> Result<(), Report> {
+        if self.is_excerpt {
+            return self.check_payloads(matcher);
+        }
         let (since, until) = matcher.query().start_bounds(self.now);
         let search = Search { ticket: self.hub.next_ticket(), query: Arc::new(matcher.query().payload_query()), since, until };
         let request = |handle: &Handle| self.hub.send(handle.id, Request::Search(search.clone()));

@@ -65,7 +65,7 @@ fn open_sources(args: &TailArgs, since: Option<Nanos>, config: &Config) -> Resul
     // Without `since`, only the newest span is read at first, to know where to start.
     let limit = if since.is_some() { most } else { 1 };
     // A span that ended since then may have begun long before, so `since` does not limit the start times.
-    let limits = ReadLimits { limit, limit_again: most, since: None };
+    let limits = ReadLimits { limit, limit_again: most, since: None, on_demand: false };
     let options = OpenOptions { limits, numbers_only: false, capacity: CAPACITY, listener: Listener::beside(named) };
     let Opened { hub, addresses, warnings } = open::open(&open::paths(named, config), config, options)?;
     if !addresses.is_empty() {

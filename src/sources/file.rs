@@ -104,6 +104,8 @@ fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 let spans = content.map_or_else(Vec::new, |content| search::check(content, &addresses, &query));
                 sender.send(Update::SearchHits(SearchHits { source: sender.id, ticket, spans, progress: None, error: None }))?;
             }
+            // Everything has been sent.
+            Ok(Request::Read { ticket, .. }) => sender.send(Update::Read { ticket, from: None })?,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content stays in memory until the source stops. A reader has no clients that could wait.
             Ok(Request::Release(_) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}

@@ -10,6 +10,7 @@ mod columns;
 mod connection;
 mod connection_config;
 mod error;
+mod excerpt;
 mod passfile;
 mod payload;
 mod progress;
@@ -22,7 +23,7 @@ mod table;
 mod tail;
 mod tls;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -32,7 +33,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::agno_row::Hits;
 use super::sql::identifier;
 use super::sqlite::Tables;
-use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender};
+use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
 use crate::model::{Batch, Payload, PayloadQuery, SpanId};
 use connection::Connection;
 pub(super) use connection_config::ConnectionConfig;
@@ -46,6 +47,8 @@ pub(super) use session::{Parameter, Session};
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
 /// The interval of polls while only other databases of the server are written.
 const APART_POLL: Duration = Duration::from_millis(700);
+/// The interval of polls where nothing is read but on demand.
+const ON_DEMAND: Duration = Duration::from_secs(3600);
 /// The interval of polls while the table does not exist.
 const MISSING_POLL: Duration = Duration::from_millis(100);
 /// The pause between two steps of a sweep or a search.
@@ -111,6 +114,7 @@ pub fn start_with(url: &str, location: Location, limits: ReadLimits, updates: Up
             batches: Vec::new(),
             scan: None,
             checks: Vec::new(),
+            excerpt: HashSet::new(),
         };
         let _ended = watcher.run(inbox, &runtime);
     })
@@ -132,6 +136,8 @@ struct Watcher<'a> {
     scan: Option<Scan>,
     /// Spans that were read after it began and are still to be searched.
     checks: Vec<Check>,
+    /// The ids of the traces that were sent on demand.
+    excerpt: HashSet<String>,
 }
 
 /// Spans to search.
@@ -211,6 +217,9 @@ impl Watcher<'_> {
 
     /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.
     fn poll(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
+        if self.progress.limits.on_demand {
+            return Ok(ON_DEMAND);
+        }
         let outcome = runtime.block_on(self.read());
         for batch in std::mem::take(&mut self.batches) {
             self.updates.send(Update::Batch(batch))?;
@@ -305,6 +314,7 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
+            Request::Read { ticket, wanted } => return self.read_excerpt(ticket, &wanted, runtime),
             // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
             Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };
@@ -317,6 +327,26 @@ impl Watcher<'_> {
         });
         let payloads = payloads.collect();
         self.updates.send(Update::Payloads { ticket, payloads })
+    }
+
+    /// Reads traces on demand. After an error only a read of everything can tell, and says why.
+    fn read_excerpt(&mut self, ticket: u64, wanted: &Wanted, runtime: &Runtime) -> Result<(), Closed> {
+        let found = runtime.block_on(async {
+            self.connection.connect(&self.config, &mut self.progress).await?;
+            match &self.connection.session {
+                Some(session) => excerpt::read(session, &self.location, wanted, &self.excerpt, self.updates).await,
+                None => Ok(None),
+            }
+        });
+        let found = found.ok().flatten();
+        let from = found.as_ref().map(|found| found.from);
+        if let Some(found) = found {
+            self.excerpt.extend(found.ids);
+            for batch in found.batches {
+                self.updates.send(Update::Batch(batch))?;
+            }
+        }
+        self.updates.send(Update::Read { ticket, from })
     }
 
     async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {

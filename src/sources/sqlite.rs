@@ -7,6 +7,7 @@
 mod access;
 mod checkpoints;
 mod error;
+mod excerpt;
 mod file_state;
 mod payload;
 mod progress;
@@ -17,12 +18,13 @@ mod rows;
 mod schema;
 mod search;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_row::Hits;
-use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender};
+use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
 use crate::model::{PayloadQuery, PayloadRef, SpanId};
 use access::Database;
 pub(super) use access::read_with_retries;
@@ -50,6 +52,8 @@ const TRANSIENT_TIME: Duration = Duration::from_millis(1500);
 const PAYLOADS: usize = 128;
 /// The attempts to search a slice before other requests are handled.
 const SEARCH_TRIES: u32 = 2;
+/// The interval of polls where nothing is read but on demand.
+const ON_DEMAND: Duration = Duration::from_secs(3600);
 /// The attempts to read payloads during a write.
 const PAYLOAD_TRIES: u32 = 10;
 
@@ -95,6 +99,7 @@ pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: Up
             idle_polls: 0,
             failing_since: None,
             scan: None,
+            excerpt: HashSet::new(),
         };
         let _ended = watcher.run(inbox);
     })
@@ -117,6 +122,8 @@ struct Watcher<'a> {
     failing_since: Option<Instant>,
     /// The running search.
     scan: Option<Scan>,
+    /// The ids of the traces that were sent on demand.
+    excerpt: HashSet<String>,
 }
 
 impl Watcher<'_> {
@@ -200,6 +207,9 @@ impl Watcher<'_> {
 
     /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.
     fn poll(&mut self) -> Result<Duration, Closed> {
+        if self.progress.limits.on_demand {
+            return Ok(ON_DEMAND);
+        }
         let file_state = match FileState::read(&self.path, self.read_state.as_ref()) {
             Ok(state) if self.read_state.as_ref() == Some(&state) => {
                 self.idle_polls = self.idle_polls.saturating_add(1);
@@ -249,6 +259,21 @@ impl Watcher<'_> {
         Ok(())
     }
 
+    /// Reads traces on demand. After an error only a read of everything can tell, and says why.
+    fn read_excerpt(&mut self, ticket: u64, wanted: &Wanted) -> Result<(), Closed> {
+        let (tables, sent, updates) = (&self.tables, &self.excerpt, self.updates);
+        let read = |database: &Database| excerpt::read(database, tables, wanted, sent, updates);
+        let found = access::read_with_retries(&self.path, PAYLOAD_TRIES, read).ok().flatten();
+        let from = found.as_ref().map(|found| found.from);
+        if let Some(found) = found {
+            self.excerpt.extend(found.ids);
+            for batch in found.batches {
+                self.updates.send(Update::Batch(batch))?;
+            }
+        }
+        self.updates.send(Update::Read { ticket, from })
+    }
+
     fn failed(&mut self, error: &Error) -> Result<Duration, Closed> {
         self.read_state = None;
         let since = *self.failing_since.get_or_insert_with(Instant::now);
@@ -286,6 +311,7 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
+            Request::Read { ticket, wanted } => return self.read_excerpt(ticket, &wanted),
             // Payloads are in the file: there is no memory to release. A reader has no clients that could wait.
             Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };

@@ -93,12 +93,17 @@ impl Pauses {
     }
 
     /// Returns the parts of a row's run before and after it.
-    fn around(&self, row: RowIx) -> (Option<RowIx>, Option<RowIx>) {
+    pub(super) fn around(&self, row: RowIx) -> (Option<RowIx>, Option<RowIx>) {
         let Some(&part) = self.part_of.get(&row) else { return (None, None) };
         let is_of_run = |other: &&RunPart| other.run == part.run;
         let before = self.by_run.range(..part).next_back().filter(is_of_run).map(|part| part.row);
         let after = self.by_run.range(part..).nth(1).filter(is_of_run).map(|part| part.row);
         (before, after)
+    }
+
+    /// Whether a row was paused or continues a run.
+    pub(super) fn has(&self, row: RowIx) -> bool {
+        self.part_of.contains_key(&row)
     }
 
     /// Whether a later part of its run continues a row.
@@ -149,6 +154,11 @@ impl Services {
     /// Returns whether a service sent a step of an agent's work or usage.
     pub(super) fn is_working(&self, service: u16) -> bool {
         self.working.get(usize::from(service)).copied().unwrap_or_default()
+    }
+
+    /// Returns the service of a failed row that is no step of an agent's work.
+    pub(super) fn service_of(&self, row: RowIx) -> Option<u32> {
+        self.service_of.get(&row).copied()
     }
 
     /// Returns whether a service sent a step of an agent's work.

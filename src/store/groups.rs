@@ -298,7 +298,7 @@ impl Store {
     }
 
     /// Returns the runs that were open from the start of a side call to its end; `None` for a trace that is none.
-    fn runs_open_around(&self, call: TraceIx) -> Option<impl Iterator<Item = TraceIx>> {
+    pub(super) fn runs_open_around(&self, call: TraceIx) -> Option<impl Iterator<Item = TraceIx>> {
         let (Role::SideCall(service), start, _) = *self.groups.places.get(&call)? else { return None };
         let latest = (Role::Run(service), start.saturating_add(TOLERANCE), LAST_ID);
         let runs = self.groups.by_place.range(..=latest).rev().take_while(move |(run, _)| run.0 == latest.0).take(MAX_EXAMINED);

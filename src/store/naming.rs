@@ -95,7 +95,7 @@ impl Store {
     }
 
     /// Whether a framework made up the session of an agent without a name: a random id that no other row states.
-    fn has_made_up_session(&self, row: RowIx) -> bool {
+    pub(super) fn has_made_up_session(&self, row: RowIx) -> bool {
         let session = self.row(row).session;
         !self.namings.is_empty()
             && self.namings.get(&row) == Some(&Naming::GeneratedId)

@@ -29,7 +29,7 @@ use groups::{Call, groups};
 pub(super) const MAX_REPORTS: usize = 8;
 
 /// The maximum length of a chain whose rows are paired. [`groups`] marks rows in the bits of a `u64`.
-const MAX_CHAIN: usize = 64;
+pub(super) const MAX_CHAIN: usize = 64;
 
 /// The minimum length in bytes of an error's text that tells it from others.
 const MIN_QUOTE: usize = 16;
@@ -122,6 +122,12 @@ impl Store {
         for chain in self.pairing.rows.chains_around((slot.input, slot.output), (slot.start, slot.end), MAX_CHAIN) {
             self.pair_chain(&chain, changes);
         }
+    }
+
+    /// Returns the chains around a row that may be paired.
+    pub(super) fn slot_chains(&self, row: RowIx) -> Vec<Chain> {
+        let Some(slot) = self.slot(row) else { return Vec::new() };
+        self.pairing.rows.chains_around((slot.input, slot.output), (slot.start, slot.end), MAX_CHAIN)
     }
 
     /// Pairs the rows of a chain.

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::ix::{NONE, RowIx};
 use super::pairing::{MAX_REPORTS, Slot};
-use super::timeline::Timeline;
+use super::timeline::{Chain, Timeline};
 use super::{Changes, Store};
 use crate::model::Nanos;
 
@@ -82,6 +82,12 @@ impl Store {
     fn times(&self, row: RowIx) -> (Nanos, Nanos) {
         let row = self.row(row);
         (row.start, row.end.max(row.start))
+    }
+
+    /// Returns the chains around a row whose id recurs.
+    pub(super) fn recurring_chains(&self, row: RowIx) -> Vec<Chain> {
+        let id = self.recurring_ids.stated.get(&row);
+        id.map_or_else(Vec::new, |&id| self.recurring_ids.rows.chains_around(id, self.times(row), MAX_REPORTS))
     }
 
     /// Decides again which response the rows report that a row with an id influences, after it came or went.

@@ -38,7 +38,7 @@ impl Store {
         states_usage.then(|| ((data.label, data.session, trace), (data.start, self.trace(data.trace()).id, data.id)))
     }
 
-    fn stated_tokens(&self, row: RowIx) -> Option<Stated> {
+    pub(super) fn stated_tokens(&self, row: RowIx) -> Option<Stated> {
         self.usage(row).and_then(|usage| usage.input.zip(usage.output))
     }
 
@@ -48,6 +48,16 @@ impl Store {
         let before = runs.range(..order).next_back().map(|(_, &row)| row);
         let after = runs.range((Bound::Excluded(order), Bound::Unbounded)).next().map(|(_, &row)| row);
         (before, after)
+    }
+
+    /// Returns the run before a run, of the same agent and session.
+    pub(super) fn run_before(&self, row: RowIx) -> Option<RowIx> {
+        self.runs_around(&self.runner(row)?).0
+    }
+
+    /// Whether the row is a run whose usage is compared with that of the run before it.
+    pub(super) fn is_run_with_totals(&self, row: RowIx) -> bool {
+        self.runner(row).is_some()
     }
 
     /// Returns the tokens that the run before this one stated.

@@ -4,6 +4,7 @@
 
 mod codes;
 mod doctor;
+mod excerpt;
 mod failures;
 mod fields;
 mod hostile;

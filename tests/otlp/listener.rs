@@ -74,6 +74,7 @@ impl Listener {
             Update::SearchHits(hits) => self.hits.push(hits),
             Update::PayloadChanged(_, spans) => self.changed.extend(spans),
             Update::Payloads { payloads, .. } => return Some(payloads),
+            Update::Read { .. } => {}
         }
         None
     }

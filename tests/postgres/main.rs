@@ -7,6 +7,7 @@
 mod agno;
 mod archive;
 mod cost;
+mod excerpt;
 mod failures;
 mod lifecycle;
 mod manners;

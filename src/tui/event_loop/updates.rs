@@ -53,6 +53,8 @@ impl Loop<'_> {
                 tracing::debug!(source = source.0, ?traffic, "source traffic");
                 app.source_traffic(store, usize::from(source.0), traffic);
             }
+            // The screen follows whole sources.
+            Update::Read { .. } => {}
         }
     }
 

@@ -1,0 +1,30 @@
+//! The first traces, newest first: those that a limit allows.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use crate::store::{Store, TraceIx};
+
+/// The traces that a command needs, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// All that are selected.
+    All,
+    /// So many of those that are selected.
+    Traces(usize),
+    /// So many main traces, `folds` without ordinary ones.
+    Mains {
+        /// How many.
+        limit: usize,
+        /// Whether ordinary traces don't count.
+        folds: bool,
+    },
+}
+
+/// Returns the main traces of some traces, newest first.
+pub(super) fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
+    let mut seen = HashSet::new();
+    let mut mains: Vec<TraceIx> = traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect();
+    mains.sort_by_key(|&main| Reverse(store.trace(main).start));
+    mains
+}
