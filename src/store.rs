@@ -216,8 +216,10 @@ pub struct Store {
     pricing: Pricing,
     /// The sum of [`Row::retained_bytes`].
     retained_bytes: u64,
-    /// The memory of payloads that no span needs, as the listener last reported it.
+    /// The memory of payloads that no span counts for, as the listener last reported it.
     unused_bytes: u64,
+    /// `retained_bytes` at that time.
+    unused_of_bytes: u64,
     losses: Losses,
     /// The number of the current call that changes the store; [`Trace::version`] is set to it.
     version: u32,
@@ -309,12 +311,12 @@ impl Store {
     /// Returns whether the row is held.
     #[must_use]
     pub fn is_held(&self, row: RowIx) -> bool {
-        row.0 < self.rows.end() && self.rows[row.0].trace != NONE
+        self.rows.get(row.0).is_some_and(|row| row.trace != NONE)
     }
 
     /// Returns all rows, including placeholders, in no order.
     pub fn rows(&self) -> impl Iterator<Item = RowIx> {
-        (0..self.rows.end()).filter(|&row| self.rows[row].trace != NONE).map(RowIx)
+        (0..self.rows.end()).map(RowIx).filter(|&row| self.is_held(row))
     }
 
     /// Returns the running rows.

@@ -21,7 +21,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use hashbrown::HashMap;
 
 use super::ix::{NONE, RowIx, TraceIx};
-use super::memory::TREE;
+use super::memory::{TREE, fit};
 use super::nesting::TOLERANCE;
 use super::row::Phase;
 use super::totals::Totals;
@@ -184,6 +184,7 @@ impl Store {
 
     fn leave_place(&mut self, trace: TraceIx, changes: &mut Changes) {
         let Some(place) = self.groups.places.remove(&trace) else { return };
+        fit(&mut self.groups.places);
         self.groups.by_place.remove(&place);
         match place.0 {
             Role::Turn(_) => {

@@ -137,7 +137,9 @@ impl Interner {
 
     /// Returns the bytes of memory of all texts, estimated: the texts, what an allocator adds to each, and their places in the tables.
     pub(super) fn memory(&self) -> usize {
-        self.bytes + (self.entries.len() - self.free.len()) * (size_of::<Entry>() * 3 / 2 + ALLOCATION + INDEX)
+        // The tables do not shrink: the entry of a freed text stays, and its number in the list of free ones.
+        let tables = self.entries.len() * (size_of::<Entry>() * 3 / 2 + INDEX) + self.free.len() * size_of::<u32>() * 3 / 2;
+        self.bytes + tables + (self.entries.len() - self.free.len()) * ALLOCATION
     }
 
     /// Returns one more than the highest [`Symbol::index`].

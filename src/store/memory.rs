@@ -2,6 +2,10 @@
 //!
 //! `tests/memory.rs` compares the result with what an allocator counts.
 
+use std::hash::Hash;
+
+use hashbrown::HashMap;
+
 use super::Store;
 use super::hash_index::INDEX;
 use super::interner::Symbol;
@@ -22,23 +26,41 @@ const SHOWN_TRACE: usize = 152;
 /// The two histograms of a group with few durations: a node each.
 const HISTOGRAMS: usize = 2 * 112;
 
+/// The capacity up to which a table keeps its memory.
+const KEPT_CAPACITY: usize = 1024;
+
+/// Gives back the memory of a table of which less than a quarter is in use: what is counted is in use.
+pub(super) fn fit<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > KEPT_CAPACITY && map.len() < map.capacity() / 4 {
+        map.shrink_to(2 * map.len());
+    }
+}
+
 impl Store {
-    /// Counts memory in bytes that the listener takes for payloads and no span needs: at most half of the limit, since dropping traces does
-    /// not free it at once.
+    /// Counts memory in bytes that the listener takes for payloads and no span counts for. As spans are evicted, it is taken to shrink with what
+    /// they count for, until it is reported again: dropping traces does not free it at once.
     pub fn set_unused_bytes(&mut self, bytes: u64) {
-        self.unused_bytes = bytes.min(self.limits.bytes / 2);
+        (self.unused_bytes, self.unused_of_bytes) = (bytes, self.retained_bytes);
+    }
+
+    /// Returns the memory that no span counts for, as far as it is known.
+    fn unused_bytes(&self) -> u64 {
+        let scaled = u128::from(self.unused_bytes) * u128::from(self.retained_bytes) / u128::from(self.unused_of_bytes.max(1));
+        u128::from(self.unused_bytes).min(scaled) as u64
     }
 
     /// Returns the bytes that count towards the limit: the payloads that sources retain, the texts, and the tables.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
-        let rows = self.rows.live() * (size_of::<Row>() + INDEX);
-        let child_lists = self.child_lists.live() * size_of::<ChildList>();
-        let usages = self.usages.live() * (size_of::<PackedUsage>() + INDEX + TREE * size_of::<(u64, u64, Nanos, Nanos)>());
-        let traces = self.by_start.len() * (size_of::<Trace>() + INDEX + TREE * size_of::<(Nanos, TraceIx)>() + SHOWN_TRACE);
+        let rows = self.rows.places() * size_of::<Row>() + self.rows.live() * INDEX;
+        let child_lists = self.child_lists.places() * size_of::<ChildList>();
+        let usages =
+            self.usages.places() * size_of::<PackedUsage>() + self.usages.live() * (INDEX + TREE * size_of::<(u64, u64, Nanos, Nanos)>());
+        let traces =
+            self.traces.places() * size_of::<Trace>() + self.traces.live() * (INDEX + TREE * size_of::<(Nanos, TraceIx)>() + SHOWN_TRACE);
         let groups = self.stats.group_count() + self.selection().map_or(0, super::Stats::group_count);
         let groups = groups * (size_of::<(Symbol, Group)>() * 2 + HISTOGRAMS);
-        let places = self.groups.memory() + self.unnamed.memory();
-        self.retained_bytes + self.unused_bytes + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
+        let places = self.groups.memory() + self.model_ids.memory() + self.unnamed.memory();
+        self.retained_bytes + self.unused_bytes() + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
     }
 }

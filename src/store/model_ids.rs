@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use super::interner::{Interner, Symbol};
+use super::memory::fit;
 
 /// A provider and a model.
 pub(super) type ModelId = (Symbol, Symbol);
@@ -70,8 +71,15 @@ impl ModelIds {
                 texts.release(text);
             }
             self.indexes.remove(&(model_id, reporter));
+            fit(&mut self.indexes);
             self.free.push(index);
         }
+    }
+
+    /// Returns the bytes of memory of the tables, estimated; that of entries does not shrink.
+    pub(super) fn memory(&self) -> usize {
+        self.entries.len() * size_of::<(ModelId, Reporter, u32)>() * 3 / 2
+            + self.indexes.len() * size_of::<((ModelId, Reporter), u32)>() * 2
     }
 
     /// Returns the provider and the model of an index in use.

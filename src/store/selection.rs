@@ -45,7 +45,7 @@ impl Store {
     /// Returns whether the index is that of a trace that is held.
     #[must_use]
     pub fn is_trace_held(&self, trace: TraceIx) -> bool {
-        self.find_trace(self.traces[trace.0].id) == Some(trace)
+        self.traces.get(trace.0).is_some_and(|held| self.find_trace(held.id) == Some(trace))
     }
 
     /// Adds all rows of a trace to statistics, or removes them if `add` is false.

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::histogram::Histogram;
 use super::interner::Symbol;
+use super::memory::fit;
 use super::row::RunStatus;
 use super::totals::Totals;
 use crate::model::Nanos;
@@ -242,10 +243,12 @@ impl Stats {
     }
 
     fn change(&mut self, by: By, name: Symbol, change: impl FnOnce(&mut Group)) {
-        let group = self.groups[by as usize].entry(name).or_default();
+        let groups = &mut self.groups[by as usize];
+        let group = groups.entry(name).or_default();
         change(group);
         if group.is_empty() {
-            self.groups[by as usize].remove(&name);
+            groups.remove(&name);
+            fit(groups);
         }
     }
 

@@ -75,25 +75,44 @@ struct Placement {
     sizes: Sizes,
 }
 
-/// The placements of the shown traces, by trace index.
+/// The placements of the shown traces, by trace index. Pages without any take no memory.
 #[derive(Debug, Default)]
-struct Placements(Vec<Option<Placement>>);
+struct Placements(Vec<PlacementPage>);
+
+#[derive(Debug, Default)]
+struct PlacementPage {
+    placements: Vec<Option<Placement>>,
+    live: usize,
+}
+
+/// Traces of a page.
+const PAGE: usize = 256;
 
 impl Placements {
     fn get(&self, trace: TraceIx) -> Option<&Placement> {
-        self.0.get(trace.index())?.as_ref()
+        self.0.get(trace.index() / PAGE)?.placements.get(trace.index() % PAGE)?.as_ref()
     }
 
     fn insert(&mut self, placement: Placement) {
         let index = placement.entry.trace.index();
-        if index >= self.0.len() {
-            self.0.resize_with(index + 1, || None);
+        if index / PAGE >= self.0.len() {
+            self.0.resize_with(index / PAGE + 1, PlacementPage::default);
         }
-        self.0[index] = Some(placement);
+        let page = &mut self.0[index / PAGE];
+        if page.placements.is_empty() {
+            page.placements.resize_with(PAGE, || None);
+        }
+        page.live += usize::from(page.placements[index % PAGE].replace(placement).is_none());
     }
 
     fn remove(&mut self, trace: TraceIx) -> Option<Placement> {
-        self.0.get_mut(trace.index())?.take()
+        let page = self.0.get_mut(trace.index() / PAGE)?;
+        let removed = page.placements.get_mut(trace.index() % PAGE)?.take()?;
+        page.live -= 1;
+        if page.live == 0 {
+            page.placements = Vec::new();
+        }
+        Some(removed)
     }
 }
 
