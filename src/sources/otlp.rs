@@ -155,6 +155,7 @@ fn run(
         listeners,
         suspended,
         reported: Traffic::default(),
+        held_when_reported: 0,
         scan: None,
     };
     let outcome = worker.run(requests);

@@ -27,7 +27,7 @@ pub(super) struct Arena {
     open_used: usize,
     /// The address at which the next bytes are inserted.
     end: u64,
-    /// The numbers of the sealed segments that are less than half in use.
+    /// The numbers of the sealed segments from which an eighth or more was freed since they were last moved.
     sparse: Vec<u64>,
     /// Bytes in use in all sealed segments.
     sealed_used: u64,
@@ -37,8 +37,11 @@ pub(super) struct Arena {
 /// Free segments to reuse: an arena at its memory limit frees as many as it fills, and new memory costs page faults.
 type SegmentPool = Arc<Mutex<Vec<MmapMut>>>;
 
-/// The most segments in the pool.
-const POOL_SIZE: usize = 2;
+/// The most segments in the pool: they count towards no limit.
+const POOL_SIZE: usize = 1;
+
+/// A segment is worth moving once this much of it is free, in bytes. A byte that is freed then costs at most seven moved ones.
+const SPARSE: usize = SEGMENT_SIZE / 8;
 
 /// The memory of a sealed segment; it returns to the pool when the last reader drops it.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ impl Arena {
             let memory = SegmentMemory { bytes: Some(memory), pool: self.pool.clone() };
             self.sealed_used += used as u64;
             self.sealed.insert(number, Segment { memory: Bytes::from_owner(memory), used });
-            if used < SEGMENT_SIZE / 2 {
+            if used <= SEGMENT_SIZE - SPARSE {
                 self.sparse.push(number);
             }
         }
@@ -146,20 +149,32 @@ impl Arena {
             if segment.used == 0 {
                 self.sealed.remove(&number);
                 self.sparse.retain(|sparse| *sparse != number);
-            } else if segment.used < SEGMENT_SIZE / 2 && before >= SEGMENT_SIZE / 2 {
+            } else if (SEGMENT_SIZE - segment.used) / SPARSE > (SEGMENT_SIZE - before) / SPARSE && !self.sparse.contains(&number) {
                 self.sparse.push(number);
             }
         }
     }
 
-    /// Returns the extent of a sparse segment, each once: if the caller moves what is in it, the segment is freed. Returns `None` while the
-    /// segments together are well used: where the oldest bodies are freed first, sparse segments soon become empty by themselves.
-    pub(super) fn take_sparse(&mut self) -> Option<Extent> {
+    /// Returns the extents of at most `count` segments, the emptiest first: if the caller moves what is in them, they are freed. Each is
+    /// returned again only after more of it was freed. Returns nothing while the segments together are well used: where the oldest bodies are
+    /// freed first, sparse segments soon become empty by themselves.
+    pub(super) fn take_sparse(&mut self, count: usize) -> Vec<Extent> {
         let memory = (self.sealed.len() * SEGMENT_SIZE) as u64;
-        if memory <= self.sealed_used + self.sealed_used / 2 + SEGMENT_SIZE as u64 {
-            return None;
+        let enough = self.sealed_used + self.sealed_used / 7 + SEGMENT_SIZE as u64;
+        let Some(mut excess) = memory.checked_sub(enough).filter(|excess| *excess > 0 && !self.sparse.is_empty()) else {
+            return Vec::new();
+        };
+        let free = |number: &u64| self.sealed.get(number).map_or(0, |segment| SEGMENT_SIZE - segment.used);
+        self.sparse.sort_by_cached_key(|number| free(number));
+        let mut taken = Vec::new();
+        while excess > 0
+            && taken.len() < count
+            && let Some(number) = self.sparse.pop()
+        {
+            excess = excess.saturating_sub(free(&number) as u64);
+            taken.push(number * SEGMENT_SIZE as u64..(number + 1) * SEGMENT_SIZE as u64);
         }
-        self.sparse.pop().map(|number| number * SEGMENT_SIZE as u64..(number + 1) * SEGMENT_SIZE as u64)
+        taken
     }
 
     /// Returns the size of all segments in bytes.
@@ -168,9 +183,9 @@ impl Arena {
         (self.sealed.len() + usize::from(self.open.is_some())) * SEGMENT_SIZE
     }
 
-    /// Returns the bytes of memory that the bodies take, with what is free between them beyond two segments: the oldest and the newest one are
-    /// partly free whatever the limit.
-    pub(super) fn memory_of_bodies(&self) -> usize {
+    /// Returns the bytes of memory that the arena takes, except what is free up to two segments: the oldest and the newest one are partly free
+    /// whatever the limit. The pool is not counted either.
+    pub(super) fn held_memory(&self) -> usize {
         let segments = self.sealed.len() * SEGMENT_SIZE + (self.end % SEGMENT_SIZE as u64) as usize;
         (self.sealed_used as usize + self.open_used).max(segments.saturating_sub(2 * SEGMENT_SIZE))
     }
@@ -215,8 +230,10 @@ mod tests {
         let all = arena.memory();
         let kept = arena.get(&extents[0]);
         (0..20).filter(|n| ![3, 6, 10].contains(n)).for_each(|n| arena.free(&extents[n]));
-        let sparse: Vec<Extent> = std::iter::from_fn(|| arena.take_sparse()).collect();
-        assert!([3, 6, 10].iter().all(|n| sparse.iter().any(|sparse| sparse.contains(&extents[*n].start))), "{sparse:?}");
+        let sparse = arena.take_sparse(9);
+        assert!(sparse.iter().all(|sparse| [3, 6, 10].iter().any(|n| sparse.contains(&extents[*n].start))), "{sparse:?}");
+        assert_eq!((sparse.len(), arena.take_sparse(1).len()), (2, 1), "as many as are needed");
+        assert_eq!(arena.take_sparse(9), [], "each once");
         arena.free(&extents[3]);
         arena.free(&extents[6]);
         assert_eq!((all, arena.memory()), (7 * SEGMENT_SIZE, 2 * SEGMENT_SIZE), "its own segment, and the open one");
@@ -232,7 +249,7 @@ mod tests {
         let before = arena.memory();
         for n in 50..250 {
             arena.free(&extents.remove(0));
-            assert_eq!(arena.take_sparse(), None);
+            assert_eq!(arena.take_sparse(9), []);
             extents.push(insert(&mut arena, n));
             assert!(arena.memory() <= before + SEGMENT_SIZE && arena.sparse.len() <= 1);
             assert!(extents.iter().zip(n - 49..).all(|(extent, n)| arena.get(extent).iter().all(|byte| *byte == n)));

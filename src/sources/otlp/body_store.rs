@@ -9,8 +9,17 @@ use super::arena::{Arena, Extent, SEGMENT_SIZE};
 use super::compact::{Compacted, SpanExtent, span_extents};
 use crate::model::PayloadRef;
 
-/// The fewest bytes that compacting a body must gain. The bookkeeping of a compacted body takes nearly as many.
-const MIN_GAIN: u64 = 512;
+/// The fewest bytes that compacting a body must gain.
+const MIN_GAIN: u64 = 256;
+
+/// A body is compacted once an eighth of it is released. A byte that is released then costs at most eight copied ones, in the worker's thread.
+const SPARSE: u64 = 8;
+
+/// The most segments of the arena that are emptied at a time, while requests wait.
+const MOVED_SEGMENTS: usize = 4;
+
+/// Bodies from this size on are not moved: they fill most of their segments.
+const LARGE: u64 = 4 * SEGMENT_SIZE as u64;
 
 /// Bodies by number.
 ///
@@ -26,16 +35,20 @@ pub(super) struct BodyStore {
     next: u32,
     /// The size of all bodies in bytes.
     pub(super) retained_bytes: u64,
-    /// The size of the spans that are held in bytes: the sum of [`Body::held_bytes`].
-    held_bytes: u64,
+    /// What the spans that are held count for in bytes: the sum of [`Body::held_bytes`].
+    pub(super) held_bytes: u64,
+    /// The size of the lists of spans in bytes.
+    list_bytes: u64,
 }
 
 #[derive(Debug)]
 struct Body {
     extent: Extent,
     spans: Spans,
-    /// Bytes of the spans that are held.
+    /// What the spans that are held count for in bytes.
     held_bytes: u64,
+    /// What the spans counted for that were held when the body was inserted or compacted.
+    all_bytes: u64,
 }
 
 /// The spans of a body in order: those that are held, and those released since the body was inserted or compacted.
@@ -47,11 +60,25 @@ enum Spans {
     Compacted(Vec<SpanExtent>),
 }
 
-/// What a body takes beside its bytes, estimated: its entries in the two tables, whose nodes are about half full, and its list of spans.
-pub(super) const BODY_MEMORY: usize = 3 * size_of::<(u32, Body)>() / 2 + 2 * size_of::<(u64, u32)>() + 16;
+/// What a body takes beside its bytes and its list of spans, estimated: its entries in the two tables, whose nodes are about half full.
+const BODY_MEMORY: usize = 3 * size_of::<(u32, Body)>() / 2 + 2 * size_of::<(u64, u32)>() + 16;
 
-/// What each span of a body adds to that.
-pub(super) const OFFSET_MEMORY: usize = size_of::<u32>();
+/// What each span of a body as received adds to that.
+const OFFSET_MEMORY: usize = size_of::<u32>();
+
+/// Returns the extents of the spans at these offsets, in order, in a body of `len` bytes as it was received, with their places in the tables.
+pub(super) fn received_extents(len: usize, offsets: impl Iterator<Item = usize>) -> Vec<SpanExtent> {
+    let mut extents = span_extents(len, offsets);
+    for (index, extent) in extents.iter_mut().enumerate() {
+        extent.bytes = extent.bytes.saturating_add(table_bytes(index));
+    }
+    extents
+}
+
+/// Returns what the span at this index of a body as received takes in the tables in bytes; the first one counts for those of the body.
+fn table_bytes(index: usize) -> u32 {
+    (OFFSET_MEMORY + if index == 0 { BODY_MEMORY } else { 0 }) as u32
+}
 
 impl Spans {
     /// Returns the index of the span with this original offset.
@@ -68,7 +95,21 @@ impl Spans {
         Some(if let Self::Compacted(extents) = self { extents[span].offset as usize } else { original })
     }
 
-    /// Releases a span of a body of `len` bytes. Returns its size; 0 if there is no such span or it was released before.
+    /// Returns the size of the list in bytes.
+    fn list_bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Original { offsets, released } => size_of_val(&**offsets) + size_of_val(&**released),
+            Self::Compacted(extents) => extents.capacity() * size_of::<SpanExtent>(),
+        };
+        bytes as u64
+    }
+
+    /// Returns by how much the list grows when the body is compacted.
+    fn growth(&self) -> u64 {
+        if let Self::Original { offsets, .. } = self { (offsets.len() * (size_of::<SpanExtent>() - OFFSET_MEMORY)) as u64 } else { 0 }
+    }
+
+    /// Releases a span of a body of `len` bytes. Returns what it counted for; 0 if there is no such span or it was released before.
     fn release(&mut self, original: usize, len: u64) -> u32 {
         match (self.find(original), self) {
             (None, _) => 0,
@@ -81,9 +122,9 @@ impl Spans {
                 if std::mem::replace(word, *word | bit) & bit != 0 {
                     return 0;
                 }
-                // The same as in `span_extents`.
+                // The same as in `received_extents`.
                 let start = if span == 0 { 0 } else { offsets[span] };
-                offsets.get(span + 1).copied().unwrap_or(len as u32) - start
+                (offsets.get(span + 1).copied().unwrap_or(len as u32) - start).saturating_add(table_bytes(span))
             }
         }
     }
@@ -93,7 +134,7 @@ impl Spans {
         match self {
             Self::Compacted(extents) => extents.clone(),
             Self::Original { offsets, released } => {
-                let mut extents = span_extents(len as usize, offsets.iter().map(|offset| *offset as usize));
+                let mut extents = received_extents(len as usize, offsets.iter().map(|offset| *offset as usize));
                 let is_released = |span: usize| released.get(span / 64).is_some_and(|word| word >> (span % 64) & 1 != 0);
                 extents.iter_mut().enumerate().filter(|(span, _)| is_released(*span)).for_each(|(_, extent)| extent.bytes = 0);
                 extents
@@ -107,9 +148,11 @@ impl Body {
         self.extent.end - self.extent.start
     }
 
-    /// Whether less than half of the body is held.
+    /// Whether so much of the body is released that compacting it gains memory.
     fn is_sparse(&self) -> bool {
-        self.held_bytes * 2 < self.len() && self.len() - self.held_bytes >= MIN_GAIN
+        let released = self.all_bytes.saturating_sub(self.held_bytes);
+        // What all spans share is not freed before the last of them; it is divided among them by their size.
+        released * SPARSE >= self.all_bytes && self.len() * released >= self.all_bytes * (MIN_GAIN + self.spans.growth())
     }
 }
 
@@ -125,10 +168,12 @@ impl BodyStore {
         let number = self.next;
         self.next = (self.next + 1) & 0x7fff_ffff;
         self.retained_bytes += bytes.len() as u64;
-        self.held_bytes += bytes.len() as u64;
+        let held_bytes = (bytes.len() + BODY_MEMORY + OFFSET_MEMORY * offsets.len()) as u64;
+        self.held_bytes += held_bytes;
         self.by_address.insert(extent.start, number);
         let spans = Spans::Original { offsets, released: Box::default() };
-        self.by_number.insert(number, Body { extent, spans, held_bytes: bytes.len() as u64 });
+        self.list_bytes += spans.list_bytes();
+        self.by_number.insert(number, Body { extent, spans, held_bytes, all_bytes: held_bytes });
         self.defragment();
         Ok(number)
     }
@@ -147,9 +192,10 @@ impl BodyStore {
         Some((self.arena.get(&body.extent), offsets))
     }
 
-    /// Returns the bytes of memory that no span needs: parts of bodies whose spans were released, and what is free between bodies.
+    /// Returns the bytes of memory that no span counts for: parts of bodies whose spans were released, and what is free between bodies.
     pub(super) fn unused_bytes(&self) -> u64 {
-        (self.arena.memory_of_bodies() as u64).saturating_sub(self.held_bytes)
+        let tables = (self.by_number.len() * BODY_MEMORY) as u64 + self.list_bytes;
+        (self.arena.held_memory() as u64 + tables).saturating_sub(self.held_bytes)
     }
 
     /// Returns the numbers of all bodies, the newest last.
@@ -171,12 +217,14 @@ impl BodyStore {
         let mut sparse = Vec::new();
         for (number, original) in spans.iter().copied().map(split) {
             let Some(body) = self.by_number.get_mut(&number) else { continue };
-            let (was_sparse, len) = (body.is_sparse(), body.len());
+            let (was_sparse, len, list_bytes) = (body.is_sparse(), body.len(), body.spans.list_bytes());
             let released = u64::from(body.spans.release(original, len));
             body.held_bytes -= released;
             self.held_bytes -= released;
+            self.list_bytes = self.list_bytes + body.spans.list_bytes() - list_bytes;
             if body.held_bytes == 0 {
                 self.retained_bytes -= body.len();
+                self.list_bytes -= body.spans.list_bytes();
                 self.by_address.remove(&body.extent.start);
                 self.arena.free(&body.extent);
                 self.by_number.remove(&number);
@@ -202,25 +250,24 @@ impl BodyStore {
         self.by_address.remove(&body.extent.start);
         self.by_address.insert(extent.start, number);
         body.extent = extent;
+        self.list_bytes -= body.spans.list_bytes();
         body.spans = Spans::Compacted(compacted.spans);
-        self.held_bytes -= body.held_bytes;
-        body.held_bytes = body.len();
-        self.held_bytes += body.held_bytes;
+        self.list_bytes += body.spans.list_bytes();
+        body.all_bytes = body.held_bytes;
         self.retained_bytes += body.len();
     }
 
-    /// Moves the bodies in sparse segments, so that the arena is never much larger than its bodies. Large bodies stay: they fill their
-    /// segments well enough, and moving them is expensive.
+    /// Moves the bodies in sparse segments, so that the arena is never much larger than its bodies.
     pub(super) fn defragment(&mut self) {
-        // Segments that become sparse by this are left to the next call; otherwise two could alternate forever.
-        let sparse: Vec<Extent> = std::iter::from_fn(|| self.arena.take_sparse()).collect();
+        // Segments that become sparse by this are left to the next call.
+        let sparse = self.arena.take_sparse(MOVED_SEGMENTS);
         for segment in sparse {
             let overlapping = self.by_address.range(..segment.end).rev().map(|(_, number)| *number);
             let overlapping: Vec<u32> =
                 overlapping.take_while(|number| self.by_number.get(number).is_some_and(|body| body.extent.end > segment.start)).collect();
             for number in overlapping {
                 let Some(body) = self.by_number.get_mut(&number) else { continue };
-                if body.len() >= SEGMENT_SIZE as u64 / 2 {
+                if body.len() >= LARGE {
                     continue;
                 }
                 let Ok(extent) = self.arena.insert(&self.arena.get(&body.extent)) else { return };
@@ -266,6 +313,25 @@ mod tests {
     }
 
     #[test]
+    fn an_eighth_of_a_body_makes_it_sparse_and_all_memory_is_counted() {
+        let mut bodies = BodyStore::default();
+        let (size, count) = (100, 1000);
+        let offsets: Vec<usize> = (0..count).map(|n| n * size).collect();
+        let numbers: Vec<u32> = (0..200).map(|_| insert(&mut bodies, &vec![1; size * count], &offsets)).collect();
+        let all: u64 = received_extents(size * count, offsets.iter().copied()).iter().map(|extent| u64::from(extent.bytes)).sum();
+        assert_eq!(bodies.held_bytes, 200 * all);
+        let release = |bodies: &mut BodyStore, from: usize, to: usize| {
+            let spans: Vec<PayloadRef> = numbers.iter().flat_map(|number| (from..to).map(|n| payload_ref(*number, n * size))).collect();
+            bodies.release(&spans)
+        };
+        assert!(release(&mut bodies, 0, 110).is_empty());
+        assert_eq!(release(&mut bodies, 110, 250), numbers, "each body is told once");
+        let memory = (bodies.arena.memory() + 200 * (BODY_MEMORY + 4 * count)) as u64;
+        let counted = bodies.held_bytes + bodies.unused_bytes();
+        assert!(counted <= memory && memory - counted < 3 * SEGMENT_SIZE as u64, "{counted} of {memory}");
+    }
+
+    #[test]
     fn defragmenting_ends_although_moving_leaves_sparse_segments() {
         const MIB: usize = 1 << 20;
         let mut bodies = BodyStore::default();
@@ -293,7 +359,7 @@ mod tests {
             bodies.defragment();
         }
         let (held, memory) = (bodies.retained_bytes as usize, bodies.arena.memory());
-        assert!(memory <= held * 2 + (8 << 20), "{memory} for {held}");
+        assert!(memory <= held * 8 / 7 + 2 * SEGMENT_SIZE, "{memory} for {held}");
         for n in keep {
             assert_eq!(bodies.find(payload_ref(numbers[n], 7)).unwrap().0, body(n)[..]);
         }

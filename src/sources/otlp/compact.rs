@@ -17,12 +17,13 @@ pub(super) struct SpanExtent {
     pub(super) original: u32,
     /// The current offset.
     pub(super) offset: u32,
-    /// The size of the span and its share of the bytes around it; 0 once the span is released.
+    /// The bytes that the span counts for, whatever is compacted later: its size, its share of the bytes around it in the body as received,
+    /// and its place in the tables. 0 once the span is released.
     pub(super) bytes: u32,
 }
 
 /// Returns the extents of the spans at these offsets, in order, in a body of `len` bytes as it was received. Each one ends where the next
-/// one begins; the first one includes the beginning of the body.
+/// one begins; the first one includes the beginning of the body. Their places in tables are not counted.
 pub(super) fn span_extents(len: usize, offsets: impl Iterator<Item = usize>) -> Vec<SpanExtent> {
     let extent = |offset: usize| SpanExtent { original: offset as u32, offset: offset as u32, bytes: 0 };
     let mut extents: Vec<SpanExtent> = offsets.map(extent).collect();
@@ -48,12 +49,10 @@ pub(super) struct Compacted {
 /// is invalid.
 pub(super) fn compact(body: &[u8], spans: &[SpanExtent]) -> Option<Compacted> {
     let held: Vec<SpanExtent> = spans.iter().copied().filter(|span| span.bytes > 0).collect();
-    let size = held.iter().map(|span| span.bytes as usize).sum();
+    let size = held.iter().map(|span| span.bytes as usize).sum::<usize>().min(body.len());
     let output = Compacted { bytes: Vec::with_capacity(size), spans: Vec::with_capacity(held.len()) };
     let mut compactor = Compactor { held, output };
-    let start = compactor.position();
     compactor.copy_message(body, body, &PATH).ok()?;
-    compactor.share_frame(start);
     (compactor.output.spans.len() == compactor.held.len()).then_some(compactor.output)
 }
 
@@ -71,11 +70,6 @@ struct Compactor {
 }
 
 impl Compactor {
-    /// Returns the numbers of bytes and of spans that have been copied.
-    fn position(&self) -> (usize, usize) {
-        (self.output.bytes.len(), self.output.spans.len())
-    }
-
     /// Whether the next span to keep is in this range of the body.
     fn is_next_in(&self, range: &Range<usize>) -> bool {
         self.held.get(self.output.spans.len()).is_some_and(|next| range.contains(&(next.offset as usize)))
@@ -85,18 +79,8 @@ impl Compactor {
     fn copy_span(&mut self, field: &[u8], len: usize) {
         self.output.bytes.extend_from_slice(field);
         let offset = self.output.bytes.len() - len;
-        let original = self.held.get(self.output.spans.len()).map_or(0, |next| next.original);
-        self.output.spans.push(SpanExtent { original, offset: offset as u32, bytes: field.len() as u32 });
-    }
-
-    /// Divides the bytes that were copied since a position and belong to no span among the spans that were copied since.
-    fn share_frame(&mut self, (bytes, spans): (usize, usize)) {
-        let spans = self.output.spans.get_mut(spans..).unwrap_or_default();
-        let (own, count) = (spans.iter().map(|span| span.bytes).sum::<u32>(), spans.len().max(1) as u32);
-        let frame = ((self.output.bytes.len() - bytes) as u32).saturating_sub(own);
-        for (n, span) in (0..).zip(spans) {
-            span.bytes += frame / count + u32::from(n < frame % count);
-        }
+        let next = self.held.get(self.output.spans.len()).copied();
+        self.output.spans.extend(next.map(|next| SpanExtent { offset: offset as u32, ..next }));
     }
 
     /// Copies the fields of a message of the body. `path` has the fields that lead to its spans.
@@ -120,7 +104,6 @@ impl Compactor {
                 self.copy_span(field, value.len());
                 continue;
             }
-            let start = self.position();
             encode_key(number, WireType::LengthDelimited, &mut self.output.bytes);
             let begin = self.output.bytes.len() + LENGTH_SIZE;
             self.output.bytes.resize(begin, 0x80);
@@ -131,7 +114,6 @@ impl Compactor {
                 length >>= 7;
             }
             self.output.bytes[begin - 1] &= 0x7f;
-            self.share_frame(start);
         }
     }
 }

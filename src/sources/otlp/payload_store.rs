@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::body_store::{BODY_MEMORY, BodyStore, OFFSET_MEMORY, payload_ref};
-use super::compact::{compact, span_extents};
+use super::body_store::{BodyStore, payload_ref, received_extents};
+use super::compact::compact;
 use super::response::Rejection;
 use super::span_events::SpanEvents;
 use crate::model::{Batch, Payload, PayloadRef, SpanId};
@@ -28,10 +28,9 @@ impl PayloadStore {
 
     /// Keeps a body, and sets the address and the retained bytes of its spans.
     pub(super) fn insert(&self, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
-        let extents = span_extents(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
-        for (index, (span, extent)) in batch.spans.iter_mut().zip(&extents).enumerate() {
-            let tables = if index == 0 { BODY_MEMORY + OFFSET_MEMORY } else { OFFSET_MEMORY };
-            span.retained_bytes = extent.bytes.saturating_add(tables as u32);
+        let extents = received_extents(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
+        for (span, extent) in batch.spans.iter_mut().zip(&extents) {
+            span.retained_bytes = extent.bytes;
         }
         let offsets = extents.iter().map(|extent| extent.original).collect();
         let number = self.bodies().insert(body, offsets).map_err(|_| Rejection::Overloaded)?;

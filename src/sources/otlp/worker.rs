@@ -15,6 +15,9 @@ use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, U
 /// The interval of traffic updates, and of attempts to bind an address that is in use.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How far the store may be mistaken about the memory that no span counts for before it is told at once, as a share of all memory.
+const MISTAKE_SHARE: u64 = 64;
+
 /// How long connections may take to end before the program is stopped.
 const SUSPEND_TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -33,6 +36,8 @@ pub(super) struct Worker<'a> {
     pub(super) suspended: watch::Sender<bool>,
     /// The last report.
     pub(super) reported: Traffic,
+    /// What all held spans counted for at that time in bytes.
+    pub(super) held_when_reported: u64,
     /// The search in progress.
     pub(super) scan: Option<Scan>,
 }
@@ -67,7 +72,18 @@ impl Worker<'_> {
             Request::Check { ticket, query, addresses } => {
                 return self.updates.send_hits(ticket, search::check(&addresses, &query, store), None, None);
             }
-            Request::Release(addresses) => store.release(&addresses),
+            Request::Release(addresses) => {
+                store.release(&addresses);
+                let bodies = store.bodies();
+                let (unused, held) = (bodies.unused_bytes(), bodies.held_bytes);
+                drop(bodies);
+                // What the store takes it for, see `Store::set_unused_bytes`.
+                let (reported, when_reported) = (u128::from(self.reported.unused_bytes), self.held_when_reported.max(1));
+                let known = (reported * u128::from(held.min(when_reported)) / u128::from(when_reported)) as u64;
+                if unused > known + (held + unused) / MISTAKE_SHARE {
+                    return self.report_traffic();
+                }
+            }
             Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().numbers())),
             Request::StopSearch => self.scan = None,
             Request::Read { ticket, .. } => return self.updates.send(Update::Read { ticket, from: None }),
@@ -131,6 +147,7 @@ impl Worker<'_> {
         let traffic = Traffic { ports, ..self.ingest.traffic() };
         if traffic != self.reported {
             self.reported = traffic.clone();
+            self.held_when_reported = self.ingest.payloads.bodies().held_bytes;
             self.updates.send(Update::Traffic(self.updates.id, traffic))?;
         }
         Ok(())
