@@ -20,8 +20,9 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use hashbrown::HashMap;
 
+use super::hash_index::fit;
 use super::ix::{NONE, RowIx, TraceIx};
-use super::memory::{TREE, fit};
+use super::memory::TREE;
 use super::nesting::TOLERANCE;
 use super::row::Phase;
 use super::totals::Totals;

@@ -1,7 +1,9 @@
 //! A hash table of `u32` indexes that grows in parts: growing a single table would move a million entries at once, which the user would
 //! notice as a pause.
 
-use hashbrown::HashTable;
+use std::hash::Hash;
+
+use hashbrown::{HashMap, HashTable};
 
 const PARTS: usize = 64;
 
@@ -58,6 +60,16 @@ impl HashIndex {
     pub(super) fn remove(&mut self, hash: u64, is_equal: impl FnMut(&u32) -> bool) -> bool {
         let found = self.parts[part(hash)].find_entry(hash, is_equal);
         found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
+    }
+}
+
+/// The capacity up to which a table keeps its memory.
+const KEPT_CAPACITY: usize = 1024;
+
+/// Gives back the memory of a table of which less than a quarter is in use: what is counted is in use.
+pub(super) fn fit<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > KEPT_CAPACITY && map.len() < map.capacity() / 4 {
+        map.shrink_to(2 * map.len());
     }
 }
 

@@ -2,10 +2,6 @@
 //!
 //! `tests/memory.rs` compares the result with what an allocator counts.
 
-use std::hash::Hash;
-
-use hashbrown::HashMap;
-
 use super::Store;
 use super::hash_index::INDEX;
 use super::interner::Symbol;
@@ -25,16 +21,6 @@ const SHOWN_TRACE: usize = 152;
 
 /// The two histograms of a group with few durations: a node each.
 const HISTOGRAMS: usize = 2 * 112;
-
-/// The capacity up to which a table keeps its memory.
-const KEPT_CAPACITY: usize = 1024;
-
-/// Gives back the memory of a table of which less than a quarter is in use: what is counted is in use.
-pub(super) fn fit<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    if map.capacity() > KEPT_CAPACITY && map.len() < map.capacity() / 4 {
-        map.shrink_to(2 * map.len());
-    }
-}
 
 impl Store {
     /// Counts memory in bytes that the listener takes for payloads and no span counts for. As spans are evicted, it is taken to shrink with what

@@ -2,8 +2,8 @@
 
 use hashbrown::HashMap;
 
+use super::hash_index::fit;
 use super::interner::{Interner, Symbol};
-use super::memory::fit;
 
 /// A provider and a model.
 pub(super) type ModelId = (Symbol, Symbol);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
+use super::hash_index::fit;
 use super::histogram::Histogram;
 use super::interner::Symbol;
-use super::memory::fit;
 use super::row::RunStatus;
 use super::totals::Totals;
 use crate::model::Nanos;
