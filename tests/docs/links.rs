@@ -88,6 +88,20 @@ fn the_summary_names_every_page_once() {
     assert_eq!(named, pages());
 }
 
+/// The files that a page includes are there.
+#[test]
+fn included_files_are_there() {
+    let inclusion = Regex::new(r"\{\{#include ([^}]+)\}\}").unwrap();
+    let mut count = 0;
+    for (path, text) in documents() {
+        for found in inclusion.captures_iter(&text) {
+            assert!(root().join(path.parent().unwrap()).join(&found[1]).exists(), "{} includes {}", path.display(), &found[1]);
+            count += 1;
+        }
+    }
+    assert!(count > 1);
+}
+
 /// Claims name the test or the bench that shows them.
 #[test]
 fn files_that_are_named_in_the_manual_are_there() {
