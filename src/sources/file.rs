@@ -174,7 +174,14 @@ impl Reader<'_> {
     fn look(&mut self) -> Result<(), Closed> {
         let (Some(content), Some(follower)) = (&mut self.content, &mut self.follower) else { return Ok(()) };
         let found = match follower.look() {
-            Ok(Found::Lines(lines)) => lines,
+            Ok(Found::Lines(lines, lost)) => {
+                if !lost.is_empty() {
+                    let mut batch = self.sender.batch(Origin::Live);
+                    batch.skipped = lost;
+                    self.sender.send(Update::Batch(batch))?;
+                }
+                lines
+            }
             Ok(Found::Missing) => return self.wait("it was removed or renamed; waiting for a new one"),
             Ok(Found::NotFile(what)) => return self.wait(&format!("{what} now; waiting for a file")),
             Err(error) => {

@@ -36,21 +36,20 @@ fn a_missing_database_is_reported_in_one_line() {
 #[test]
 fn what_can_be_read_is_listed_and_shown_beside_what_cannot() {
     let program = Program::new();
-    // A request of OTLP with a log record.
-    std::fs::write(program.path("logs.pb"), b"\x0a\x18\x0a\x00\x12\x14\x0a\x00\x12\x10\x09AAAAAAAA\x1a\x05INFO!").unwrap();
-    let message = "agno-top: logs.pb: not a file of spans: it holds OpenTelemetry's logs\n";
+    std::fs::write(program.path("other.json"), "{\"a\":1}").unwrap();
+    let message = "agno-top: other.json: not a file of spans: it has no \"resourceSpans\" (line 1)\n";
     for arguments in [&["list"][..], &["list", "--json"], &["show", "bcc8"]] {
         let alone = program.run(&[arguments, &["traces.db"]].concat());
         assert_eq!((alone.status.code(), alone.stdout.is_empty()), (Some(0), false), "{arguments:?}");
-        let output = program.run(&[arguments, &["logs.pb", "traces.db"]].concat());
+        let output = program.run(&[arguments, &["other.json", "traces.db"]].concat());
         assert_eq!((output.status.code(), errors(&output)), (Some(1), message.to_owned()), "{arguments:?}");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(" traces.db ", " ");
         let words = |bytes: &[u8]| text(bytes).split_whitespace().filter(|word| *word != "SOURCE").count();
         assert_eq!(words(&output.stdout), words(&alone.stdout), "{arguments:?}");
     }
-    let found = program.run(&["list", "logs.pb", "traces.db", "--fail-on", "error"]);
+    let found = program.run(&["list", "other.json", "traces.db", "--fail-on", "error"]);
     assert_eq!(found.status.code(), Some(3));
-    assert_eq!(run(&program, &["stats", "logs.pb", "traces.db"]), (Some(1), message.to_owned()), "sums would be wrong");
+    assert_eq!(run(&program, &["stats", "other.json", "traces.db"]), (Some(1), message.to_owned()), "sums would be wrong");
 }
 
 #[test]

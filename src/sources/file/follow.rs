@@ -1,12 +1,18 @@
 //! Follows a file by its path: reads the lines that are appended, also after the file was renamed, replaced, rewritten or shortened.
 
+mod rotated;
+
+use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::decompress;
 use super::objects::syntax_error;
+use crate::model::Skipped;
 use crate::regular_file;
+use rotated::{Known, Sibling};
 
 /// The interval between two looks.
 pub(super) const INTERVAL: Duration = Duration::from_millis(250);
@@ -16,6 +22,9 @@ const READ_SIZE: u64 = 16 << 20;
 
 /// The bytes at the beginning of a file, and before the line that is read next, by which a rewritten file is recognized.
 const MARK: usize = 1024;
+
+/// The most files that had the name before and are held open.
+const MAX_PREVIOUS: usize = 16;
 
 /// Lines that were not read before.
 #[derive(Debug)]
@@ -28,7 +37,8 @@ pub(super) struct Lines {
 /// What a look found.
 #[derive(Debug)]
 pub(super) enum Found {
-    Lines(Vec<Lines>),
+    /// New lines, and the rotated files that could not be read, each with the reason.
+    Lines(Vec<Lines>, Vec<Skipped>),
     /// No file has the name.
     Missing,
     /// Something else has the name, such as a directory or a pipe; holds what.
@@ -40,30 +50,36 @@ pub(super) enum Found {
 pub(super) struct Follower {
     path: PathBuf,
     current: Option<OpenFile>,
-    /// The file that had the name before. Its writer may still append to it.
-    previous: Option<OpenFile>,
+    /// The files that had the name before, the oldest first. Their writers may still append to them.
+    previous: VecDeque<OpenFile>,
+    /// The files beside it that are likely rotated ones.
+    known: Known,
 }
 
 impl Follower {
     /// Follows a path whose file was read up to an offset.
     pub(super) fn new(path: &Path, file: File, offset: u64) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), current: Some(OpenFile::new(file, offset)?), previous: None })
+        Ok(Self { current: Some(OpenFile::new(file, offset)?), ..Self::waiting(path) })
     }
 
     /// Follows a path whose file is missing or empty.
     pub(super) fn waiting(path: &Path) -> Self {
-        Self { path: path.to_owned(), current: None, previous: None }
+        Self { path: path.to_owned(), current: None, previous: VecDeque::new(), known: Known::new(path) }
     }
 
     /// Reads what is new. Fails if it can't be read; then it can't be followed further.
     pub(super) fn look(&mut self) -> Result<Found, String> {
+        // Before the file is looked at: what is rotated later is found at the next look.
+        let siblings = self.known.next(&self.path);
         let named = match std::fs::metadata(&self.path) {
             Ok(metadata) => Some(metadata),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error.to_string()),
         };
         let mut lines = Vec::new();
-        for file in [&mut self.previous, &mut self.current].into_iter().flatten() {
+        let mut lost = Vec::new();
+        lines.extend(self.read_copy()?);
+        for file in self.previous.iter_mut().chain(&mut self.current) {
             lines.extend(file.read()?);
         }
         let is_current = |metadata: &Metadata| self.current.as_ref().is_some_and(|current| current.identity == identity(metadata));
@@ -72,21 +88,93 @@ impl Follower {
             match regular_file::open(&self.path, super::MAX_SIZE as u64) {
                 Ok(file) => {
                     let mut file = OpenFile::new(file, 0).map_err(|error| error.to_string())?;
+                    for sibling in self.rotated_since(file.identity) {
+                        match self.read_sibling(&sibling) {
+                            Ok(found) => lines.extend(found),
+                            Err(error) => lost.push(Skipped { place: sibling.name, reason: error }),
+                        }
+                    }
                     lines.extend(file.read()?);
-                    self.previous = self.current.replace(file).or(self.previous.take());
+                    let before = self.current.replace(file);
+                    // Those that were read above followed this one.
+                    self.keep(before);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error.to_string()),
             }
         }
+        let is_current = |metadata: &Metadata| self.current.as_ref().is_some_and(|current| current.identity == identity(metadata));
+        if let Some(siblings) = siblings.filter(|_| named.as_ref().is_some_and(is_current)) {
+            self.known = siblings;
+        }
         Ok(match named {
+            _ if !lost.is_empty() => Found::Lines(lines, lost),
             None if lines.is_empty() => Found::Missing,
             Some(other) if lines.is_empty() && !other.is_file() => match regular_file::check(&self.path) {
                 Err(what) => Found::NotFile(what.to_string()),
-                Ok(()) => Found::Lines(lines),
+                Ok(()) => Found::Lines(lines, lost),
             },
-            _ => Found::Lines(lines),
+            _ => Found::Lines(lines, lost),
         })
+    }
+}
+
+impl Follower {
+    fn keep(&mut self, file: Option<OpenFile>) {
+        self.previous.extend(file);
+        if self.previous.len() > MAX_PREVIOUS {
+            self.previous.pop_front();
+        }
+    }
+
+    /// Returns the files that had the name since the last look and have it no more, the oldest first. `named` is the one that has it.
+    fn rotated_since(&self, named: Option<Identity>) -> Vec<Sibling> {
+        let Some(current) = &self.current else { return Vec::new() };
+        let held = || self.previous.iter().chain([current]).map(|file| file.identity).chain([named]);
+        let last = current.file.metadata().and_then(|metadata| metadata.modified()).ok();
+        let mut found = rotated::beside(&self.path);
+        found.retain(|sibling| {
+            let is_compressed = sibling.is_compressed();
+            // A compressed copy has the time of its original, which may have been read.
+            let is_newer = last.is_none_or(|last| if is_compressed { sibling.modified > last } else { sibling.modified >= last });
+            is_newer && !self.known.contains(sibling) && held().all(|identity| identity != sibling.identity)
+        });
+        found.sort_by_key(|sibling| (sibling.created, std::cmp::Reverse(sibling.number()), sibling.modified));
+        found
+    }
+
+    /// Reads a file that was rotated before it was opened by its name.
+    fn read_sibling(&mut self, sibling: &Sibling) -> Result<Option<Lines>, String> {
+        let path = self.path.with_file_name(&sibling.name);
+        if sibling.is_compressed() {
+            let bytes = regular_file::read(&path, super::MAX_SIZE as u64).map_err(|error| error.to_string())?;
+            let bytes = decompress::unpack(bytes, super::MAX_SIZE)?;
+            return Ok((!bytes.is_empty()).then_some(Lines { bytes, is_start: true }));
+        }
+        let file = regular_file::open(&path, super::MAX_SIZE as u64).map_err(|error| error.to_string())?;
+        let mut file = OpenFile::new(file, 0).map_err(|error| error.to_string())?;
+        let lines = file.read()?;
+        self.keep(Some(file));
+        Ok(lines)
+    }
+
+    /// Reads the rest of what was copied away before the file was emptied: the copy has what was read at the same place, and more.
+    fn read_copy(&mut self) -> Result<Option<Lines>, String> {
+        let Some(current) = self.current.as_mut() else { return Ok(None) };
+        if current.offset == 0 || !current.is_rewritten()? {
+            return Ok(None);
+        }
+        for sibling in rotated::beside(&self.path) {
+            let Ok(file) = regular_file::open(&self.path.with_file_name(&sibling.name), super::MAX_SIZE as u64) else { continue };
+            let copy = OpenFile::new(file, current.offset).map_err(|error| error.to_string())?;
+            if sibling.size > current.offset && copy.begin == current.begin && copy.end == current.end {
+                let mut copy = copy;
+                let lines = copy.read()?;
+                self.keep(Some(copy));
+                return Ok(lines);
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -132,7 +220,7 @@ impl OpenFile {
         if size > super::MAX_SIZE as u64 {
             return Err(format!("it is larger than {} GiB now and no longer followed", super::MAX_SIZE >> 30));
         }
-        if size < self.offset || !self.is_unchanged().map_err(|error| error.to_string())? {
+        if self.is_rewritten()? {
             (self.offset, self.begin, self.end) = (0, Vec::new(), Vec::new());
         }
         let mut bytes = self.bytes(self.offset, READ_SIZE).map_err(|error| error.to_string())?;
@@ -153,6 +241,12 @@ impl OpenFile {
         let is_start = self.offset == 0;
         self.advance(&bytes);
         Ok(Some(Lines { bytes, is_start }))
+    }
+
+    /// Whether the file was shortened or has other bytes than those that were read of it.
+    fn is_rewritten(&mut self) -> Result<bool, String> {
+        let size = self.file.metadata().map_err(|error| error.to_string())?.len();
+        Ok(size < self.offset || !self.is_unchanged().map_err(|error| error.to_string())?)
     }
 
     /// Whether the file still has the bytes that were read of it.
@@ -189,121 +283,4 @@ fn identity(metadata: &Metadata) -> Option<Identity> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
-mod tests {
-    use std::fs;
-    use std::io::Write;
-
-    use super::*;
-
-    struct Folder {
-        folder: tempfile::TempDir,
-        follower: Follower,
-    }
-
-    impl Folder {
-        /// A file of which everything has been read.
-        fn new(content: &str) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("traces.jsonl");
-            fs::write(&path, content).unwrap();
-            let follower = Follower::new(&path, File::open(&path).unwrap(), content.len() as u64).unwrap();
-            Self { folder, follower }
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.folder.path().join(name)
-        }
-
-        fn append(&self, name: &str, text: &str) {
-            fs::OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
-        }
-
-        /// Returns what is new, with `>` before the first lines of a file.
-        fn look(&mut self) -> String {
-            match self.follower.look().unwrap() {
-                Found::Missing => "missing".to_owned(),
-                Found::NotFile(what) => what,
-                Found::Lines(lines) => {
-                    let text =
-                        |lines: Lines| format!("{}{}", if lines.is_start { ">" } else { "" }, String::from_utf8(lines.bytes).unwrap());
-                    lines.into_iter().map(text).collect()
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn appended_lines_are_read_once_and_when_complete() {
-        let mut folder = Folder::new("{}\n");
-        assert_eq!(folder.look(), "");
-        folder.append("traces.jsonl", "{\"a\":");
-        assert_eq!(folder.look(), "");
-        folder.append("traces.jsonl", "1}\n{\"b\":2}");
-        assert_eq!(folder.look(), "{\"a\":1}\n{\"b\":2}");
-        folder.append("traces.jsonl", "\n{");
-        assert_eq!(folder.look(), "\n");
-        assert_eq!(folder.look(), "");
-    }
-
-    #[test]
-    fn a_renamed_file_is_read_to_its_end_before_the_new_one() {
-        let mut folder = Folder::new("1\n");
-        fs::rename(folder.path("traces.jsonl"), folder.path("old")).unwrap();
-        assert_eq!(folder.look(), "missing");
-        folder.append("old", "2\n");
-        assert_eq!(folder.look(), "2\n");
-        folder.append("traces.jsonl", "");
-        folder.append("old", "3\n");
-        assert_eq!(folder.look(), "3\n", "the new file is empty");
-        folder.append("old", "4\n");
-        folder.append("traces.jsonl", "5\n");
-        assert_eq!(folder.look(), "4\n>5\n");
-        folder.append("old", "6\n");
-        folder.append("traces.jsonl", "7\n");
-        assert_eq!(folder.look(), "6\n7\n", "its writer had it still open");
-        fs::remove_file(folder.path("traces.jsonl")).unwrap();
-        folder.append("traces.jsonl", "8\n");
-        assert_eq!(folder.look(), ">8\n");
-    }
-
-    #[test]
-    fn a_shortened_or_rewritten_file_is_read_from_its_start() {
-        let mut folder = Folder::new("1\n2\n");
-        fs::write(folder.path("traces.jsonl"), "3\n").unwrap();
-        assert_eq!(folder.look(), ">3\n", "shorter");
-        fs::write(folder.path("traces.jsonl"), "4\n5\n6\n").unwrap();
-        assert_eq!(folder.look(), ">4\n5\n6\n", "longer");
-        folder.append("traces.jsonl", "7\n");
-        assert_eq!(folder.look(), "7\n");
-        File::options().write(true).open(folder.path("traces.jsonl")).unwrap().set_len(0).unwrap();
-        assert_eq!(folder.look(), "");
-        folder.append("traces.jsonl", "8\n");
-        assert_eq!(folder.look(), ">8\n", "copied away and emptied");
-    }
-
-    #[test]
-    fn what_is_no_file_is_told_and_the_file_after_it_is_read() {
-        let mut folder = Folder::new("1\n");
-        let path = folder.path("traces.jsonl");
-        fs::rename(&path, folder.path("old")).unwrap();
-        fs::create_dir(&path).unwrap();
-        assert_eq!(folder.look(), "it is a directory");
-        folder.append("old", "2\n");
-        assert_eq!(folder.look(), "2\n", "its writer had it still open");
-        assert_eq!(folder.look(), "it is a directory");
-        fs::remove_dir(&path).unwrap();
-        folder.append("traces.jsonl", "3\n");
-        assert_eq!(folder.look(), ">3\n");
-    }
-
-    #[test]
-    fn a_missing_file_is_read_when_it_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("traces.jsonl");
-        let mut folder = Folder { folder, follower: Follower::waiting(&path) };
-        assert_eq!(folder.look(), "missing");
-        folder.append("traces.jsonl", "1\n");
-        assert_eq!(folder.look(), ">1\n");
-    }
-}
+mod tests;
