@@ -8,6 +8,7 @@ mod list;
 mod metrics;
 mod options;
 mod selection;
+mod setup;
 mod show;
 mod stats;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
 pub use metrics::{MetricSort, MetricsArgs};
 pub use selection::{LAST, Selection, Since, Until};
+pub use setup::{Agent, SetupArgs};
 pub use show::{ShowArgs, ShowFormat};
 pub use stats::{GroupBy, SortBy, StatsArgs};
 
@@ -81,6 +83,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Check the terminal, the ports, the sources and the Python packages, and say how to fix each problem; exit code 1 if there is any
     Doctor(DoctorArgs),
+    /// Show how to make a coding agent send to agno-top, and wait for its first record
+    Setup(SetupArgs),
     /// Print the settings in force as a configuration file, with the origin of each
     Config {
         /// Write a commented configuration file where agno-top looks for it, or to --config PATH; never over another

@@ -23,6 +23,7 @@ mod prune;
 mod restore;
 mod screen;
 mod send;
+mod setup;
 mod show;
 mod snapshot;
 mod sort;
@@ -85,6 +86,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
             check::check_words(&args.sources)?;
             doctor::run(args, config)
         }
+        Command::Setup(args) => setup::run(args, config),
         Command::Completions { shell } => ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done),
         Command::Config { init: true } => init_config(cli.options.file.as_deref().or(config.path())),
         Command::Config { init: false } => ignore_broken_pipe(io::stdout().write_all(config.effective().as_bytes()), Outcome::Done),

@@ -22,6 +22,7 @@ mod regular_file;
 pub mod semconv;
 pub mod send;
 pub mod settings;
+pub mod setup;
 pub mod sources;
 pub mod store;
 pub mod tui;

@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 15] = [
+const EXAMPLES: [(&str, &str); 16] = [
     (
         "demo",
         "  agno-top demo
@@ -41,6 +41,12 @@ const EXAMPLES: [(&str, &str); 15] = [
         "  agno-top metrics metrics.jsonl
   agno-top metrics run.db --filter 'token service:claude-code' --sort value
   agno-top metrics run.db --json | jq '{metric, attributes, value}'",
+    ),
+    (
+        "setup",
+        "  agno-top setup claude
+  agno-top setup codex --write
+  agno-top setup gemini --write --content --yes --no-wait",
     ),
     (
         "tail",

@@ -105,7 +105,7 @@ pub(super) fn is_used(subcommand: &str, flag: &Arg) -> bool {
         "doctor" => matches!(scope, Scope::All | Scope::Database | Scope::Output | Scope::Listener) || flag.get_id() == "theme",
         "demo" => scope != Scope::Database,
         "completions" | "man" => false,
-        "tail" => scope != Scope::Screen,
+        "tail" | "setup" => scope != Scope::Screen,
         "export" | "send" | "archive" | "prune" | "restore" => matches!(scope, Scope::All | Scope::Database),
         _ => matches!(scope, Scope::All | Scope::Database | Scope::Output),
     }

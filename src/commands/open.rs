@@ -38,6 +38,8 @@ pub(super) struct OpenOptions {
 pub(super) enum Listener {
     /// Never.
     Off,
+    /// On both addresses, since the command does nothing else.
+    Always,
     /// As configured, beside sources that the user named.
     BesideSources,
     /// As configured; the user named no source.
@@ -183,6 +185,7 @@ fn refuse_url(text: &str) -> Option<String> {
 fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &UpdateSender) -> Result<Option<otlp::Listening>, Report> {
     let (grpc, http) = match listener {
         Listener::Off => (false, false),
+        Listener::Always => (true, true),
         Listener::BesideSources => config.otlp.protocols(true),
         Listener::Alone => config.otlp.protocols(false),
     };

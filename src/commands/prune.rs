@@ -60,7 +60,7 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
 }
 
 /// Asks the user a question. Anything but yes is no.
-fn agrees(question: &str) -> io::Result<bool> {
+pub(super) fn agrees(question: &str) -> io::Result<bool> {
     write!(io::stderr(), "{} [y/N] ", format::safe(question))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

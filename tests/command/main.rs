@@ -10,6 +10,7 @@ mod fields;
 mod hostile;
 mod metrics;
 mod secrets;
+mod setup;
 mod sums;
 mod tail;
 mod text;

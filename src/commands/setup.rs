@@ -1,0 +1,193 @@
+//! `agno-top setup`: how to make a coding agent send to agno-top.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use eyre::{Context, Report, bail, eyre};
+
+use super::open::{self, Listener, OpenOptions};
+use super::prune::agrees;
+use super::{Outcome, UsageError, ignore_broken_pipe, print_message};
+use crate::cli::{Agent, SetupArgs};
+use crate::config::Config;
+use crate::model::{Batch, MetricBatch, Value};
+use crate::setup::{self, AgentName, Environment, Plan};
+use crate::sources::{ReadLimits, Update};
+use crate::{format, panic_hook};
+
+/// Shows the settings, or writes them, and waits for the first record.
+pub(super) fn run(args: &SetupArgs, config: &Config) -> Result<Outcome, Report> {
+    let plan = setup::plan(name(args.agent), &endpoint(config.http.0), args.content, &environment()?);
+    if args.write {
+        write(args, &plan)?;
+    } else {
+        let result = io::stdout().lock().write_all(instructions(&plan).as_bytes());
+        ignore_broken_pipe(result, Outcome::Done)?;
+    }
+    if let Some((variable, other)) = elsewhere(&plan) {
+        print_message(&format!("{variable} is set in this shell, to {other}: an agent that is started here sends there"));
+    }
+    if !config.otlp_token.is_empty() {
+        print_message(
+            "agno-top takes only requests with its token: set OTEL_EXPORTER_OTLP_HEADERS=\"Authorization=Bearer TOKEN\" for the agent too",
+        );
+    }
+    if args.no_wait { Ok(Outcome::Done) } else { wait(config) }
+}
+
+fn name(agent: Agent) -> AgentName {
+    match agent {
+        Agent::Claude => AgentName::Claude,
+        Agent::Codex => AgentName::Codex,
+        Agent::Gemini => AgentName::Gemini,
+        Agent::Qwen => AgentName::Qwen,
+        Agent::Opencode => AgentName::Opencode,
+        Agent::Copilot => AgentName::Copilot,
+    }
+}
+
+/// Returns the URL at which this machine reaches an address of the listener.
+fn endpoint(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
+    }
+    format!("http://{address}")
+}
+
+fn environment() -> Result<Environment, Report> {
+    let home = etcetera::home_dir().map_err(|_| eyre!("there is no home directory"))?;
+    let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    Ok(Environment { home, claude: path("CLAUDE_CONFIG_DIR"), codex: path("CODEX_HOME"), config: path("XDG_CONFIG_HOME") })
+}
+
+/// Returns what the user must do.
+fn instructions(plan: &Plan) -> String {
+    let mut parts = Vec::new();
+    if let Some(file) = plan.file.as_ref().filter(|_| !plan.settings.is_empty()) {
+        let file = file.display().to_string();
+        parts.push(format!("Add to {} (agno-top setup … --write does it):\n\n{}\n", format::safe(&file), plan.text()));
+    }
+    if !plan.variables.is_empty() {
+        let lines = exports(plan).join("\n");
+        parts.push(format!("Set in the environment of the agent, as in the profile of your shell:\n\n{lines}\n\n"));
+    }
+    parts.extend(plan.notes.iter().map(|note| format!("{note}.\n")));
+    parts.concat()
+}
+
+/// Returns the lines that set the variables in a shell.
+fn exports(plan: &Plan) -> Vec<String> {
+    plan.variables.iter().map(|(name, value)| format!("export {name}={value}")).collect()
+}
+
+/// Changes the file, after the user has agreed.
+fn write(args: &SetupArgs, plan: &Plan) -> Result<(), Report> {
+    let Some((file, edit)) = plan.file.as_ref().zip(plan.edit()?) else {
+        let lines = exports(plan).join("; ");
+        bail!(UsageError(format!("there is no file to write: put this into the profile of your shell: {lines}")));
+    };
+    let shown = format::safe(&file.display().to_string()).into_owned();
+    if edit.before == edit.after {
+        print_message(&format!("{shown} has these settings already"));
+    } else {
+        let mut out = io::stderr().lock();
+        writeln!(out, "{shown}:")?;
+        for line in setup::changed_lines(&edit.before, &edit.after) {
+            writeln!(out, "{}", format::safe(&line))?;
+        }
+        drop(out);
+        let may_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+        if !args.yes && !may_ask {
+            bail!(UsageError("setup can't ask here; add --yes to change the file".to_owned()));
+        }
+        if !args.yes && !agrees("Change the file?")? {
+            bail!("nothing was changed");
+        }
+        report(&shown, setup::write(file, &edit)?.as_deref());
+    }
+    for line in exports(plan) {
+        print_message(&format!("also put this into the profile of your shell: {line}"));
+    }
+    for note in &plan.notes {
+        print_message(note);
+    }
+    Ok(())
+}
+
+fn report(shown: &str, copy: Option<&Path>) {
+    match copy {
+        Some(copy) => print_message(&format!("wrote {shown}; as it was: {}", copy.display())),
+        None => print_message(&format!("wrote {shown}")),
+    }
+}
+
+/// Returns a variable of this process that names another endpoint.
+fn elsewhere(plan: &Plan) -> Option<(&'static str, String)> {
+    const NAME: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let other = std::env::var(NAME).ok().filter(|value| !value.is_empty())?;
+    let is_same = |text: &str| text.contains(other.trim_end_matches('/'));
+    let is_ours = plan.variables.iter().any(|(_, value)| is_same(value)) || is_same(&plan.text());
+    (!is_ours).then(|| (NAME, crate::config::url::hide_secrets(&other)))
+}
+
+/// Listens until something arrives.
+fn wait(config: &Config) -> Result<Outcome, Report> {
+    let options = OpenOptions { limits: ReadLimits::of(1), numbers_only: true, capacity: 16, listener: Listener::Always };
+    let mut opened = open::open(&[], config, options)?;
+    if opened.addresses.is_empty() {
+        open::stop(opened.hub);
+        bail!("can't listen: another program, perhaps agno-top itself, has the ports; look there for the first record");
+    }
+    opened.warnings.iter().for_each(|warning| print_message(warning));
+    let addresses: Vec<String> = opened.addresses.iter().map(SocketAddr::to_string).collect();
+    print_message(&format!("start the agent now; waiting for its first record on {} (Ctrl-C ends)", addresses.join(", ")));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().wrap_err("can't wait")?;
+    let arrived = loop {
+        let update = runtime.block_on(async {
+            tokio::select! {
+                update = opened.hub.recv() => update,
+                _ = panic_hook::happened() => None,
+            }
+        });
+        match update {
+            None => bail!("internal error: {}", panic_hook::message().unwrap_or_default()),
+            Some(update) => {
+                if let Some(arrived) = arrived(&update) {
+                    break arrived;
+                }
+            }
+        }
+    };
+    open::stop(opened.hub);
+    let result = writeln!(io::stdout(), "The first record has come: {}. It works; agno-top shows what follows.", format::safe(&arrived));
+    ignore_broken_pipe(result, Outcome::Done)
+}
+
+/// Says what arrived; `None` if nothing did.
+fn arrived(update: &Update) -> Option<String> {
+    match update {
+        Update::Batch(batch) if !batch.spans.is_empty() => {
+            Some(format!("{}{}", format::plural(batch.spans.len() as u64, "span"), of(service(batch))))
+        }
+        Update::Metrics(batch) if !batch.points.is_empty() => {
+            Some(format!("{} of metrics{}", format::plural(batch.points.len() as u64, "point"), of(metric_service(batch))))
+        }
+        Update::Traffic(_, traffic) if traffic.logs > 0 => Some(format::plural(traffic.logs, "log record")),
+        _ => None,
+    }
+}
+
+fn of(service: &str) -> String {
+    if service.is_empty() { String::new() } else { format!(" of {service}") }
+}
+
+fn service(batch: &Batch) -> &str {
+    batch.spans.first().map_or("", |span| batch.text(span.facts.service))
+}
+
+fn metric_service(batch: &MetricBatch) -> &str {
+    let resource = batch.points.first().map(|point| &point.metric.resource);
+    let named = resource.and_then(|resource| resource.iter().find(|(name, _)| name == "service.name"));
+    if let Some((_, Value::Text(name))) = named { name } else { "" }
+}
