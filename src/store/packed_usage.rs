@@ -32,7 +32,9 @@ impl PackedUsage {
     const CACHE_UNSTATED: u32 = 1 << 27;
     /// Flag: the counts of input and output come from a duplicate, not from the span.
     const FILLED_COUNTS: u32 = 1 << 26;
-    const NO_TIME: u32 = Self::FILLED_COUNTS - 1;
+    /// Flag: the count of the input comes from a duplicate, that of the output from the span.
+    const FILLED_INPUT: u32 = 1 << 25;
+    const NO_TIME: u32 = Self::FILLED_INPUT - 1;
     /// The unit of the time to the first token.
     const TICK: Nanos = 10_000;
     /// Flag of a cache or reasoning count: it comes from a duplicate, not from the span.
@@ -91,11 +93,14 @@ impl PackedUsage {
     }
 
     /// Fills missing cache and reasoning counts and a missing cost from a duplicate that states them itself; if the span states no counts at
-    /// all, also those of input and output.
+    /// all, also those of input and output, and if it states the same output only, that of the input.
     pub(super) fn fill_from(&mut self, duplicate: &Self) {
         if self.counts == [Self::NO_COUNT; 5] && duplicate.counts[..2] != [Self::NO_COUNT; 2] {
             self.counts[..2].copy_from_slice(&duplicate.counts[..2]);
             self.first_token |= Self::FILLED_COUNTS | duplicate.first_token & Self::CACHE_UNSTATED;
+        } else if self.counts[0] == Self::NO_COUNT && self.usage().output.is_some() && duplicate.usage().output == self.usage().output {
+            self.counts[0] = duplicate.counts[0];
+            self.first_token |= Self::FILLED_INPUT | duplicate.first_token & Self::CACHE_UNSTATED;
         }
         for (index, count) in duplicate.counts.into_iter().enumerate().skip(2) {
             let whole = if index == 4 { self.usage().output } else { self.usage().input };
@@ -119,6 +124,11 @@ impl PackedUsage {
             usage.counts[..2].fill(Self::NO_COUNT);
             usage.first_token &= !(Self::FILLED_COUNTS | Self::CACHE_UNSTATED);
             // What was computed came from these counts.
+            usage.set_computed_cost(None);
+        }
+        if self.first_token & Self::FILLED_INPUT != 0 {
+            usage.counts[0] = Self::NO_COUNT;
+            usage.first_token &= !(Self::FILLED_INPUT | Self::CACHE_UNSTATED);
             usage.set_computed_cost(None);
         }
         if self.has_filled_cost() {

@@ -7,6 +7,11 @@
 //! own, except *twins*: siblings of the same name, times and counts, which are one span that was sent with two ids. So are rows of different
 //! services with the same instrumentation if each belongs to a run of its own.
 //!
+//! If the clock of an agent or its gateway differs, neither may run within the time of the other. Then they are paired if the clock need
+//! differ little, only one of them is of a run, and nothing else may be paired with either.
+//!
+//! A row that states no input may be lent the counts of another one ([`lent`]).
+//!
 //! Failed calls state no counts. Two of them are a candidate pair if they also name the same model, or the error of one quotes that of the
 //! other, and if they do not belong to two runs.
 //!
@@ -15,15 +20,18 @@
 //! in a load test, no row in it is paired.
 
 mod groups;
+mod lent;
 
 use std::hash::BuildHasher;
 
 use super::ix::{NONE, RowIx};
+use super::model_ids::Reporter;
 use super::row::Phase;
 use super::timeline::{Chain, Timeline};
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanType};
 use groups::{Call, groups};
+use lent::Lent;
 
 /// The maximum number of spans that report one call. An id on more spans at a time identifies no response: some programs send a constant.
 pub(super) const MAX_REPORTS: usize = 8;
@@ -51,6 +59,7 @@ pub(super) struct Slot {
 pub(super) struct Pairing {
     is_active: bool,
     rows: Timeline<(u32, u32)>,
+    lent: Lent,
 }
 
 impl Pairing {
@@ -63,6 +72,7 @@ impl Pairing {
 impl Store {
     /// Returns the slot of a row; `None` if it cannot be paired.
     pub(super) fn slot(&self, row: RowIx) -> Option<Slot> {
+        let lent = self.pairing.lent.counts(row);
         let row = self.row(row);
         if row.usage == NONE || !row.span_type.calls_model() || row.phase != Phase::Ended || row.start > row.end {
             return None;
@@ -71,12 +81,14 @@ impl Store {
         let [input, output] = [usage.input, usage.output].map(Option::unwrap_or_default);
         let has_counts = input > 0 && (output > 0 || row.span_type != SpanType::Model);
         let is_failure = (input, output) == (0, 0) && row.fails();
-        (has_counts || is_failure).then_some(Slot { input, output, start: row.start, end: row.end })
+        let counts = if has_counts || is_failure { Some((input, output)) } else { lent };
+        counts.map(|(input, output)| Slot { input, output, start: row.start, end: row.end })
     }
 
     /// Adds a row to its slot. Returns the slot, for [`Store::pair_around`]; `None` if the row cannot be paired.
     pub(super) fn enter_pairing(&mut self, row: RowIx) -> Option<Slot> {
         if self.pairing.is_active {
+            self.enter_lent(row);
             return self.insert_into_slot(row);
         }
         if !self.model_ids.have_several_reporters() && !self.has_twin(row) {
@@ -85,6 +97,7 @@ impl Store {
         self.pairing.is_active = true;
         let rows: Vec<RowIx> = self.rows().collect();
         for row in rows {
+            self.enter_lent(row);
             self.insert_into_slot(row);
         }
         self.slot(row)
@@ -101,9 +114,20 @@ impl Store {
         if !self.pairing.is_active {
             return None;
         }
+        let slot = self.leave_slot(row);
+        self.leave_lent(row);
+        slot
+    }
+
+    fn leave_slot(&mut self, row: RowIx) -> Option<Slot> {
         let slot = self.slot(row)?;
         self.pairing.rows.remove((slot.input, slot.output), (slot.start, slot.end), row);
         Some(slot)
+    }
+
+    /// Returns who reports a row that calls a model.
+    fn reporter(&self, row: RowIx) -> Reporter {
+        self.model_ids.reporter(self.usages[self.row(row).usage].model_id)
     }
 
     /// Returns whether a linked row has a sibling that is the same span with another id.
@@ -166,6 +190,7 @@ impl Store {
                 reporter: self.model_ids.reporter(usage.model_id),
                 response: usage.stated_response(),
                 from_log: data.is_from_log(),
+                of_run: self.belonging(row).of_run,
                 others: 0,
             }
         };
@@ -195,6 +220,11 @@ impl Store {
         }
         if one.id.0 == other.id.0 {
             return self.is_call_apart(row, other_row) || !self.may_be_one_failure(row, other_row);
+        }
+        // No gateway lends counts from within a run.
+        let is_lent_by_run = |row: RowIx, lender: RowIx| self.pairing.lent.counts(row).is_some() && self.belonging(lender).of_run;
+        if is_lent_by_run(row, other_row) || is_lent_by_run(other_row, row) {
+            return true;
         }
         let is_weak = one.reporter.0 == other.reporter.0 || self.is_failure(row);
         let of_two_runs = || [row, other_row].iter().all(|&row| self.belonging(row).of_run);

@@ -206,6 +206,7 @@ impl Store {
         let slot = self.enter_pairing(row);
         self.pair_around(slot, changes);
         self.pair_around(removed.slot.filter(|_| removed.slot != slot), changes);
+        self.settle_lent(changes);
     }
 
     /// Remembers the stated parent if the row is not to be linked to it.

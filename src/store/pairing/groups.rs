@@ -6,6 +6,9 @@ use super::super::nesting::TOLERANCE;
 use super::MAX_REPORTS;
 use crate::model::{Nanos, SpanId, TraceId};
 
+/// How far the clock of a gateway may differ from that of the agent that calls it.
+const MAX_SKEW: Nanos = 250_000_000;
+
 /// A row that may be paired.
 pub(super) struct Call {
     pub(super) id: (TraceId, SpanId),
@@ -20,6 +23,8 @@ pub(super) struct Call {
     pub(super) from_log: bool,
     /// The hash of the stated response id; 0 for none.
     pub(super) response: u32,
+    /// Whether it is of an agent's run.
+    pub(super) of_run: bool,
     /// Bits by the indexes of the calls that are known to be others.
     pub(super) others: u64,
 }
@@ -40,7 +45,7 @@ pub(super) struct Group {
 }
 
 /// Groups calls. Calls with the same stated response are a group from the start, and so are twins; then the nearest groups that may report one call are
-/// merged, step by step. Returns merged groups, too, without calls.
+/// merged, step by step; last, those that only a clock that differs sets apart. Returns merged groups, too, without calls.
 pub(super) fn groups(calls: &[Call]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut group_of: Vec<usize> = Vec::with_capacity(calls.len());
@@ -79,7 +84,37 @@ pub(super) fn groups(calls: &[Call]) -> Vec<Group> {
             group_of.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
         }
     }
+    for (to, from) in skewed(calls, &groups) {
+        groups[to] = groups[to].union(&groups[from]);
+        groups[from].calls = 0;
+    }
     groups
+}
+
+/// Returns the pairs of groups, the reports of an agent and those of a gateway, that may report one call if a clock differs: of which each
+/// has no other group that it may be paired with.
+fn skewed(calls: &[Call], groups: &[Group]) -> Vec<(usize, usize)> {
+    let members = |group: &Group| {
+        let is_member = |(index, _): &(usize, &Call)| group.calls >> index & 1 != 0;
+        calls.iter().enumerate().filter(is_member).map(|(_, call)| call).collect::<Vec<_>>()
+    };
+    let groups_of_one: Vec<(usize, Vec<&Call>)> = groups
+        .iter()
+        .map(members)
+        .enumerate()
+        .filter(|(_, calls)| calls.first().is_some_and(|first| calls.iter().all(|call| call.reporter.1 == first.reporter.1)))
+        .collect();
+    let mut candidates = Vec::new();
+    for (at, (one, calls)) in groups_of_one.iter().enumerate() {
+        for (other, other_calls) in &groups_of_one[..at] {
+            let is_skewed = |call: &&Call| other_calls.iter().any(|other| call.is_skewed_report_of(other));
+            if groups[*one].may_merge(&groups[*other]) && calls.iter().any(is_skewed) {
+                candidates.push((*other, *one));
+            }
+        }
+    }
+    let uses = |group: usize| candidates.iter().filter(|(one, other)| [*one, *other].contains(&group)).count();
+    candidates.iter().copied().filter(|&(one, other)| uses(one) == 1 && uses(other) == 1).collect()
 }
 
 impl Group {
@@ -115,10 +150,23 @@ impl Call {
         (self.id.0, self.parent, self.name, self.start, self.end) == (other.id.0, other.parent, other.name, other.start, other.end)
     }
 
+    /// Returns whether the call ran within the time of another one, which may differ by `tolerance`.
+    fn contains(&self, other: &Self, tolerance: Nanos) -> bool {
+        self.start <= other.start.saturating_add(tolerance) && other.end <= self.end.saturating_add(tolerance)
+    }
+
+    /// Returns whether one of two calls is an agent's and the other, of another service and trace, would run within its time if a clock was
+    /// set.
+    fn is_skewed_report_of(&self, other: &Self) -> bool {
+        let [service, other_service] = [self, other].map(|call| call.reporter.1);
+        let are_apart = self.id.0 != other.id.0 && service != other_service && !service.is_empty() && !other_service.is_empty();
+        let (upper, lower) = if self.of_run { (self, other) } else { (other, self) };
+        are_apart && self.of_run != other.of_run && upper.contains(lower, MAX_SKEW)
+    }
+
     /// Returns the time distance of two calls that may be one; `None` if they cannot be. Parent and child have distance 0.
     fn distance(&self, other: &Self) -> Option<u64> {
-        let contains =
-            |one: &Self, other: &Self| one.start <= other.start.saturating_add(TOLERANCE) && other.end <= one.end.saturating_add(TOLERANCE);
+        let contains = |one: &Self, other: &Self| one.contains(other, TOLERANCE);
         let overlap = self.start <= other.end.saturating_add(TOLERANCE) && other.start <= self.end.saturating_add(TOLERANCE);
         let (starts, ends) = (self.start.abs_diff(other.start), self.end.abs_diff(other.end));
         // An unknown scope or service differs from every known one.

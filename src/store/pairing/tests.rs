@@ -449,4 +449,40 @@ proptest! {
             other.check_invariants();
         }
     }
+
+    #[test]
+    fn counts_are_lent_by_the_rule_in_any_order((calls, arrival) in (calls(), 2..12usize).prop_flat_map(|(mut calls, count)| {
+        calls.truncate(count);
+        let twice: Vec<Report> = calls.iter().chain(calls.iter().take(5)).cloned().collect();
+        (Just(calls), Just(twice).prop_shuffle())
+    }), limit in 1..12usize) {
+        let part = |report: &Report| {
+            let mut batch = batch(std::slice::from_ref(report));
+            let facts = &mut batch.spans[0].facts;
+            if report.id % 3 == 0 && report.counts != FAILED {
+                let output = if report.id % 2 == 0 { None } else { facts.usage.and_then(|usage| usage.output) };
+                facts.usage = output.map(|_| Usage { output, ..Usage::default() });
+            }
+            batch
+        };
+        let arrive = |reports: &[Report]| {
+            let mut store = Store::new(Limits::default());
+            for report in reports {
+                store.apply(&part(report), NOW);
+                store.check_invariants();
+            }
+            store
+        };
+        let (one, mut other) = (arrive(&calls), arrive(&arrival));
+        prop_assert_eq!(one.all(), other.all());
+        for report in &calls {
+            let of = |store: &Store| row(store, report).map(|row| (store.is_duplicate(row), store.usage(row)));
+            prop_assert_eq!(of(&one), of(&other));
+        }
+        other.limits.spans = limit;
+        for report in &arrival {
+            other.apply(&batch(std::slice::from_ref(report)), NOW);
+            other.check_invariants();
+        }
+    }
 }

@@ -236,3 +236,82 @@ fn a_stream_without_usage_has_the_usage_that_the_gateway_states_for_its_answer()
         assert_eq!(group(store.stats(), &store, By::Model, "primary").calls, 1, "a call without usage");
     }
 }
+
+/// The span of a call with usage, or without.
+fn with_usage(call: &Call, service: &str, input: Option<u32>, output: Option<u32>) -> Batch {
+    let mut batch = sent(call, service, "", "");
+    let is_known = input.or(output).is_some();
+    batch.spans[0].facts.usage = is_known.then(|| Usage { input, output, ..Usage::default() });
+    batch
+}
+
+#[test]
+fn a_stream_without_usage_and_answer_id_has_the_usage_of_the_only_call_that_may_be_it() {
+    let agent = sent(&Call(1, 1, None, (0, 9000), SpanType::Agent, "agno", "Weather", None), "app", "", "");
+    let stream = |model, output| with_usage(&Call(1, 2, Some(1), (10, 8000), SpanType::Model, "agno", model, None), "app", None, output);
+    let gateway = |trace, times| {
+        sent(&Call(trace, u64::from(trace) * 2, None, times, SpanType::Model, "gateway", "gpt-5-mini", None), "proxy", "", "")
+    };
+    let parts = |parts: &[&Batch]| parts.iter().map(|part| (*part).clone()).collect::<Vec<_>>();
+    let call = gateway(2, (110, 7900));
+    for (model, output) in [("openai/gpt-5-mini", None), ("primary", Some(50))] {
+        for mut store in in_any_order_of(&parts(&[&agent, &stream(model, output), &call])) {
+            let (of_agent, of_gateway) = (totals(&store, 1), totals(&store, 2));
+            assert_eq!((of_agent.input, of_agent.output, of_agent.calls, of_agent.inputs), (1000, 50, 1, 1), "{model}");
+            assert_eq!((of_gateway.tokens(), of_gateway.duplicates, store.all().calls), (None, 1, 1));
+            assert_eq!(store.stats().groups(By::Model).map(|(_, group)| group.calls).sum::<u32>(), 1);
+            // Another call could be the same as well.
+            store.apply(&gateway(3, (120, 300)), 100 * SECOND);
+            store.check_invariants();
+            assert_eq!((totals(&store, 1).inputs, store.all().duplicates, store.all().input), (0, 0, 2000), "{model}");
+        }
+    }
+    let in_run = sent(&Call(2, 9, None, (100, 7950), SpanType::Agent, "other", "Other", None), "proxy", "", "");
+    let below = sent(&Call(2, 4, Some(9), (110, 7900), SpanType::Model, "gateway", "gpt-5-mini", None), "proxy", "", "");
+    let twin = with_usage(&Call(4, 8, None, (20, 8500), SpanType::Model, "agno", "gpt-5-mini", None), "app", None, None);
+    for (what, all) in [
+        ("another model", parts(&[&agent, &stream("gpt-5", None), &call])),
+        ("another output", parts(&[&agent, &stream("gpt-5-mini", Some(51)), &call])),
+        ("it outlives the stream", parts(&[&agent, &stream("gpt-5-mini", None), &gateway(2, (110, 8100))])),
+        ("it begins long after it", parts(&[&agent, &stream("gpt-5-mini", None), &gateway(2, (3000, 7900))])),
+        ("two streams", parts(&[&agent, &stream("gpt-5-mini", None), &call, &twin])),
+        ("another agent's call", parts(&[&agent, &stream("gpt-5-mini", None), &in_run, &below])),
+    ] {
+        for store in in_any_order_of(&all) {
+            assert_eq!((totals(&store, 1).inputs, store.all().duplicates), (0, 0), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_gateway_whose_clock_differs_a_little_reports_the_call_of_the_agent() {
+    let agent = sent(&Call(1, 1, None, (1000, 9000), SpanType::Agent, "agno", "Weather", None), "app", "", "");
+    let call = sent(&Call(1, 2, Some(1), (1010, 3000), SpanType::Model, "agno", "primary", None), "app", "", "");
+    let gateway = |trace: u8, service, times| {
+        sent(&Call(trace, u64::from(trace) * 2, None, times, SpanType::Model, "gateway", "gpt-5", None), service, "", "")
+    };
+    let counted = |all: &[Batch]| {
+        let counts = in_any_order_of(all)
+            .iter()
+            .map(|store| (store.all().calls, store.all().duplicates, totals(store, 1).input))
+            .collect::<Vec<_>>();
+        assert!(counts.iter().all(|one| *one == counts[0]), "{counts:?}");
+        counts[0]
+    };
+    for times in [(930, 2900), (1100, 3100)] {
+        assert_eq!(counted(&[agent.clone(), call.clone(), gateway(2, "proxy", times)]), (1, 1, 1000), "{times:?}");
+    }
+    let before = gateway(2, "proxy", (930, 2900));
+    let of_run = sent(&Call(2, 5, None, (900, 3000), SpanType::Agent, "x", "Other", None), "proxy", "", "");
+    let below = sent(&Call(2, 4, Some(5), (930, 2900), SpanType::Model, "gateway", "gpt-5", None), "proxy", "", "");
+    for (what, all, expected) in [
+        ("far ahead", vec![agent.clone(), call.clone(), gateway(2, "proxy", (700, 2900))], (2, 0, 1000)),
+        ("the same service", vec![agent.clone(), call.clone(), gateway(2, "app", (930, 2900))], (2, 0, 1000)),
+        ("an unknown service", vec![agent.clone(), call.clone(), gateway(2, "", (930, 2900))], (2, 0, 1000)),
+        ("two agents", vec![agent.clone(), call.clone(), of_run, below], (2, 0, 1000)),
+        ("two gateways", vec![agent.clone(), call.clone(), before.clone(), gateway(3, "proxy", (940, 2950))], (3, 0, 1000)),
+        ("one fits without skew", vec![agent, call, before, gateway(3, "proxy", (1020, 2950))], (2, 1, 1000)),
+    ] {
+        assert_eq!(counted(&all), expected, "{what}");
+    }
+}

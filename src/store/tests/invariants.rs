@@ -20,6 +20,7 @@ impl Store {
         self.check_calls_and_duplicates();
         self.check_running_totals();
         self.check_recurring_ids();
+        self.check_lent();
         self.check_text_uses();
         assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
         if let Some(selection) = &self.selection {

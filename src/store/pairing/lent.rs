@@ -1,0 +1,209 @@
+//! Counts of a model call that states none, or its output only, as some streams do: the only call of another sender that may be the same
+//! lends them.
+//!
+//! A row may *lend* its counts to another one if it is of another instrumentation or service and of another trace, ran within the time of the
+//! other, began at most [`MAX_LAG`] after it, and has the same output tokens or, if the other states none, names the same model. It does only
+//! if nothing else may: each way there is one call, which several rows of one trace may report. The row then takes part in pairing as
+//! if it had these counts.
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
+use super::super::ix::{NONE, RowIx};
+use super::super::nesting::TOLERANCE;
+use super::super::row::Phase;
+use super::super::{Changes, Store};
+use crate::model::{Nanos, SpanType};
+
+/// How long after a call the other report of it may begin.
+const MAX_LAG: Nanos = 2_000_000_000;
+
+/// How far the starts of calls are from each other that the counts of one may depend on.
+const REACH: Nanos = MAX_LAG + TOLERANCE;
+
+/// The most calls within the reach of one. With more, as in a load test, nothing is lent to it.
+const MAX_NEAR: usize = 64;
+
+/// The calls that lack counts and those that may lend them, by start.
+#[derive(Debug, Default)]
+pub(super) struct Lent {
+    lacking: BTreeSet<(Nanos, RowIx)>,
+    stating: BTreeSet<(Nanos, RowIx)>,
+    /// The lent counts of input and output.
+    counts: HashMap<RowIx, (u32, u32)>,
+    /// The starts of the calls that came or went.
+    touched: Vec<Nanos>,
+}
+
+impl Lent {
+    /// Returns the counts that a row was lent.
+    pub(super) fn counts(&self, row: RowIx) -> Option<(u32, u32)> {
+        if self.counts.is_empty() { None } else { self.counts.get(&row).copied() }
+    }
+}
+
+/// Returns the rows whose starts are within the times, at most one more than [`MAX_NEAR`].
+fn within(rows: &BTreeSet<(Nanos, RowIx)>, from: Nanos, to: Nanos) -> Vec<RowIx> {
+    rows.range((from, RowIx(0))..=(to, RowIx(u32::MAX))).take(MAX_NEAR + 1).map(|&(_, row)| row).collect()
+}
+
+/// Returns whether two names are of one model: the second may have a provider before it and a date after it, or the first.
+fn is_same_model(one: &str, other: &str) -> bool {
+    let name = |name: &str| name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let (one, other) = (name(one), name(other));
+    let is_dated = |long: &str, short: &str| {
+        let date = long.strip_prefix(short).and_then(|rest| rest.strip_prefix(['-', '@']));
+        date.is_some_and(|date| date.bytes().take_while(u8::is_ascii_digit).count() >= 4)
+    };
+    !one.is_empty() && !other.is_empty() && (one == other || is_dated(&one, &other) || is_dated(&other, &one))
+}
+
+impl Store {
+    /// Adds a row to the calls that lack counts or may lend them, if it is one.
+    pub(super) fn enter_lent(&mut self, row: RowIx) {
+        let start = self.row(row).start;
+        let is_new = match self.lacks_counts(row) {
+            true => self.pairing.lent.lacking.insert((start, row)),
+            false => self.states_counts(row) && self.pairing.lent.stating.insert((start, row)),
+        };
+        if is_new {
+            self.pairing.lent.touched.push(start);
+        }
+    }
+
+    /// Removes a row from them.
+    pub(super) fn leave_lent(&mut self, row: RowIx) {
+        let entry = (self.row(row).start, row);
+        let lent = &mut self.pairing.lent;
+        lent.counts.remove(&row);
+        if lent.lacking.remove(&entry) || lent.stating.remove(&entry) {
+            lent.touched.push(entry.0);
+        }
+    }
+
+    /// Decides again which counts are lent around the calls that came or went, and pairs those whose counts changed.
+    pub(in crate::store) fn settle_lent(&mut self, changes: &mut Changes) {
+        while let Some(start) = self.pairing.lent.touched.pop() {
+            let lacking = &self.pairing.lent.lacking;
+            // Farther ones have too many others within reach.
+            let before = lacking.range((start - REACH, RowIx(0))..(start, RowIx(0))).rev().take(MAX_NEAR + 2);
+            let after = lacking.range((start, RowIx(0))..=(start + REACH, RowIx(u32::MAX))).take(MAX_NEAR + 2);
+            let near: Vec<RowIx> = before.chain(after).map(|&(_, row)| row).collect();
+            for row in near {
+                self.lend(row, changes);
+            }
+        }
+    }
+
+    fn lend(&mut self, row: RowIx, changes: &mut Changes) {
+        let counts = self.lendable_counts(row);
+        if counts == self.pairing.lent.counts(row) {
+            return;
+        }
+        let usage = self.usages[self.row(row).usage];
+        if usage.stated_response() == 0 && usage.response() != 0 {
+            let response = self.retract_report(row, changes);
+            self.set_duplicate(row, false, changes);
+            self.elect_primary(response, changes);
+        }
+        let old = self.leave_slot(row);
+        match counts {
+            Some(counts) => self.pairing.lent.counts.insert(row, counts),
+            None => self.pairing.lent.counts.remove(&row),
+        };
+        let new = self.insert_into_slot(row);
+        self.pair_around(old, changes);
+        self.pair_around(new, changes);
+    }
+
+    /// Returns whether a row is an ended chat that states no input.
+    fn lacks_counts(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        let is_call = data.usage != NONE && data.span_type == SpanType::Model && data.phase == Phase::Ended && data.start <= data.end;
+        is_call && !data.fails() && self.usages[data.usage].without_filled().usage().input.is_none()
+    }
+
+    fn states_counts(&self, row: RowIx) -> bool {
+        self.row(row).span_type == SpanType::Model && self.slot(row).is_some_and(|slot| slot.input > 0 && slot.output > 0)
+    }
+
+    /// Returns the counts of the only call that may lend them to a row that lacks counts.
+    pub(in crate::store) fn lendable_counts(&self, row: RowIx) -> Option<(u32, u32)> {
+        let (start, lent) = (self.row(row).start, &self.pairing.lent);
+        if within(&lent.lacking, start - REACH, start + REACH).len() > MAX_NEAR {
+            return None;
+        }
+        let stating = within(&lent.stating, start - TOLERANCE, start + MAX_LAG);
+        let lenders: Vec<RowIx> = stating.iter().copied().filter(|&other| self.may_lend(other, row)).collect();
+        let counts = |row: RowIx| self.slot(row).map(|slot| (slot.input, slot.output));
+        let &first = lenders.first().filter(|_| stating.len() <= MAX_NEAR)?;
+        let is_same_call = |&other: &RowIx| self.row(other).trace == self.row(first).trace && counts(other) == counts(first);
+        let is_only = |&lender: &RowIx| {
+            let start = self.row(lender).start;
+            let mut others = within(&lent.lacking, start - MAX_LAG, start + TOLERANCE).into_iter();
+            others.all(|other| other == row || !self.may_lend(lender, other) || self.are_nested_reports(row, other))
+        };
+        if lenders.iter().all(|lender| is_same_call(lender) && is_only(lender)) { counts(first) } else { None }
+    }
+
+    /// Returns whether two rows of a trace may be reports of one call, by different instrumentations.
+    fn are_nested_reports(&self, one: RowIx, other: RowIx) -> bool {
+        self.row(one).trace == self.row(other).trace
+            && self.reporter(one) != self.reporter(other)
+            && (self.ran_within(one, other) || self.ran_within(other, one))
+    }
+
+    /// Returns whether a row that states counts may report the same call as one that lacks them.
+    fn may_lend(&self, lender: RowIx, row: RowIx) -> bool {
+        let output = self.usages[self.row(row).usage].without_filled().usage().output.filter(|output| *output > 0);
+        let is_evident = match output {
+            Some(output) => self.slot(lender).is_some_and(|slot| slot.output == output),
+            None => {
+                let [one, other] = [row, lender].map(|row| self.text(self.stated_model(row).1));
+                is_same_model(one, other)
+            }
+        };
+        self.row(lender).trace != self.row(row).trace
+            && self.reporter(lender) != self.reporter(row)
+            && self.row(lender).start <= self.row(row).start.saturating_add(MAX_LAG)
+            && self.ran_within(lender, row)
+            && is_evident
+    }
+
+    fn ran_within(&self, inner: RowIx, outer: RowIx) -> bool {
+        let (inner, outer) = (self.row(inner), self.row(outer));
+        outer.start <= inner.start.saturating_add(TOLERANCE) && inner.end <= outer.end.saturating_add(TOLERANCE)
+    }
+
+    /// Panics unless exactly the counts are lent that can be.
+    #[cfg(test)]
+    pub(in crate::store) fn check_lent(&self) {
+        let lent = &self.pairing.lent;
+        assert!(lent.touched.is_empty());
+        for row in self.rows().filter(|_| self.pairing.is_active()) {
+            let entry = (self.row(row).start, row);
+            assert_eq!(lent.lacking.contains(&entry), self.lacks_counts(row));
+            assert_eq!(lent.stating.contains(&entry), !self.lacks_counts(row) && self.states_counts(row));
+            let counts = if self.lacks_counts(row) { self.lendable_counts(row) } else { None };
+            assert_eq!(lent.counts(row), counts, "counts are lent if one call may lend them");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_model;
+
+    #[test]
+    fn names_of_one_model_differ_by_provider_and_date() {
+        for (one, other) in
+            [("gpt-5-mini", "gpt-5-mini-2025-08-07"), ("openai/gpt-4o", "GPT-4o"), ("claude-sonnet-4-5@20250929", "claude-sonnet-4-5")]
+        {
+            assert!(is_same_model(one, other) && is_same_model(other, one), "{one} {other}");
+        }
+        for (one, other) in [("gpt-5", "gpt-5-mini"), ("claude-sonnet-4", "claude-sonnet-4-5"), ("", ""), ("gpt-5", "")] {
+            assert!(!is_same_model(one, other) && !is_same_model(other, one), "{one} {other}");
+        }
+    }
+}
