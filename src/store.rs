@@ -22,6 +22,7 @@
 
 mod anomalies;
 mod answering;
+mod attempts;
 mod attribution;
 mod cost_models;
 mod dedup;

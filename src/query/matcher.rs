@@ -125,7 +125,12 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
             let symbol = text(*field, store, row);
             cached(results, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
         }
-        Test::Status(statuses) => statuses.contains(&store.run_status(row)),
+        Test::Status(statuses) => {
+            let status = store.run_status(row);
+            // A failed attempt fails no run.
+            let is_outlived = || status == RunStatus::Error && store.trace(store.row(row).trace()).run_status() != status;
+            statuses.contains(&status) && !is_outlived()
+        }
         Test::SpanType(span_types) => span_types.contains(&data.span_type),
         Test::Trace(prefixes) => {
             let id = store.trace(data.trace()).id;

@@ -349,6 +349,7 @@ impl Store {
         for around in [Some(row), parent].into_iter().flatten() {
             self.mark_execution(around, changes);
         }
+        self.mark_attempts(row, changes);
         self.mark_own_reasons(row, changes);
         self.settle_cost_models(row);
         self.settle_unnamed(TraceIx(trace));

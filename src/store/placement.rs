@@ -189,6 +189,9 @@ impl Store {
             self.settle_cost_models(around);
         }
         self.settle_unnamed(self.row(row).trace());
+        for request in [old, parent].into_iter().flatten() {
+            self.mark_attempts(request, changes);
+        }
         for around in [old, parent, Some(row)].into_iter().flatten() {
             self.recount_around(around);
             self.mark_execution(around, changes);

@@ -37,7 +37,11 @@ impl Store {
         totals.errors += u32::from(data.status() == Status::Error);
         if data.fails() {
             let is_another = data.has_own_reason();
-            totals.fatal = if is_another { totals.fatal + 1 } else { totals.fatal.max(1) };
+            totals.fatal = match is_another {
+                _ if data.was_retried() => totals.fatal - self.inner(row).fatal,
+                true => totals.fatal + 1,
+                false => totals.fatal.max(1),
+            };
             if (totals.failed == 0 || is_another) && !self.is_duplicate(row) {
                 totals.failed += 1;
                 totals.refused += u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);

@@ -74,7 +74,7 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// What is known of the sender: [`RICH`] and [`MISPLACED`], [`FROM_LOG`]; and [`OWN_REASON`].
+    /// What is known of the sender: [`RICH`], [`MISPLACED`] and [`FROM_LOG`]; and [`OWN_REASON`] and [`RETRIED`].
     pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
@@ -92,10 +92,18 @@ pub(super) const OWN_REASON: u8 = 4;
 /// The row was made from a log event.
 pub(super) const FROM_LOG: u8 = 8;
 
+/// The row is a failed model call that the same request made again and got an answer.
+pub(super) const RETRIED: u8 = 16;
+
 impl Row {
     /// Returns whether the row is a run that failed for another reason than the rows below it.
     pub(super) fn has_own_reason(&self) -> bool {
         self.sender & OWN_REASON != 0
+    }
+
+    /// Returns whether the row is a failed model call that the same request made again and got an answer.
+    pub(super) fn was_retried(&self) -> bool {
+        self.sender & RETRIED != 0
     }
 
     pub(super) fn is_rich(&self) -> bool {

@@ -185,6 +185,9 @@ impl Store {
                 self.mark_reports(row, changes);
             }
         }
+        for request in [Some(row), parent, removed.parent].into_iter().flatten() {
+            self.mark_attempts(request, changes);
+        }
         // Which rows failed must be known before.
         for row in [Some(row), removed.parent].into_iter().flatten() {
             self.mark_own_reasons(row, changes);

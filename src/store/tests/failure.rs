@@ -261,6 +261,34 @@ fn a_failed_attempt_fails_no_run_if_the_call_that_made_it_got_an_answer() {
 }
 
 #[test]
+fn a_failed_attempt_fails_no_run_if_its_request_got_an_answer_later() {
+    let request = step(1, None, SpanType::Other);
+    let attempt = failed(step(2, Some(1), SpanType::Model));
+    let below = failed(step(4, Some(2), SpanType::Model));
+    // A span with the number 200 - n begins after the one with the number n has ended.
+    let fallback = Step { answers: true, ..step(199, Some(1), SpanType::Model) };
+    let spans = [request.clone(), attempt.clone(), below, fallback.clone()];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+        let store = held(&order.map(|at| std::slice::from_ref(&spans[at])));
+        assert_eq!((status(&store, 1), store.stats().runs().failed), (RunStatus::Ok, 0), "{order:?}");
+        assert_eq!((store.all().failed, store.all().fatal), (1, 0), "{order:?}");
+        assert!(store.is_failed_step(row(&store, 4)) && store.run_status(row(&store, 2)) == RunStatus::Error, "it is shown");
+    }
+    for (what, other) in [
+        ("it was made by an agent", Step { span_type: SpanType::Agent, ..request.clone() }),
+        ("the request failed", failed(request.clone())),
+        ("no answer", Step { answers: false, ..fallback.clone() }),
+        ("the other call failed, too", failed(fallback.clone())),
+        ("they ran at once", Step { id: 3, ..fallback.clone() }),
+    ] {
+        let kept: Vec<Step> = [&request, &attempt].into_iter().filter(|step| step.id != other.id).cloned().collect();
+        let rest = if other.id == 3 || other.id == 199 { None } else { Some(fallback.clone()) };
+        let all: Vec<Step> = kept.into_iter().chain([other]).chain(rest).collect();
+        assert_eq!(status(&held(&[&all]), 1), RunStatus::Error, "{what}");
+    }
+}
+
+#[test]
 fn a_pause_ends_when_its_run_is_continued() {
     let paused = |id, trace| Step { trace, ending: Ending::Paused, run: "r", ..step(id, None, SpanType::Agent) };
     let continued = |id, trace| Step { trace, run: "r", continues: true, ..step(id, None, SpanType::Agent) };

@@ -76,6 +76,7 @@ impl Store {
             let has_failed_above = data.span_type == SpanType::Model && data.parent().as_ref().is_some_and(fails_above);
             assert_eq!(data.outcome.has(Mark::FailedElsewhere), has_failed_below || has_failed_above, "calls that failed elsewhere");
             assert_eq!(self.cost_models.get(&row).copied(), self.cost_model(row), "models of what is added to calls below");
+            assert_eq!(data.was_retried(), self.was_answered_later(row), "failed attempts of requests");
             assert_eq!(data.has_own_reason(), self.has_own_reason(row), "runs that failed for reasons of their own");
         }
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
