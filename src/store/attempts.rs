@@ -1,12 +1,12 @@
 //! Failed attempts: a request that makes a model call again after it failed, as a gateway does, and gets an answer.
 //!
 //! An attempt is a failed step and fails no run. It is one in two cases: a model call above it that reports the same call got an answer
-//! ([`nesting`](super::nesting)); or the request that made it, which is no step of an agent's work and did not fail, then made another call
-//! with the same question that got one. An agent that calls a model again by itself made two steps, and one failed.
+//! ([`nesting`](super::nesting)); or the request that made it, which is no step of an agent's work and did not fail, made one other call with
+//! the same question that got one afterwards. An agent that calls a model again by itself made two steps, and one failed.
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
 use super::ix::{NONE, RowIx};
-use super::row::{Phase, RETRIED, RunStatus};
+use super::row::{Phase, RETRIED, Row, RunStatus};
 use super::{Changes, Store};
 use crate::model::SpanType;
 
@@ -40,10 +40,12 @@ impl Store {
         let is_answer = |other: &&RowIx| {
             let other = self.row(**other);
             let states_usage = other.usage != NONE && self.usages[other.usage].without_filled().is_known();
-            let is_later = other.start >= data.end && other.input == data.input;
-            other.span_type == SpanType::Model && is_later && states_usage && other.own_status() == RunStatus::Ok
+            other.span_type == SpanType::Model && states_usage && other.own_status() == RunStatus::Ok
         };
-        let mut calls = self.children(parent).iter().take(MAX_EXAMINED_CHILDREN);
-        is_request && !request.outcome.has_own_failure() && calls.any(|other| is_answer(&other))
+        let mut answers = self.children(parent).iter().take(MAX_EXAMINED_CHILDREN).filter(is_answer).map(|&other| self.row(other));
+        // The span of a streamed call may be the request's, from before the first attempt.
+        let is_later = |answer: &Row| answer.start >= data.end || (answer.start <= data.start && answer.end > data.end);
+        let is_again = answers.next().is_some_and(|answer| is_later(answer) && answer.input == data.input) && answers.next().is_none();
+        is_request && !request.outcome.has_own_failure() && is_again
     }
 }

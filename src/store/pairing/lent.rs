@@ -63,9 +63,10 @@ impl Store {
     /// Adds a row to the calls that lack counts or may lend them, if it is one.
     pub(super) fn enter_lent(&mut self, row: RowIx) {
         let start = self.row(row).start;
-        let is_new = match self.lacks_counts(row) {
-            true => self.pairing.lent.lacking.insert((start, row)),
-            false => self.states_counts(row) && self.pairing.lent.stating.insert((start, row)),
+        let is_new = if self.lacks_counts(row) {
+            self.pairing.lent.lacking.insert((start, row))
+        } else {
+            self.states_counts(row) && self.pairing.lent.stating.insert((start, row))
         };
         if is_new {
             self.pairing.lent.touched.push(start);
@@ -157,13 +158,9 @@ impl Store {
     /// Returns whether a row that states counts may report the same call as one that lacks them.
     fn may_lend(&self, lender: RowIx, row: RowIx) -> bool {
         let output = self.usages[self.row(row).usage].without_filled().usage().output.filter(|output| *output > 0);
-        let is_evident = match output {
-            Some(output) => self.slot(lender).is_some_and(|slot| slot.output == output),
-            None => {
-                let [one, other] = [row, lender].map(|row| self.text(self.stated_model(row).1));
-                is_same_model(one, other)
-            }
-        };
+        let has_same_output = |output| self.slot(lender).is_some_and(|slot| slot.output == output);
+        let has_same_model = || is_same_model(self.text(self.stated_model(row).1), self.text(self.stated_model(lender).1));
+        let is_evident = output.map_or_else(has_same_model, has_same_output);
         self.row(lender).trace != self.row(row).trace
             && self.reporter(lender) != self.reporter(row)
             && self.row(lender).start <= self.row(row).start.saturating_add(MAX_LAG)

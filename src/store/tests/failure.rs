@@ -280,6 +280,7 @@ fn a_failed_attempt_fails_no_run_if_its_request_got_an_answer_later() {
         ("no answer", Step { answers: false, ..fallback.clone() }),
         ("the other call failed, too", failed(fallback.clone())),
         ("they ran at once", Step { id: 3, ..fallback.clone() }),
+        ("there are two answers", Step { id: 198, ..fallback.clone() }),
     ] {
         let kept: Vec<Step> = [&request, &attempt].into_iter().filter(|step| step.id != other.id).cloned().collect();
         let rest = if other.id == 3 || other.id == 199 { None } else { Some(fallback.clone()) };
