@@ -81,11 +81,14 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         usage,
         first_token,
         misplaced,
+        host,
+        has_remote_parent,
+        from_log,
     } = facts;
-    let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service]
+    let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service, host]
         .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {continues} {ending:?} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {texts:?}"
     )
 }
 
