@@ -6,9 +6,9 @@
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
 use super::ix::{NONE, RowIx};
-use super::row::{Phase, RETRIED, Row, RunStatus};
+use super::row::{Phase, RETRIED, Row};
 use super::{Changes, Store};
-use crate::model::SpanType;
+use crate::model::{Ending, SpanType, Status};
 
 impl Store {
     /// Decides again which of the calls that a request made were attempts.
@@ -40,7 +40,8 @@ impl Store {
         let is_answer = |other: &&RowIx| {
             let other = self.row(**other);
             let states_usage = other.usage != NONE && self.usages[other.usage].without_filled().is_known();
-            other.span_type == SpanType::Model && states_usage && other.own_status() == RunStatus::Ok
+            let has_ended_well = other.phase == Phase::Ended && other.ending() == Ending::Plain && other.status() != Status::Error;
+            other.span_type == SpanType::Model && states_usage && has_ended_well
         };
         let mut answers = self.children(parent).iter().take(MAX_EXAMINED_CHILDREN).filter(is_answer).map(|&other| self.row(other));
         // The span of a streamed call may be the request's, from before the first attempt.

@@ -119,10 +119,10 @@ impl Store {
             self.mark_execution(parent, changes);
             self.settle_cost_models(parent);
             match self.row(parent).span_type {
-                SpanType::Tool => self.mark_watchers(parent, changes),
                 SpanType::Model => self.mark_reports(parent, changes),
-                _ => {}
+                _ => self.mark_watchers(parent, changes),
             }
+            self.mark_attempts(parent, changes);
             self.mark_own_reasons(parent, changes);
             if span_type.calls_model() {
                 self.elect_primary_above(parent, None, changes);
@@ -133,6 +133,8 @@ impl Store {
             self.identify_around(slot, changes);
         }
         self.pair_around(slot, changes);
+        self.settle_lent(changes);
+        self.settle_unnamed(self.row(row).trace());
     }
 
     /// Phase 1: removes a row from everything that is derived from its facts.
