@@ -18,7 +18,7 @@ pub struct OldTraces {
     #[arg(long, value_name = "AGE", value_parser = parse_since)]
     pub older_than: Since,
 
-    /// Of these, only traces with a span that matches this filter, in the syntax of the screen: '-status:error'
+    /// Of these, only traces with a span that matches this filter, in the syntax of the screen: status:ok
     #[arg(long, value_name = "EXPR", value_parser = parse_filter, allow_hyphen_values = true)]
     pub filter: Option<Query>,
 

@@ -74,7 +74,7 @@ const EXAMPLES: [(&str, &str); 16] = [
     (
         "prune",
         "  agno-top prune traces.db --older-than 90d
-  agno-top prune traces.db --older-than 30d --filter '-status:error' --yes",
+  agno-top prune traces.db --older-than 30d --filter status:ok --yes",
     ),
     ("restore", "  agno-top restore old.jsonl.zst --to traces.db"),
     (
