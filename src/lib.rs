@@ -13,6 +13,7 @@ pub mod format;
 pub mod fuzz;
 pub mod keymap;
 pub mod log;
+pub mod logs;
 pub mod metrics;
 pub mod model;
 pub(crate) mod otlp;

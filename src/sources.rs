@@ -25,9 +25,13 @@ pub use traffic::{Forwarding, Port, PortError, Traffic};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
-use crate::model::{Batch, MetricBatch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId};
+use crate::model::{
+    Batch, LogBatch, LogContent, LogRecord, MetricBatch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId,
+};
+use crate::otlp::logs as otlp_logs;
 use crate::otlp::turns::{ToldSpans, Turns};
 use crate::otlp::wire::DecodeError;
 
@@ -38,6 +42,8 @@ pub enum Update {
     Batch(Batch),
     /// Points of metrics.
     Metrics(MetricBatch),
+    /// Log records, in the order in which they came.
+    Logs(LogBatch),
     /// The state of the source, until the next such update.
     State(SourceId, State),
     /// The answer to [`Request::Payloads`].
@@ -255,6 +261,11 @@ impl UpdateSender {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner).read(body)
     }
 
+    /// Returns the log records of an `ExportLogsServiceRequest` as a batch of this source.
+    fn log_batch(&self, body: &Bytes) -> Result<LogBatch, DecodeError> {
+        Ok(LogBatch { source: self.id, records: otlp_logs::records(body)? })
+    }
+
     /// Returns an empty batch of this source.
     #[must_use]
     pub fn batch(&self, origin: Origin) -> Batch {
@@ -281,6 +292,12 @@ impl UpdateSender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the program is ending")]
 pub struct Closed;
+
+/// Reads what a log record holds. What can't be read of it is missing.
+#[must_use]
+pub fn log_content(record: &LogRecord) -> LogContent {
+    otlp_logs::content(&record.encoded).unwrap_or_default()
+}
 
 /// Runs a source on a thread of its own.
 pub fn spawn<F>(name: String, sender: UpdateSender, body: F) -> std::io::Result<Handle>

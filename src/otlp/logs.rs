@@ -2,15 +2,23 @@
 //!
 //! A record stays encoded until it is shown; one walk finds its times, its severity, its name and its ids.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::request::{self, Group};
 use super::value::{self, ShallowValue, decode_attribute, decode_shallow, decode_text, key_value};
-use super::wire::{DecodeError, Fields};
+use super::wire::{DecodeError, Fields, offset};
 use crate::model::attributes::keep_last;
 use crate::model::json::Scalar;
-use crate::model::{Attribute, Nanos, SpanId, TraceId, Value};
+use crate::model::log::session_hash;
+use crate::model::{LogContent, LogGroup, LogRecord, Nanos, SpanId, TraceId};
 
 /// The attribute that names an event, where the field of the record does not.
 pub(crate) const EVENT_NAME: &str = "event.name";
+
+/// The ends of the keys that name a session.
+const SESSIONS: [&[u8]; 3] = [b"session.id", b"conversation.id", b"session_id"];
 
 /// What finds, sorts and joins a log record.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +29,8 @@ pub(crate) struct LogHead<'a> {
     pub(crate) severity: u8,
     /// The name of the event: what the attribute `event.name` says, else the field. It may be invalid UTF-8.
     pub(crate) name: &'a [u8],
+    /// The session that an attribute names, in the first key that ends so; empty if none does.
+    pub(crate) session: &'a [u8],
     pub(crate) trace: Option<TraceId>,
     pub(crate) span: Option<SpanId>,
 }
@@ -33,6 +43,39 @@ pub(crate) fn for_each<'a>(body: &'a [u8], mut f: impl FnMut(Group<'a>, LogHead<
     })
 }
 
+/// Returns the log records of a request. They share its bytes.
+pub(crate) fn records(body: &Bytes) -> Result<Vec<LogRecord>, DecodeError> {
+    let (mut records, mut groups) = (Vec::new(), Vec::new());
+    // The resource and the scope of the last record, by their place.
+    let mut last: (*const u8, *const u8) = (std::ptr::null(), std::ptr::null());
+    request::for_each_span(body, |group, message| {
+        let head = head(message)?;
+        let place = (group.resource.as_ptr(), group.scope.as_ptr());
+        if groups.is_empty() || place != last {
+            last = place;
+            groups.push(Arc::new(shared(&group)?));
+        }
+        let event = if head.name.is_empty() { (0, 0) } else { (offset(message, head.name) as u32, head.name.len() as u32) };
+        records.push(LogRecord {
+            time: head.time,
+            severity: head.severity,
+            trace: head.trace,
+            span: head.span,
+            session: session_hash(head.session),
+            event,
+            group: groups.last().cloned().unwrap_or_default(),
+            encoded: body.slice_ref(message),
+        });
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+fn shared(group: &Group<'_>) -> Result<LogGroup, DecodeError> {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ok(LogGroup { service: text(group.service_name()?), scope: text(group.scope_name()?), resource: group.resource_attributes()? })
+}
+
 /// Reads what finds a log record. Ids of a wrong length are none.
 pub(crate) fn head(message: &[u8]) -> Result<LogHead<'_>, DecodeError> {
     let mut head = LogHead::default();
@@ -43,12 +86,15 @@ pub(crate) fn head(message: &[u8]) -> Result<LogHead<'_>, DecodeError> {
         match number {
             1 => time = field.fixed64()?,
             2 => head.severity = u8::try_from(field.varint()?).ok().filter(|severity| *severity <= 24).unwrap_or_default(),
-            6 if named.is_empty() => {
+            6 => {
                 let (key, value) = key_value(field.bytes()?)?;
-                if key == EVENT_NAME.as_bytes()
-                    && let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)?
-                {
-                    named = text;
+                let place = match key {
+                    _ if key == EVENT_NAME.as_bytes() => &mut named,
+                    _ if head.session.is_empty() && SESSIONS.iter().any(|end| key.ends_with(end)) => &mut head.session,
+                    _ => continue,
+                };
+                if let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)? {
+                    *place = text;
                 }
             }
             9 => head.trace = field.bytes()?.try_into().ok().and_then(TraceId::new),
@@ -63,14 +109,6 @@ pub(crate) fn head(message: &[u8]) -> Result<LogHead<'_>, DecodeError> {
     }
     head.time = Nanos::try_from(if time == 0 { observed } else { time }).unwrap_or(Nanos::MAX);
     Ok(head)
-}
-
-/// The text and the facts of a log record.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct LogContent {
-    pub(crate) severity_text: String,
-    pub(crate) body: Value,
-    pub(crate) attributes: Vec<Attribute>,
 }
 
 /// Decodes a log record.

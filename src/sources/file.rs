@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::time::now;
 use crate::model::{MetricBatch, Origin, Payload, PayloadRef, Skipped, TraceId};
@@ -143,7 +145,7 @@ impl Reader<'_> {
     fn load(&mut self) -> Result<(), Closed> {
         match load(self.path) {
             Ok((mut content, follower)) => {
-                let withdrawn = tell(&mut content, self.sender);
+                let withdrawn = tell(&mut content, self.sender)?;
                 send(&content, 0, withdrawn, Origin::History, self.sender)?;
                 send_metrics(&mut content, self.sender)?;
                 let state = match content.without_spans() {
@@ -194,7 +196,7 @@ impl Reader<'_> {
         for lines in found {
             let known = content.spans.len();
             content.append_lines(&lines.bytes, lines.is_start);
-            let withdrawn = tell(content, self.sender);
+            let withdrawn = tell(content, self.sender)?;
             send(content, known, withdrawn, Origin::Live, self.sender)?;
             has_metrics |= send_metrics(content, self.sender)?;
         }
@@ -234,10 +236,19 @@ fn load(path: &Path) -> Result<(Content, Option<Follower>), Refused> {
     Ok((content, follower.transpose().map_err(failed)?))
 }
 
-/// Adds the spans that the last log records tell of. Returns the traces that these withdraw.
-fn tell(content: &mut Content, sender: &UpdateSender) -> Vec<TraceId> {
-    let logs = std::mem::take(&mut content.logs);
-    match sender.read_logs(&logs) {
+/// Sends the last log records, and adds the spans that they tell of. Returns the traces that these withdraw.
+fn tell(content: &mut Content, sender: &UpdateSender) -> Result<Vec<TraceId>, Closed> {
+    let logs = Bytes::from(std::mem::take(&mut content.logs));
+    match sender.log_batch(&logs) {
+        Ok(batch) if !batch.records.is_empty() => sender.send(Update::Logs(batch))?,
+        // The error is that of the spans, too.
+        _ => {}
+    }
+    Ok(tell_spans(content, &logs, sender))
+}
+
+fn tell_spans(content: &mut Content, logs: &[u8], sender: &UpdateSender) -> Vec<TraceId> {
+    match sender.read_logs(logs) {
         Ok(told) => {
             if !told.body.is_empty() {
                 content.append_told(told.body);

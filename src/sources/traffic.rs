@@ -17,7 +17,7 @@ pub struct Traffic {
     pub failure: Option<String>,
     /// Connections that were closed at once, because all of too many were busy.
     pub turned_away: u64,
-    /// Log records that were accepted but not kept, or evicted since.
+    /// Accepted log records.
     pub logs: u64,
     /// Data points of metrics, with rejected ones.
     pub metrics: u64,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::Permit;
+use tokio::sync::mpsc::PermitIterator;
 use tokio::time::timeout;
 
 use super::body_reader::MemoryPermit;
@@ -125,7 +125,7 @@ impl Ingest {
 
     async fn ingest_spans(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
         // Reserve first: without room in the channel the body need not be read.
-        let permit = self.reserve().await?;
+        let mut permits = self.reserve(1).await?;
         let (body, rejected) = match encoding {
             Encoding::Protobuf => (body, Vec::new()),
             Encoding::Json => {
@@ -154,7 +154,7 @@ impl Ingest {
         if !batch.spans.is_empty() {
             self.payloads.insert(&body, &mut batch)?;
         }
-        if !batch.spans.is_empty() || !batch.skipped.is_empty() {
+        if let Some(permit) = permits.next().filter(|_| !batch.spans.is_empty() || !batch.skipped.is_empty()) {
             permit.send(Update::Batch(batch));
         }
         Ok(accepted)
@@ -181,9 +181,9 @@ impl Ingest {
         self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves a place in the update channel.
-    async fn reserve(&self) -> Result<Permit<'_, Update>, Rejection> {
-        let reserved = timeout(SEND_TIMEOUT, self.sender.updates.reserve()).await;
+    /// Reserves places in the update channel.
+    async fn reserve(&self, places: usize) -> Result<PermitIterator<'_, Update>, Rejection> {
+        let reserved = timeout(SEND_TIMEOUT, self.sender.updates.reserve_many(places)).await;
         reserved.ok().and_then(Result::ok).ok_or(Rejection::Overloaded)
     }
 
@@ -215,7 +215,6 @@ impl Ingest {
     /// Returns the counters, without the ports.
     pub(super) fn traffic(&self) -> Traffic {
         let mut traffic = self.counts().clone();
-        traffic.logs += self.payloads.evicted_events();
         let bodies = self.payloads.bodies();
         (traffic.retained_bytes, traffic.unused_bytes) = (bodies.retained_bytes, bodies.unused_bytes());
         drop(bodies);

@@ -1,4 +1,4 @@
-//! Ingests log records: those that tell of calls become spans, those that are events of a span are kept with it.
+//! Ingests log records: all are kept; those that tell of calls become spans, too, and those that are events of a span are shown with it.
 
 use bytes::Bytes;
 
@@ -11,13 +11,18 @@ use tokio::time::timeout;
 impl Ingest {
     pub(super) async fn ingest_logs(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
         // Reserve first: events count as known once they are read.
-        let permit = self.reserve().await?;
+        let mut permits = self.reserve(2).await?;
         let body = protobuf(encoding, body, json::encode_logs)?;
         let mut logs = Vec::new();
         let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
         let told = self.sender.read_logs(&body).map_err(malformed)?;
         let spans = self.payloads.insert_events(logs);
-        self.counts().logs += count.saturating_sub(spans.len() as u64);
+        self.counts().logs += count;
+        // A copy: the body may be a small part of a connection's read buffer, or of spans that go earlier.
+        let records = self.sender.log_batch(&Bytes::copy_from_slice(&body)).map_err(malformed)?;
+        if let Some(permit) = permits.next().filter(|_| !records.records.is_empty()) {
+            permit.send(Update::Logs(records));
+        }
         if !spans.is_empty() {
             // If the channel stays full, the messages appear when the span is next read.
             let _ = timeout(SEND_TIMEOUT, self.sender.updates.send(Update::PayloadChanged(self.sender.id, spans))).await;
@@ -29,7 +34,7 @@ impl Ingest {
         if !batch.spans.is_empty() {
             self.payloads.insert(&told.body, &mut batch)?;
         }
-        if !batch.spans.is_empty() || !batch.withdrawn.is_empty() {
+        if let Some(permit) = permits.next().filter(|_| !batch.spans.is_empty() || !batch.withdrawn.is_empty()) {
             permit.send(Update::Batch(batch));
         }
         recorded.map(|()| Accepted::default())

@@ -1,0 +1,111 @@
+//! `agno-top logs`: log records, the oldest first.
+
+use std::io::{self, BufWriter, Write};
+
+use color_eyre::eyre::Report;
+use serde::Serialize;
+
+use super::output::{Output, Style, StyledText};
+use super::snapshot::Snapshot;
+use super::table::{Table, text};
+use super::{Outcome, ignore_broken_pipe, json, print_message};
+use crate::cli::LogsArgs;
+use crate::config::Config;
+use crate::format;
+use crate::logs::LogNumber;
+use crate::model::{LogRecord, Value};
+use crate::model::attributes::AttributeMap;
+use crate::sources::log_content;
+use crate::store::RunStatus;
+use crate::tui::app::{FilteredLog, LogLine};
+
+/// The severity number from which a record is an error.
+const ERROR: u8 = 17;
+
+/// Prints the records of the sources.
+pub(super) fn run(args: &LogsArgs, config: &Config) -> Result<Outcome, Report> {
+    let snapshot = Snapshot::read(&args.sources, None, config, true)?;
+    let logs = &snapshot.logs;
+    let is_shown =
+        |record: &LogRecord| args.filter.as_ref().is_none_or(|query| query.matches_record(&FilteredLog::new(record), snapshot.now));
+    let held = (logs.first()..logs.end()).filter_map(|number| Some((number, logs.get(number)?)));
+    let mut shown: Vec<(LogNumber, &LogRecord)> = held.filter(|(_, record)| is_shown(record)).collect();
+    shown.sort_by_key(|(_, record)| record.time);
+    let left_out = shown.len().saturating_sub(args.limit.map_or(usize::MAX, |limit| limit as usize));
+    shown.drain(..left_out);
+    if logs.first() > 0 {
+        print_message(&format!("{} left out; raise --max-memory to hold more", format::plural(logs.first(), "older log record")));
+    }
+    if args.filter.as_ref().is_some_and(crate::query::Query::asks_of_other_than_logs) {
+        print_message("part of the filter is about spans only and is left aside");
+    }
+    if shown.is_empty() {
+        let what = if logs.is_empty() { "no logs" } else { "no matching log records" };
+        print_message(&format!("{what} in {}", snapshot.names()));
+        return Ok(Outcome::NothingFound);
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = if args.json {
+        shown.into_iter().try_for_each(|(number, record)| print_json(&mut out, number, record, &snapshot))
+    } else {
+        table(shown.into_iter().map(|(_, record)| record), &snapshot).write(&mut out, Output::stdout(config.ascii))
+    };
+    ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
+}
+
+fn table<'a>(shown: impl Iterator<Item = &'a LogRecord>, snapshot: &Snapshot) -> Table {
+    let mut table = Table::new(vec![text("TIME"), text("LEVEL"), text("SERVICE").optional(), text("EVENT"), text("RECORD")]);
+    for record in shown {
+        let line = LogLine::new(record);
+        let level = if record.severity >= ERROR { Style::Status(RunStatus::Error) } else { Style::Dim };
+        let moment = if record.time > 0 { format::moment(record.time, snapshot.now) } else { format::UNKNOWN.to_owned() };
+        let cells = [
+            StyledText::new(&moment, Style::Dim),
+            StyledText::new(&line.level, level),
+            StyledText::new(&line.service, Style::Dim),
+            StyledText::new(&line.event, Style::Strong),
+            StyledText::from(line.text),
+        ];
+        table.push(cells.into_iter().map(|cell| vec![cell]).collect());
+    }
+    table
+}
+
+/// A log record as JSON.
+#[derive(Serialize)]
+struct Record<'a> {
+    source: &'a str,
+    time: Option<String>,
+    severity: Option<u8>,
+    level: Option<&'a str>,
+    service: Option<&'a str>,
+    logger: Option<&'a str>,
+    event: Option<&'a str>,
+    body: &'a Value,
+    attributes: AttributeMap<'a>,
+    resource: AttributeMap<'a>,
+    trace_id: Option<String>,
+    span_id: Option<String>,
+}
+
+fn print_json(out: &mut impl Write, number: LogNumber, record: &LogRecord, snapshot: &Snapshot) -> io::Result<()> {
+    fn stated(text: &str) -> Option<&str> {
+        (!text.is_empty()).then_some(text)
+    }
+    let (content, event) = (log_content(record), record.event());
+    let line = Record {
+        source: snapshot.logs.source(number).map_or("", |source| snapshot.source_name(source)),
+        time: (record.time > 0).then(|| format::rfc3339(record.time)),
+        severity: (record.severity > 0).then_some(record.severity),
+        level: stated(record.level()),
+        service: stated(&record.group.service),
+        logger: stated(&record.group.scope),
+        event: stated(&event),
+        body: &content.body,
+        attributes: AttributeMap(&content.attributes),
+        resource: AttributeMap(&record.group.resource),
+        trace_id: record.trace.map(|id| id.to_string()),
+        span_id: record.span.map(|id| id.to_string()),
+    };
+    json::line(out, &line)
+}
