@@ -5,6 +5,7 @@ mod args;
 mod doctor;
 mod examples;
 mod list;
+mod logs;
 mod metrics;
 mod options;
 mod selection;
@@ -27,6 +28,7 @@ pub use archive::{ArchiveArgs, OldTraces, PruneArgs, RestoreArgs};
 pub use args::{ExportArgs, SendArgs, TailArgs};
 pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
+pub use logs::LogsArgs;
 pub use metrics::{MetricSort, MetricsArgs};
 pub use selection::{LAST, Selection, Since, Until};
 pub use setup::{Agent, SetupArgs};
@@ -67,6 +69,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Sum up calls, errors, times, tokens and cost by agent, model, tool, day and more
     Stats(StatsArgs),
+    /// Print log records, the oldest first
+    Logs(LogsArgs),
     /// List series of metrics: values, rates, percentiles
     Metrics(MetricsArgs),
     /// Print each span when it ends

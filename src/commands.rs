@@ -13,6 +13,7 @@ mod find;
 mod first;
 mod json;
 mod list;
+mod logs;
 mod manual;
 mod metrics;
 mod old_traces;
@@ -69,6 +70,10 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::List(args) => list::run(args, config),
         Command::Show(args) => show::run(args, config),
         Command::Stats(args) => stats::run(args, config),
+        Command::Logs(args) => {
+            check::check_words(&args.sources)?;
+            logs::run(args, config)
+        }
         Command::Metrics(args) => {
             check::check_words(&args.sources)?;
             metrics::run(args, config)

@@ -13,7 +13,9 @@ mod width;
 pub use number::{MONEY_WIDTH, align_money, bytes, count, decimal, money, money_at_least, percent, plural, tokens};
 pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
-pub use time::{age, clock, date_time, duration, is_same_day, moment, rfc3339, round_duration, short_moment, time_of_day};
+pub use time::{
+    age, clock, date_time, duration, is_same_day, moment, rfc3339, round_duration, short_moment, time_of_day, time_of_day_millis,
+};
 pub use width::{cells, fit, fit_end, fit_middle, pad_left, pad_right, parts, width};
 
 /// The text of an unknown number.

@@ -49,6 +49,8 @@ enum Test {
     Text(TextField, Vec<Pattern>),
     Status(Vec<RunStatus>),
     SpanType(Vec<SpanType>),
+    /// Severities of log records, from the first to the last.
+    Level(Vec<(u8, u8)>),
     /// Prefixes of trace ids as hex digits.
     Trace(Vec<String>),
     Number(NumberField, Comparison, i64),
@@ -78,6 +80,10 @@ enum TextField {
     Error,
     /// The error message of a failed row, normalized: `*` replaces what varies.
     Failure,
+    /// The name of a log record's event.
+    Event,
+    /// The body of a log record.
+    Log,
 }
 
 /// A number of a row.

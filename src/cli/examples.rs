@@ -37,6 +37,12 @@ const EXAMPLES: [(&str, &str); 16] = [
   agno-top stats --by day --since month --until today",
     ),
     (
+        "logs",
+        "  agno-top logs logs.jsonl
+  agno-top logs run.jsonl --filter 'level:>=warn service:codex_exec'
+  agno-top logs logs.jsonl --json | jq '{time, event, attributes}'",
+    ),
+    (
         "metrics",
         "  agno-top metrics metrics.jsonl
   agno-top metrics run.db --filter 'token service:claude-code' --sort value

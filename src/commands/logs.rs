@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use color_eyre::eyre::Report;
+use eyre::Report;
 use serde::Serialize;
 
 use super::output::{Output, Style, StyledText};
@@ -13,8 +13,8 @@ use crate::cli::LogsArgs;
 use crate::config::Config;
 use crate::format;
 use crate::logs::LogNumber;
-use crate::model::{LogRecord, Value};
 use crate::model::attributes::AttributeMap;
+use crate::model::{LogRecord, Value};
 use crate::sources::log_content;
 use crate::store::RunStatus;
 use crate::tui::app::{FilteredLog, LogLine};

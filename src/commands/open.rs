@@ -20,6 +20,9 @@ const EVENTS_SHARE: u64 = 16;
 /// The part of the memory limit for metrics: one in this many bytes.
 const METRICS_SHARE: u64 = 16;
 
+/// The part of the memory limit for log records: one in this many bytes.
+const LOGS_SHARE: u64 = 8;
+
 /// How to open sources.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenOptions {
@@ -89,9 +92,14 @@ pub(super) fn store(config: &Config) -> Store {
     let stale = i64::from(config.stale_seconds.get()) * 1_000_000_000;
     Store::new(Limits {
         spans: config.max_spans.get() as usize,
-        bytes: config.max_memory.0 - event_bytes(config) - metric_limits(config).bytes,
+        bytes: config.max_memory.0 - event_bytes(config) - metric_limits(config).bytes - log_bytes(config) as u64,
         stale,
     })
+}
+
+/// Returns the most bytes of memory for log records.
+pub(super) fn log_bytes(config: &Config) -> usize {
+    usize::try_from(config.max_memory.0 / LOGS_SHARE).unwrap_or(usize::MAX)
 }
 
 /// Returns the limits of metrics.

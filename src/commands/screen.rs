@@ -9,6 +9,7 @@ use super::Outcome;
 use super::open::{self, Listener, OpenOptions};
 use crate::config::{self, Config};
 use crate::demo::{self, Demo};
+use crate::logs::LogStore;
 use crate::metrics::MetricStore;
 use crate::model::Nanos;
 use crate::model::price::Prices;
@@ -71,6 +72,7 @@ fn open_session(config: &Config, is_demo: bool) -> Result<(event_loop::Session, 
         view.place = open::place(path, &view.name);
     }
     let mut app = App::new(views, config.follow, now());
+    app.logs = LogStore::new(open::log_bytes(config));
     app.metrics = MetricStore::new(open::metric_limits(config));
     configure(&mut app, config, now());
     app.history = History::new(history::load());

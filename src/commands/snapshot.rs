@@ -13,6 +13,7 @@ use super::open::{self, Listener, OpenOptions, Opened};
 use super::{Outcome, UsageError, find, print_message};
 use crate::cli::{Selection, Since};
 use crate::config::Config;
+use crate::logs::LogStore;
 use crate::metrics::MetricStore;
 use crate::model::price::Prices;
 use crate::model::time::now;
@@ -32,6 +33,8 @@ pub(super) struct Snapshot {
     pub(super) store: ManuallyDrop<Store>,
     /// When the sources were read.
     pub(super) now: Nanos,
+    /// The log records.
+    pub(super) logs: LogStore,
     /// The series of metrics.
     pub(super) metrics: MetricStore,
     /// Why sources could not be read.
@@ -94,6 +97,7 @@ impl Snapshot {
         while snapshot.is_read.contains(&false) {
             match snapshot.recv()? {
                 Update::Batch(batch) => snapshot.apply(&batch),
+                Update::Logs(batch) => snapshot.logs.apply(batch),
                 Update::Metrics(batch) => snapshot.metrics.apply(batch),
                 Update::State(source, state) => snapshot.update_state(source, state),
                 _ => {}
@@ -118,7 +122,8 @@ impl Snapshot {
         let store = ManuallyDrop::new(open::store(config));
         let is_excerpt = limits.on_demand;
         let metrics = MetricStore::new(open::metric_limits(config));
-        Ok(Self { store, now: now(), metrics, failures: Vec::new(), hub, runtime, is_read, is_excerpt, known_from: None })
+        let logs = LogStore::new(open::log_bytes(config));
+        Ok(Self { store, now: now(), logs, metrics, failures: Vec::new(), hub, runtime, is_read, is_excerpt, known_from: None })
     }
 
     /// Whether only a part of the source is held.
@@ -262,6 +267,9 @@ impl Snapshot {
         match self.store.trace_count() {
             // Already reported.
             0 if self.store.losses().skipped > 0 => {}
+            0 if !self.logs.is_empty() => {
+                print_message(&format!("no traces in {}, but logs: agno-top logs shows them", self.names()));
+            }
             0 if self.metrics.points() > 0 => {
                 print_message(&format!("no traces in {}, but metrics: agno-top metrics shows them", self.names()));
             }

@@ -72,6 +72,12 @@ pub fn time_of_day(nanos: i64) -> String {
     time_of_day_in(&Local, nanos)
 }
 
+/// Formats the local time of day with milliseconds: `14:03:07.042`.
+#[must_use]
+pub fn time_of_day_millis(nanos: i64) -> String {
+    local(&Local, nanos).format("%H:%M:%S%.3f").to_string()
+}
+
 /// Formats a moment in local time with its date: `2026-06-21 14:03:07`.
 #[must_use]
 pub fn date_time(nanos: i64) -> String {

@@ -74,6 +74,7 @@ actions! {
     ViewModels "view-models" ["4"] "models: calls, times, tokens, cost"
     ViewTools "view-tools" ["5"] "tools: calls, times, errors"
     ViewErrors "view-errors" ["6"] "errors, grouped by message"
+    ViewLogs "view-logs" ["7"] "logs: records, live, by span"
     ViewMetrics "view-metrics" ["8"] "metrics: values, rates, the last hour"
     Scope "scope" ["p"] "totals: all shown, or this trace"
     Mark "mark" ["m"] "mark or unmark the trace"

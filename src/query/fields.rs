@@ -4,7 +4,7 @@ use crate::model::SpanType;
 use crate::store::RunStatus;
 
 /// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
-pub const FIELDS: [(&str, &str); 26] = [
+pub const FIELDS: [(&str, &str); 29] = [
     ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -29,6 +29,9 @@ pub const FIELDS: [(&str, &str); 26] = [
     ("trace", "start of the trace id"),
     ("run", "start of the run id"),
     ("text", "anywhere in the payload"),
+    ("level", "of a log record: warn, >=warn, error|fatal"),
+    ("event", "the event that a log record tells"),
+    ("log", "in the body of a log record"),
     ("param.", "a parameter of the model: param.temperature:>0.5"),
     ("attr.", "an attribute: attr.NAME:value"),
 ];

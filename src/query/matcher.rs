@@ -120,6 +120,8 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
             let normalized = |error| errors::normalize(store.text(error));
             error.is_some_and(|error| if error.is_empty() { matches("") } else { cached(results, error, || matches(&normalized(error))) })
         }
+        // Only log records have these.
+        Test::Text(TextField::Event | TextField::Log, _) | Test::Level(_) => false,
         Test::Text(TextField::Service, patterns) => patterns.iter().any(|pattern| pattern.matches(store.service(row))),
         Test::Text(field, patterns) => {
             let symbol = text(*field, store, row);
@@ -157,7 +159,7 @@ fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {
         TextField::User => store.inherited(row, |data| data.user),
         TextField::Error | TextField::Failure => data.error,
         // Names of services are no symbols.
-        TextField::Service => Symbol::EMPTY,
+        TextField::Service | TextField::Event | TextField::Log => Symbol::EMPTY,
     }
 }
 
@@ -175,7 +177,7 @@ fn number(measure: NumberField, store: &Store, row: RowIx, now: Nanos) -> Option
     }
 }
 
-fn has_prefix(id: TraceId, prefix: &str) -> bool {
+pub(super) fn has_prefix(id: TraceId, prefix: &str) -> bool {
     let digit = |at: usize| id.bytes().get(at / 2).map(|byte| if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 });
     prefix.chars().enumerate().all(|(at, c)| digit(at).map(u32::from) == c.to_digit(16))
 }

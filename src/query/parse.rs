@@ -6,6 +6,7 @@ use super::lexer::{Operator, Value, Word, words};
 use super::time::TimeBound;
 use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
 use crate::model::duration;
+use crate::model::log::LEVELS;
 use crate::model::payload_query::{Fact, FactTest};
 use crate::semconv::{self, PARAMETERS, find_parameter};
 
@@ -121,6 +122,9 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "since" => time_bound(values, false).map(Test::Since),
         "until" => time_bound(values, true).map(Test::Until),
         "text" => each(values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
+        "level" => each(values, levels).map(Test::Level),
+        "event" => text(TextField::Event),
+        "log" => Ok(Test::Text(TextField::Log, each(values, part)?)),
         "run" => each(values, prefix).and_then(|patterns| attribute_named(RUN_ATTRIBUTE, at, patterns)),
         "host" => each(values, pattern).and_then(|patterns| attribute_named(HOST_ATTRIBUTE, at, patterns)),
         _ => Err(ParseError::new(at, ParseErrorKind::unknown_field(field))),
@@ -269,6 +273,27 @@ fn order(values: &[Value]) -> Result<Option<(Comparison, f64)>, ParseError> {
     };
     let number = decimal(number, &COUNT_UNITS, "a number such as 500, 5k or 0.5").map_err(|kind| ParseError::new(value.at, kind))?;
     Ok(Some((comparison, number)))
+}
+
+/// Parses a level, or a comparison with one, as the severities that it includes. A severity that is not stated is in none.
+fn levels(value: &Value) -> Parsed<(u8, u8)> {
+    const LAST: u8 = 24;
+    let text = value.text().to_ascii_lowercase();
+    let (comparison, name) = split_comparison(value).map_or((Comparison::Equal, text.as_str()), |(comparison, name)| (comparison, name));
+    let name = name.to_ascii_lowercase();
+    let known = LEVELS.iter().find(|(level, _)| *level == name || (*level == "warn" && name == "warning"));
+    let Some(&(_, first)) = known else {
+        let known = LEVELS.map(|(level, _)| level).join(", ");
+        return Err(ParseErrorKind::UnknownName { field: "level", found: name, known });
+    };
+    Ok(match comparison {
+        Comparison::Equal => (first, first + 3),
+        Comparison::AtLeast => (first, LAST),
+        Comparison::More => (first + 4, LAST),
+        Comparison::AtMost => (1, first + 3),
+        Comparison::Less => (1, first - 1),
+        Comparison::NotEqual => return Err(ParseErrorKind::unexpected("a level such as warn or >=warn", text)),
+    })
 }
 
 fn nanoseconds(value: &str) -> Parsed<i64> {

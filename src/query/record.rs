@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::matcher::has_prefix;
 use super::{BareWord, Query, Test, TextField};
 use crate::model::payload_query::{Condition, number, value_text};
-use crate::model::{Attribute, Nanos};
+use crate::model::{Attribute, Nanos, TraceId};
 use crate::semconv;
 
 /// What a filter can ask of a record.
@@ -23,6 +24,21 @@ pub trait Record {
 
     /// Returns the time that `since:` and `until:` compare.
     fn time(&self) -> Nanos;
+
+    /// Returns the severity number of a log record, 0 if it states none; `None` if this is no log record.
+    fn level(&self) -> Option<u8> {
+        None
+    }
+
+    /// Returns the body of a log record; `None` if this is no log record.
+    fn body(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the trace of a log record, if it names one; the outer `None` if this is no log record.
+    fn trace(&self) -> Option<Option<TraceId>> {
+        None
+    }
 }
 
 impl Query {
@@ -32,26 +48,48 @@ impl Query {
         self.terms.iter().all(|term| holds(&term.test, record, now).is_none_or(|holds| holds != term.negated))
     }
 
-    /// Returns whether the filter asks what only spans have.
+    /// Returns whether the filter asks what log records do not have.
+    #[must_use]
+    pub fn asks_of_other_than_logs(&self) -> bool {
+        self.terms.iter().any(|term| is_of_spans(&term.test) && !is_of_logs(&term.test))
+    }
+
+    /// Returns whether the filter asks what only spans or log records have.
     #[must_use]
     pub fn asks_of_spans(&self) -> bool {
         self.terms.iter().any(|term| is_of_spans(&term.test))
     }
 }
 
+/// Whether log records have what the test asks.
+fn is_of_logs(test: &Test) -> bool {
+    matches!(test, Test::Level(_) | Test::Trace(_) | Test::Text(TextField::Event | TextField::Log, _))
+}
+
 fn is_of_spans(test: &Test) -> bool {
     match test {
         Test::Bare(_) | Test::Since(_) | Test::Until(_) => false,
-        Test::Text(field, _) => matches!(field, TextField::Error | TextField::Failure),
+        Test::Text(field, _) => matches!(field, TextField::Error | TextField::Failure | TextField::Event | TextField::Log),
         Test::Payload(condition) => matches!(condition, Condition::Fact(..)),
-        Test::Status(_) | Test::SpanType(_) | Test::Trace(_) | Test::Number(..) => true,
+        Test::Status(_) | Test::SpanType(_) | Test::Trace(_) | Test::Number(..) | Test::Level(_) => true,
     }
 }
 
 /// Returns whether the test holds; `None` if it is one of spans.
 fn holds(test: &Test, record: &impl Record, now: Nanos) -> Option<bool> {
-    if is_of_spans(test) {
-        return None;
+    match test {
+        Test::Level(ranges) => return record.level().map(|level| ranges.iter().any(|(first, last)| (first..=last).contains(&&level))),
+        Test::Text(TextField::Event, patterns) => {
+            return record.level().map(|_| patterns.iter().any(|pattern| pattern.matches(record.name())));
+        }
+        Test::Text(TextField::Log, patterns) => {
+            return record.body().map(|body| patterns.iter().any(|pattern| pattern.matches(body)));
+        }
+        Test::Trace(prefixes) => {
+            return record.trace().map(|trace| trace.is_some_and(|trace| prefixes.iter().any(|prefix| has_prefix(trace, prefix))));
+        }
+        _ if is_of_spans(test) => return None,
+        _ => {}
     }
     Some(match test {
         Test::Bare(words) => {
@@ -74,7 +112,8 @@ fn holds(test: &Test, record: &impl Record, now: Nanos) -> Option<bool> {
         Test::Until(bound) => record.time() <= bound.at(now),
         Test::Payload(Condition::Text(patterns)) => {
             let texts = record.attributes().flat_map(|(key, value)| [Cow::Borrowed(key.as_str()), value_text(value)]);
-            let mut texts = std::iter::once(Cow::Borrowed(record.name())).chain(texts);
+            let own = [Some(record.name()), record.body()].into_iter().flatten().map(Cow::Borrowed);
+            let mut texts = own.chain(texts);
             texts.any(|text| patterns.iter().any(|pattern| pattern.matches(&text)))
         }
         Test::Payload(Condition::Attribute(name, patterns)) => {
@@ -98,7 +137,7 @@ fn field_name(field: TextField) -> &'static str {
         TextField::Tool => "tool",
         TextField::Session => "session",
         TextField::User => "user",
-        TextField::Name | TextField::Service | TextField::Error | TextField::Failure => "",
+        TextField::Name | TextField::Service | TextField::Error | TextField::Failure | TextField::Event | TextField::Log => "",
     }
 }
 

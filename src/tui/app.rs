@@ -11,6 +11,8 @@ mod help;
 mod insights;
 mod intake;
 mod line;
+mod log_actions;
+mod log_list;
 mod mouse;
 mod palette;
 mod pick;
@@ -38,6 +40,7 @@ pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use help::Help;
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
+pub use log_list::{FilteredLog, LogLine, LogList};
 pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
@@ -50,6 +53,7 @@ pub use trace_tree::{FootLine, Sort, Sorting, TraceTree};
 use std::collections::{HashSet, VecDeque};
 
 pub use crate::keymap::{Action, Key, Keymap};
+use crate::logs::LogStore;
 use crate::metrics::MetricStore;
 use crate::model::{Batch, Nanos, PayloadRef, SourceId};
 use crate::query::ParseError;
@@ -206,8 +210,12 @@ pub struct App {
     pub aggregates: Aggregates,
     /// The guide through the demo, if it is the demo.
     pub tour: Option<Tour>,
-    /// The open view, unless it is the traces or the metrics.
+    /// The open view, unless it is the traces, the logs or the metrics.
     pub table: Option<Table>,
+    /// The log records.
+    pub logs: LogStore,
+    /// The view of logs, if it is open.
+    pub log_list: Option<LogList>,
     /// The series of metrics.
     pub metrics: MetricStore,
     /// The view of metrics, if it is open.

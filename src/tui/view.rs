@@ -9,6 +9,7 @@ mod header;
 mod help;
 mod hit_map;
 mod layout;
+mod logs;
 mod overlay;
 mod popup;
 mod series;
@@ -48,25 +49,29 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
     buffer.set_style(*buffer.area(), styling.screen());
     tour::draw(buffer, tour_line, app, styling);
     header::draw(buffer, panes.header, app, store, styling);
-    if store.trace_count() == 0 && app.series_list.is_none() {
+    if store.trace_count() == 0 && app.series_list.is_none() && app.log_list.is_none() {
         welcome::draw(buffer, panes.traces.union(panes.detail), app, styling);
     } else {
         hits.add(panes.traces, HitTarget::Traces);
         hits.add(panes.detail, HitTarget::Detail);
-        match (&app.table, &app.series_list) {
-            (_, Some(list)) => series::draw(buffer, hits, panes.wide_traces(), app, list, styling),
-            (Some(table), None) => table::draw(buffer, hits, panes.traces, app, table, styling),
-            (None, None) => trace_tree::draw(buffer, hits, panes.traces, app, store, styling),
+        // These lists use the place of the totals, too.
+        let is_wide = (app.series_list.is_some() || app.log_list.is_some()) && panes.wide_traces() != panes.traces;
+        match (&app.table, &app.series_list, &app.log_list) {
+            (_, _, Some(list)) => logs::draw(buffer, hits, panes.wide_traces(), app, list, styling),
+            (_, Some(list), None) => series::draw(buffer, hits, panes.wide_traces(), app, list, styling),
+            (Some(table), None, None) => table::draw(buffer, hits, panes.traces, app, table, styling),
+            (None, None, None) => trace_tree::draw(buffer, hits, panes.traces, app, store, styling),
         }
-        if app.series_list.is_none() || panes.wide_traces() == panes.traces {
+        if !is_wide {
             totals::draw_tokens(buffer, panes.tokens, app, store, styling);
             totals::draw_cost(buffer, panes.cost, app, store, styling);
             totals::draw_latency(buffer, panes.latency, app, store, styling);
         }
-        match (&app.table, &app.series_list) {
-            (_, Some(list)) => series::draw_page(buffer, panes.detail, app, list, styling),
-            (Some(table), None) => table::draw_page(buffer, panes.detail, app, table, styling),
-            (None, None) => detail::draw(buffer, hits, panes.detail, app, store, styling),
+        match (&app.table, &app.series_list, &app.log_list) {
+            (_, _, Some(list)) => logs::draw_page(buffer, panes.detail, app, list, styling),
+            (_, Some(list), None) => series::draw_page(buffer, panes.detail, app, list, styling),
+            (Some(table), None, None) => table::draw_page(buffer, panes.detail, app, table, styling),
+            (None, None, None) => detail::draw(buffer, hits, panes.detail, app, store, styling),
         }
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, styling);
@@ -101,8 +106,12 @@ pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
 /// Writes the text of the lower pane if it is outdated. Call this before the app handles a key: scrolling and copying depend on the text.
 pub fn write_pages(app: &mut App, store: &Store) {
     if app.detail.is_outdated() {
-        let page = detail::page(&app.detail, store, app.now);
+        let page = detail::page(&app.detail, store, &app.logs, app.now);
         app.detail.set_page(page);
+    }
+    if let Some(list) = app.log_list.as_mut().filter(|list| list.is_page_outdated()) {
+        let page = logs::page(list, &app.logs, app.now);
+        list.set_page(page);
     }
     let glyphs = Styling { theme: app.themes.current(), ascii: app.ascii }.glyphs();
     if let Some(list) = app.series_list.as_mut().filter(|list| list.is_page_outdated()) {

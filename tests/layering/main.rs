@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("regular_file", &[]),
     ("format", &["model"]),
     ("semconv", &["model"]),
+    ("logs", &["model"]),
     ("metrics", &["model"]),
     ("otlp", &["model", "semconv"]),
     ("store", &["model"]),
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "export",
             "format",
             "keymap",
+            "logs",
             "metrics",
             "model",
             "panic_hook",
@@ -55,6 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "demo",
             "export",
             "format",
+            "logs",
             "metrics",
             "model",
             "panic_hook",
@@ -73,7 +76,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Parts of the program that never name the terminal's libraries.
-const NO_TERMINAL: &[&str] = &["model", "format", "semconv", "metrics", "store", "query", "sources", "export", "send", "log", "demo"];
+const NO_TERMINAL: &[&str] =
+    &["model", "format", "semconv", "logs", "metrics", "store", "query", "sources", "export", "send", "log", "demo"];
 
 fn modules() -> Modules {
     Modules::read(Path::new(env!("CARGO_MANIFEST_DIR")))

@@ -116,6 +116,7 @@ impl Stage {
                 }
                 Update::SearchHits(found) => self.app.search_hits(&self.store, found),
                 Update::PayloadChanged(source, spans) => self.app.detail.request_again(source, &spans),
+                Update::Logs(batch) => self.app.receive_logs(batch),
                 Update::Metrics(batch) => self.app.receive_metrics(batch),
                 Update::Payloads { .. } | Update::Traffic(..) | Update::Read { .. } => {}
             }

@@ -108,7 +108,7 @@ impl Ingest {
     }
 
     async fn ingest_metrics(&self, body: &[u8]) -> Result<Accepted, Rejection> {
-        let permit = self.reserve().await?;
+        let mut permits = self.reserve(1).await?;
         let mut batch = MetricBatch { source: self.sender.id, received: now(), ..MetricBatch::default() };
         let count = metrics::read(body, &mut batch).map_err(malformed)?;
         let mut counts = self.counts();
@@ -117,7 +117,7 @@ impl Ingest {
         drop(counts);
         let reason = if batch.invalid > 0 { WRONG_POINTS.to_owned() } else { String::new() };
         let accepted = Accepted { signal: Signal::Metrics, rejected: batch.invalid, reason };
-        if count > 0 {
+        if let Some(permit) = permits.next().filter(|_| count > 0) {
             permit.send(Update::Metrics(batch));
         }
         Ok(accepted)

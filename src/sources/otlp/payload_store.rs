@@ -81,11 +81,6 @@ impl PayloadStore {
         let mut events = lock(&self.events);
         logs.into_iter().filter_map(|log| events.insert(log)).collect()
     }
-
-    /// Returns the number of log records that were kept and dropped later.
-    pub(super) fn evicted_events(&self) -> u64 {
-        lock(&self.events).evicted
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,4 +1,4 @@
-//! Log records that are events of a span; all other log records are counted and dropped.
+//! Log records that are events of a span, to be shown with it.
 //!
 //! Some instrumentations send the messages of a model call as log records named `gen_ai.…` with the ids of its span:
 //! <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events/>.
@@ -28,13 +28,11 @@ pub(super) struct SpanEvents {
     /// The span of every event, the oldest first.
     order: VecDeque<Key>,
     bytes: usize,
-    /// The number of events that were kept and dropped later to stay within the limits.
-    pub(super) evicted: u64,
 }
 
 impl SpanEvents {
     pub(super) fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, by_span: HashMap::new(), order: VecDeque::new(), bytes: 0, evicted: 0 }
+        Self { max_bytes, by_span: HashMap::new(), order: VecDeque::new(), bytes: 0 }
     }
 
     /// Keeps the record if it is an event of its span, which may arrive later. Returns the span if so.
@@ -57,7 +55,6 @@ impl SpanEvents {
         let bytes = memory(&event);
         let events = self.by_span.entry((trace, span)).or_default();
         if bytes > self.max_bytes || events.len() == MAX_OF_SPAN {
-            self.evicted += 1;
             return None;
         }
         events.push_back(event);
@@ -66,7 +63,6 @@ impl SpanEvents {
         while self.bytes > self.max_bytes
             && let Some(first) = self.order.pop_front()
         {
-            self.evicted += 1;
             let Some(events) = self.by_span.get_mut(&first) else { continue };
             self.bytes -= events.pop_front().map_or(0, |event| memory(&event));
             if events.is_empty() {
@@ -106,15 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_events_are_dropped_and_counted_beyond_the_limit() {
+    fn the_oldest_events_are_dropped_beyond_the_limit() {
         let mut events = SpanEvents::new(10_000);
         let half = "x".repeat(4500);
         assert!(events.insert(log(1, &half)).is_some() && events.insert(log(2, &half)).is_some());
-        assert_eq!((events.evicted, held(&events, 1), held(&events, 2)), (0, 1, 1));
+        assert_eq!((held(&events, 1), held(&events, 2)), (1, 1));
         assert!(events.insert(log(3, &half)).is_some());
-        assert_eq!((events.evicted, held(&events, 1), held(&events, 3)), (1, 0, 1));
+        assert_eq!((held(&events, 1), held(&events, 3)), (0, 1));
         assert_eq!(events.insert(log(4, &"x".repeat(10_000))), None);
-        assert_eq!(events.evicted, 2);
     }
 
     #[test]
@@ -123,7 +118,7 @@ mod tests {
         for _ in 0..MAX_OF_SPAN + 10 {
             events.insert(log(1, ""));
         }
-        assert_eq!((held(&events, 1), events.evicted), (MAX_OF_SPAN, 10));
+        assert_eq!(held(&events, 1), MAX_OF_SPAN);
         assert!(events.bytes > MAX_OF_SPAN * 100, "an event takes more memory than its text");
         let mut events = SpanEvents::new(1000);
         for number in 1..=200 {

@@ -29,6 +29,8 @@ named_enum! {
         Attributes = "Attributes",
         /// The span events.
         Events = "Events",
+        /// The log records.
+        Logs = "Logs",
     }
 }
 
@@ -198,6 +200,11 @@ impl Detail {
         self.is_outdated |= self.tab == Tab::Overview;
     }
 
+    /// Outdates the log records: others may have come.
+    pub(super) fn outdate_logs(&mut self) {
+        self.is_outdated |= self.tab == Tab::Logs;
+    }
+
     /// Whether the page must be written again.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
@@ -221,7 +228,7 @@ impl Detail {
     pub fn copy(&self) -> Result<(String, String), String> {
         let title = self.tab.name().to_lowercase();
         let payload = match (&self.payload, self.tab) {
-            (_, Tab::Overview) => return Ok((title, self.pager.document().to_text())),
+            (_, Tab::Overview | Tab::Logs) => return Ok((title, self.pager.document().to_text())),
             (PayloadState::Ready(payload), _) => payload,
             (PayloadState::Loading, _) => return Err("nothing to copy: the payload is loading".to_owned()),
             (PayloadState::Failed(reason), _) => return Err(format!("nothing to copy: {reason}")),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Action, App, Overlay, SeriesList, Table};
 use crate::metrics::MetricLosses;
 use crate::model::price::Prices;
-use crate::model::{Batch, MetricBatch, Nanos, Origin, PayloadRef, SourceId};
+use crate::model::{Batch, LogBatch, MetricBatch, Nanos, Origin, PayloadRef, SourceId};
 use crate::sources::{State, Traffic};
 use crate::store::{Changes, MINUTE, Store};
 
@@ -40,6 +40,12 @@ impl App {
     fn pop_excess(&mut self, bytes: u64) -> Option<Batch> {
         let is_full = self.held_back_spans > HELD_BACK || self.held_back_bytes > bytes;
         self.held_back.as_mut().filter(|held_back| is_full || held_back.len() > HELD_BACK)?.pop_front()
+    }
+
+    /// Adds log records. A pause does not hold them back: the open list stays as it is.
+    pub fn receive_logs(&mut self, batch: LogBatch) {
+        self.logs.apply(batch);
+        self.detail.outdate_logs();
     }
 
     /// Adds points to the series of metrics. A pause does not hold them back: only what is drawn depends on them.
@@ -90,6 +96,7 @@ impl App {
             || self.insights.is_stale()
             || self.tree.has_stale_path(store)
             || self.table.as_ref().is_some_and(Table::is_stale)
+            || self.log_list.as_ref().is_some_and(|list| list.is_stale(&self.logs))
             || self.series_list.as_ref().is_some_and(SeriesList::is_stale)
             || matches!(&self.overlay, Some(Overlay::Compare(compare)) if compare.is_stale());
         is_changing || message_ends || has_stale || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
@@ -136,6 +143,15 @@ impl App {
         if let Some(table) = &mut self.table {
             table.set_size(lines, detail);
         }
+        let mut has_more = false;
+        if let Some(list) = &mut self.log_list {
+            if self.held_back.is_none() {
+                has_more = list.refresh(&self.logs, self.now);
+            }
+            let has_notes = list.leaves_filter_aside() || self.logs.first() > 0;
+            list.set_size(&self.logs, lines.saturating_sub(usize::from(has_notes)), detail);
+            list.read_lines(&self.logs);
+        }
         if let Some(list) = &mut self.series_list {
             if self.held_back.is_none() {
                 list.refresh(&self.metrics, self.now);
@@ -147,7 +163,7 @@ impl App {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay {
             compare.refresh_if_due(store);
         }
-        self.update_aggregates(store) || self.tree.is_filtering()
+        self.update_aggregates(store) || self.tree.is_filtering() || has_more
     }
 
     /// Updates the totals, the open table and the insights for a moment. Returns whether work is left.

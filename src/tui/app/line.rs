@@ -196,6 +196,9 @@ impl App {
             self.update_search(&query, previous.as_ref());
             self.tree.set_filter(store, query, self.now);
             self.is_refiltered = true;
+            if let Some(list) = &mut self.log_list {
+                list.set_filter(&self.filter);
+            }
             if let Some(list) = &mut self.series_list {
                 list.set_filter(&self.filter);
             }

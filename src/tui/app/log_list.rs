@@ -311,11 +311,7 @@ impl LogList {
         /// The level `error`.
         const ERROR: u8 = 17;
         let is_error = |line: &usize| self.number(logs, *line).and_then(|at| logs.get(at)).is_some_and(|record| record.severity >= ERROR);
-        let found = if forward {
-            (self.cursor + 1..self.len(logs)).find(is_error)
-        } else {
-            (0..self.cursor).rev().find(is_error)
-        };
+        let found = if forward { (self.cursor + 1..self.len(logs)).find(is_error) } else { (0..self.cursor).rev().find(is_error) };
         if let Some(line) = found {
             self.go_to(logs, line);
         }

@@ -42,6 +42,9 @@ impl App {
                 if let Some(table) = &mut self.table {
                     table.go_to(line);
                 }
+                if let Some(list) = &mut self.log_list {
+                    list.go_to(&self.logs, line);
+                }
                 if let Some(list) = &mut self.series_list {
                     list.go_to(&self.metrics, line);
                 }
@@ -88,6 +91,14 @@ impl App {
             (HitTarget::Overlay | HitTarget::Item(_), Some(overlay)) => {
                 let is_list = matches!(overlay, Overlay::Picker(_) | Overlay::Palette(_) | Overlay::Sorter(_));
                 overlay.step(if is_list { notches } else { lines });
+            }
+            (HitTarget::Traces | HitTarget::Line(_) | HitTarget::Detail, _) if self.log_list.is_some() => {
+                let Some(list) = &mut self.log_list else { return };
+                if target == HitTarget::Detail {
+                    list.pager.scroll(lines);
+                } else {
+                    list.go_to(&self.logs, list.cursor.saturating_add_signed(notches));
+                }
             }
             (HitTarget::Traces | HitTarget::Line(_) | HitTarget::Detail, _) if self.series_list.is_some() => {
                 let Some(list) = &mut self.series_list else { return };

@@ -33,6 +33,8 @@ named_enum! {
         Tools = "Tools",
         /// Failed spans, grouped by type, place and message.
         Errors = "Errors",
+        /// Log records.
+        Logs = "Logs",
         /// Series of metrics.
         Metrics = "Metrics",
     }
@@ -54,6 +56,7 @@ impl View {
             Self::Models => Action::ViewModels,
             Self::Tools => Action::ViewTools,
             Self::Errors => Action::ViewErrors,
+            Self::Logs => Action::ViewLogs,
             Self::Metrics => Action::ViewMetrics,
         }
     }
@@ -64,7 +67,7 @@ impl View {
             Self::Agents => Some(By::Agent),
             Self::Models => Some(By::Model),
             Self::Tools => Some(By::Tool),
-            Self::Traces | Self::Sessions | Self::Errors | Self::Metrics => None,
+            Self::Traces | Self::Sessions | Self::Errors | Self::Logs | Self::Metrics => None,
         }
     }
 }

@@ -3,14 +3,19 @@
 use std::ops::ControlFlow;
 
 use super::table::{Table, View};
-use super::{Action, App, Effect, Focus, LineEditor, SeriesList};
+use super::{Action, App, Effect, Focus, LineEditor, LogList, SeriesList};
+use crate::model::Nanos;
 use crate::store::Store;
 
 impl App {
     /// Returns the open view.
     #[must_use]
     pub fn view(&self) -> View {
-        let otherwise = if self.series_list.is_some() { View::Metrics } else { View::Traces };
+        let otherwise = match (&self.log_list, &self.series_list) {
+            (Some(_), _) => View::Logs,
+            (None, Some(_)) => View::Metrics,
+            (None, None) => View::Traces,
+        };
         self.table.as_ref().map_or(otherwise, |table| table.view)
     }
 
@@ -19,8 +24,9 @@ impl App {
         if view == self.view() {
             return;
         }
+        self.log_list = (view == View::Logs).then(|| LogList::new(&self.filter));
         self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
-        self.table = (!matches!(view, View::Traces | View::Metrics)).then(|| Table::new(view, store, &self.tree));
+        self.table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));
         if let Some(list) = &mut self.series_list {
             list.refresh(&self.metrics, self.now);
         }
@@ -30,7 +36,10 @@ impl App {
     }
 
     /// Performs an action in the open table, if one is open. Breaks if the action is done, except perhaps for an effect.
-    pub(super) fn table_action(&mut self, store: &Store, action: Action) -> ControlFlow<Option<Effect>> {
+    pub(super) fn table_action(&mut self, store: &Store, action: Action, now: Nanos) -> ControlFlow<Option<Effect>> {
+        if self.log_list.is_some() {
+            return self.log_action(store, action, now);
+        }
         if self.series_list.is_some() {
             return self.series_action(store, action);
         }

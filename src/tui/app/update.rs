@@ -17,7 +17,7 @@ impl App {
         if let Some(tour) = &mut self.tour {
             tour.note(action);
         }
-        if let ControlFlow::Break(effect) = self.table_action(store, action) {
+        if let ControlFlow::Break(effect) = self.table_action(store, action, now) {
             return effect;
         }
         match action {
@@ -32,7 +32,9 @@ impl App {
             }
             _ => {}
         }
-        if let Some(view) = View::opened_by(action) {
+        if action == Action::ViewLogs && self.view() == View::Traces {
+            self.go_to_logs(store);
+        } else if let Some(view) = View::opened_by(action) {
             self.open_view(store, view);
         } else if let Some(overlay) = self.overlay_of(store, action) {
             self.overlay = Some(overlay);

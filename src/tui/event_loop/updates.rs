@@ -38,6 +38,7 @@ impl Loop<'_> {
                 }
                 app.receive(store, batch, now);
             }
+            Update::Logs(batch) => app.receive_logs(batch),
             Update::Metrics(batch) => app.receive_metrics(batch),
             Update::State(source, state) => {
                 tracing::info!(source = source.0, ?state, "source state");

@@ -14,6 +14,7 @@ use ratatui::style::Style;
 use super::styling::Styling;
 use super::{HitMap, put, put_right};
 use crate::format;
+use crate::logs::LogStore;
 use crate::model::Nanos;
 use crate::store::Store;
 use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab, asked_above};
@@ -24,10 +25,11 @@ use content::Asked;
 pub use content::{exchange_texts, parameters};
 
 /// Returns the page of the open tab.
-pub(super) fn page(detail: &Detail, store: &Store, now: Nanos) -> Page {
+pub(super) fn page(detail: &Detail, store: &Store, logs: &LogStore, now: Nanos) -> Page {
     let Some(row) = detail.row() else { return Page::default() };
     match (detail.tab, &detail.payload) {
         (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
+        (Tab::Logs, _) => super::logs::page_of_span(store, logs, row).into(),
         (tab, PayloadState::Ready(payload)) => {
             let asked =
                 asked_above(store, row).map(|above| Asked { beginning: store.text(store.row(above).input), step: detail.question() });

@@ -229,7 +229,7 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
         part(traffic.deferred, "put off", styling.running());
         part(traffic.turned_away, "connections turned away", styling.error());
         if level == MAX_DETAIL {
-            part(traffic.logs, "logs dropped", styling.dim());
+            part(traffic.logs, "logs", styling.dim());
             part(traffic.metrics, "points of metrics", styling.dim());
         }
     }

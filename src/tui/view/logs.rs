@@ -79,7 +79,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
 pub(super) fn notes(app: &App, list: &LogList) -> String {
     let filter = if list.leaves_filter_aside() { "part of the filter is about spans only and is left aside" } else { "" };
     let gone = app.logs.first();
-    let gone = if gone > 0 { format!("{} dropped to stay within the memory limit", format::plural(gone, "older record")) } else { String::new() };
+    let gone =
+        if gone > 0 { format!("{} dropped to stay within the memory limit", format::plural(gone, "older record")) } else { String::new() };
     [filter, &gone].into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
@@ -100,7 +101,10 @@ fn draw_record(buffer: &mut Buffer, mut x: u16, y: u16, columns: &[(&'static str
             "TIME" => (time(record.time), styling.dim()),
             "LEVEL" => (record.level.clone(), level),
             "SERVICE" => (record.service.clone(), styling.dim()),
-            "EVENT" => (format::fit_middle(&format::safe(&record.event), usize::from(width - 1)).into_owned(), Style::new().add_modifier(Modifier::BOLD)),
+            "EVENT" => (
+                format::fit_middle(&format::safe(&record.event), usize::from(width - 1)).into_owned(),
+                Style::new().add_modifier(Modifier::BOLD),
+            ),
             _ => (record.text.clone(), level),
         };
         put(buffer, x, y, width.saturating_sub(1), &text, style);
@@ -173,7 +177,8 @@ impl Page {
 
     fn record(&mut self, record: &LogRecord, now: Nanos) {
         let content = log_content(record);
-        let moment = if record.time > 0 { format!("{} {}", format::moment(record.time, now), time(record.time)) } else { "not stated".to_owned() };
+        let moment =
+            if record.time > 0 { format!("{} {}", format::moment(record.time, now), time(record.time)) } else { "not stated".to_owned() };
         self.fact("time", &moment, TextRole::Plain);
         let role = if record.severity >= 17 { TextRole::Error } else { TextRole::Plain };
         self.fact("level", &log::level(record, &content), role);

@@ -116,7 +116,7 @@ fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
         counts.push((format!("{} turned away: all were busy", format::plural(*turned_away, "connection")), styling.error()));
     }
     if *logs > 0 {
-        counts.push((format!("{} dropped", format::plural(*logs, "log record")), styling.dim()));
+        counts.push((format!("{} received", format::plural(*logs, "log record")), Style::new()));
     }
     if *metrics > 0 {
         let rejected = if *rejected_points > 0 { format!(", {} rejected", format::count(*rejected_points)) } else { String::new() };

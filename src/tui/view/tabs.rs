@@ -19,9 +19,16 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         (view, [key, name].into_iter().flatten().collect::<Vec<_>>().join(" "))
     };
     let width = |labels: &[(View, String)]| labels.iter().map(|(_, label)| format::width(label) + 2).sum::<usize>() + format::width(&place);
-    // Where no program sends metrics, their view needs no place.
+    // Where no program sends logs or metrics, their views need no place.
     let has_metrics = app.series_list.is_some() || !app.metrics.series().is_empty();
-    let views = || View::ALL.into_iter().map(|(view, _)| view).filter(|view| *view != View::Metrics || has_metrics);
+    let has_logs = app.log_list.is_some() || !app.logs.is_empty();
+    let views = || {
+        View::ALL.into_iter().map(|(view, _)| view).filter(|view| match view {
+            View::Metrics => has_metrics,
+            View::Logs => has_logs,
+            _ => true,
+        })
+    };
     let all: Vec<_> = views().map(|view| label(view, true)).collect();
     let labels = if width(&all) <= usize::from(line.width) { all } else { views().map(|view| label(view, view == app.view())).collect() };
     let mut x = line.x;

@@ -98,7 +98,7 @@ const ERRORS: &[C] = &[C::Name, C::Count, C::Last, C::Where, C::Kind, C::First];
 /// Returns the columns of a view, the most important ones first.
 pub(super) fn of(view: View) -> &'static [TableColumn] {
     match view {
-        View::Traces | View::Metrics => &[],
+        View::Traces | View::Logs | View::Metrics => &[],
         View::Sessions => SESSIONS,
         View::Agents => AGENTS,
         View::Models => MODELS,
@@ -114,7 +114,7 @@ pub(super) fn default_sort(view: View) -> usize {
         View::Agents | View::Models => C::Cost,
         View::Tools => C::Calls,
         View::Errors => C::Count,
-        View::Traces | View::Metrics => C::Name,
+        View::Traces | View::Logs | View::Metrics => C::Name,
     };
     of(view).iter().position(|&other| other == column).unwrap_or_default()
 }

@@ -31,7 +31,7 @@ pub(super) struct Asked<'a> {
 /// `asked` is the question that the step above states.
 pub(super) fn page(tab: Tab, payload: &Payload, asked: Option<Asked<'_>>) -> Page {
     match tab {
-        Tab::Overview => Page::default(),
+        Tab::Overview | Tab::Logs => Page::default(),
         Tab::Messages => messages(payload, asked).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semconv::output_of(payload), "No output is recorded on this span."),
