@@ -111,6 +111,7 @@ impl LogStore {
     }
 
     /// Returns the records of a span, in the order in which they came.
+    #[must_use]
     pub fn of_span(&self, trace: TraceId, span: SpanId) -> impl DoubleEndedIterator<Item = LogNumber> {
         self.by_span.get(&(trace, span)).into_iter().flatten().copied()
     }

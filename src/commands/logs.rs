@@ -18,9 +18,7 @@ use crate::model::{LogRecord, Value};
 use crate::sources::log_content;
 use crate::store::RunStatus;
 use crate::tui::app::{FilteredLog, LogLine};
-
-/// The severity number from which a record is an error.
-const ERROR: u8 = 17;
+use crate::tui::display::log;
 
 /// Prints the records of the sources.
 pub(super) fn run(args: &LogsArgs, config: &Config) -> Result<Outcome, Report> {
@@ -42,7 +40,7 @@ pub(super) fn run(args: &LogsArgs, config: &Config) -> Result<Outcome, Report> {
     if shown.is_empty() {
         let what = if logs.is_empty() { "no logs" } else { "no matching log records" };
         print_message(&format!("{what} in {}", snapshot.names()));
-        return Ok(Outcome::NothingFound);
+        return Ok(Outcome::Missing);
     }
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
@@ -57,7 +55,7 @@ fn table<'a>(shown: impl Iterator<Item = &'a LogRecord>, snapshot: &Snapshot) ->
     let mut table = Table::new(vec![text("TIME"), text("LEVEL"), text("SERVICE").optional(), text("EVENT"), text("RECORD")]);
     for record in shown {
         let line = LogLine::new(record);
-        let level = if record.severity >= ERROR { Style::Status(RunStatus::Error) } else { Style::Dim };
+        let level = if record.severity >= log::ERROR { Style::Status(RunStatus::Error) } else { Style::Dim };
         let moment = if record.time > 0 { format::moment(record.time, snapshot.now) } else { format::UNKNOWN.to_owned() };
         let cells = [
             StyledText::new(&moment, Style::Dim),

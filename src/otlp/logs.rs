@@ -73,7 +73,7 @@ pub(crate) fn records(body: &Bytes) -> Result<Vec<LogRecord>, DecodeError> {
 
 fn shared(group: &Group<'_>) -> Result<LogGroup, DecodeError> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Ok(LogGroup { service: text(group.service_name()?), scope: text(group.scope_name()?), resource: group.resource_attributes()? })
+    Ok(LogGroup { service: text(group.origin()?.service), scope: text(group.scope_name()?), resource: group.resource_attributes()? })
 }
 
 /// Reads what finds a log record. Ids of a wrong length are none.

@@ -121,7 +121,7 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
             error.is_some_and(|error| if error.is_empty() { matches("") } else { cached(results, error, || matches(&normalized(error))) })
         }
         // Only log records have these.
-        Test::Text(TextField::Event | TextField::Log, _) | Test::Level(_) => false,
+        Test::Text(TextField::Event | TextField::Log, _) | Test::Level(_) | Test::Payload(_) => false,
         Test::Text(TextField::Service, patterns) => patterns.iter().any(|pattern| pattern.matches(store.service(row))),
         Test::Text(field, patterns) => {
             let symbol = text(*field, store, row);
@@ -143,7 +143,6 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
         }
         Test::Since(bound) => data.start >= bound.at(now),
         Test::Until(bound) => data.start <= bound.at(now),
-        Test::Payload(_) => false,
     }
 }
 

@@ -8,6 +8,7 @@ mod excerpt;
 mod failures;
 mod fields;
 mod hostile;
+mod logs;
 mod metrics;
 mod secrets;
 mod setup;

@@ -75,6 +75,7 @@ struct ShownRow {
 
 /// The state of the detail pane.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "they are facts that do not depend on one another")]
 pub struct Detail {
     /// The open tab.
     pub tab: Tab,
@@ -83,6 +84,8 @@ pub struct Detail {
     /// The text of the tab, with the scroll position and the search.
     pub pager: Pager,
     shown: Option<ShownRow>,
+    /// Whether any log record came.
+    has_logs: bool,
     is_requested: bool,
     /// The step above that a model call without a question answers.
     asked: Option<PayloadRequest>,
@@ -102,6 +105,7 @@ impl Default for Detail {
             payload: PayloadState::default(),
             pager: Pager::new(Document::new()),
             shown: None,
+            has_logs: false,
             is_requested: false,
             asked: None,
             is_question_requested: false,
@@ -200,8 +204,14 @@ impl Detail {
         self.is_outdated |= self.tab == Tab::Overview;
     }
 
+    /// Returns the tabs. Where no program sends logs, there is none for them.
+    pub fn tabs(&self) -> impl Iterator<Item = Tab> {
+        Tab::ALL.into_iter().map(|(tab, _)| tab).filter(|tab| self.has_logs || *tab != Tab::Logs)
+    }
+
     /// Outdates the log records: others may have come.
     pub(super) fn outdate_logs(&mut self) {
+        self.has_logs = true;
         self.is_outdated |= self.tab == Tab::Logs;
     }
 
@@ -258,7 +268,7 @@ impl Detail {
 
     /// Opens the next tab or the previous one.
     pub fn cycle(&mut self, forward: bool) {
-        let count = Tab::ALL.len();
+        let count = self.tabs().count();
         self.open(Tab::ALL[(self.tab as usize + if forward { 1 } else { count - 1 }) % count].0);
     }
 

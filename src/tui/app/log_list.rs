@@ -1,6 +1,9 @@
 //! The view of logs: the records that the filter shows, the newest last, and the page about the one under the cursor.
 
-use std::collections::HashMap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Action;
@@ -31,7 +34,7 @@ pub struct LogList {
     pub pager: Pager,
     query: Query,
     /// The records that match, in order; unused without a filter.
-    matching: std::collections::VecDeque<LogNumber>,
+    matching: VecDeque<LogNumber>,
     /// The number of the next record to test.
     next: LogNumber,
     /// The record under the cursor.
@@ -142,7 +145,7 @@ impl LogList {
             follows: true,
             pager: Pager::new(Document::new()),
             query: filter.parse().unwrap_or_default(),
-            matching: Default::default(),
+            matching: VecDeque::new(),
             next: 0,
             selected: None,
             lines: HashMap::new(),
@@ -250,7 +253,8 @@ impl LogList {
     /// Keeps the cursor within the lines, and on the screen.
     fn clamp(&mut self, logs: &LogStore) {
         self.cursor = self.cursor.min(self.len(logs).saturating_sub(1));
-        self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
+        let height = self.height.max(1);
+        self.top = self.top.min(self.cursor).min(self.len(logs).saturating_sub(height)).max((self.cursor + 1).saturating_sub(height));
     }
 
     /// Whether the page must be written again.
@@ -265,11 +269,10 @@ impl LogList {
         self.is_page_outdated = false;
     }
 
-    /// Sets the number of lines below the heading, and the size of the page.
-    pub(super) fn set_size(&mut self, logs: &LogStore, lines: usize, (width, height): (u16, u16)) {
+    /// Sets the number of lines below the heading, and the size of the page, before [`LogList::refresh`].
+    pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
         self.height = lines;
         self.pager.resize(width, height);
-        self.clamp(logs);
     }
 
     /// Moves the cursor to a line, or to the last one, which it then follows.
@@ -308,9 +311,8 @@ impl LogList {
 
     /// Moves the cursor to the next record that is an error, or the previous one.
     fn go_to_error(&mut self, logs: &LogStore, forward: bool) {
-        /// The level `error`.
-        const ERROR: u8 = 17;
-        let is_error = |line: &usize| self.number(logs, *line).and_then(|at| logs.get(at)).is_some_and(|record| record.severity >= ERROR);
+        let is_error =
+            |line: &usize| self.number(logs, *line).and_then(|at| logs.get(at)).is_some_and(|record| record.severity >= log::ERROR);
         let found = if forward { (self.cursor + 1..self.len(logs)).find(is_error) } else { (0..self.cursor).rev().find(is_error) };
         if let Some(line) = found {
             self.go_to(logs, line);

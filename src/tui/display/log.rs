@@ -1,7 +1,8 @@
 //! The appearance of log records on the screen and on standard output.
 
+use crate::format;
 use crate::model::payload_query::value_text;
-use crate::model::{Attribute, LogContent, LogRecord, Value};
+use crate::model::{Attribute, LogContent, LogRecord, Nanos, Value};
 use crate::tui::theme::Role;
 
 /// The most characters of a line about a record.
@@ -11,14 +12,38 @@ const MAX_LINE: usize = 1000;
 const MAX_ATTRIBUTES: usize = 32;
 
 /// Attributes that the other columns tell, or that are the same in every record of a program.
-const TOLD: [&str; 8] =
-    ["event.name", "event.timestamp", "session.id", "conversation.id", "user.id", "terminal.type", "app.version", "originator"];
+const TOLD: [&str; 15] = [
+    "event.name",
+    "event.timestamp",
+    "event.sequence",
+    "session.id",
+    "conversation.id",
+    "prompt.id",
+    "prompt_id",
+    "message.uuid",
+    "user.id",
+    "terminal.type",
+    "app.version",
+    "originator",
+    "slug",
+    "anthropic.provider",
+    "anthropic.custom_base_url",
+];
+
+/// The severity number from which a record is an error.
+pub const ERROR: u8 = 17;
+
+/// Formats the time of a record in local time; [`format::UNKNOWN`] if it is 0.
+#[must_use]
+pub fn time(time: Nanos) -> String {
+    if time > 0 { format::time_of_day_millis(time) } else { format::UNKNOWN.to_owned() }
+}
 
 /// Returns the theme's role for a level.
 #[must_use]
 pub fn level_role(severity: u8) -> Option<Role> {
     match severity {
-        17.. => Some(Role::Error),
+        ERROR.. => Some(Role::Error),
         13.. => Some(Role::Running),
         9.. => None,
         _ => Some(Role::Dim),
@@ -51,13 +76,13 @@ pub fn line(record: &LogRecord, content: &LogContent) -> String {
         }
         body => push(&mut line, &value_text(body)),
     }
-    for (name, value) in content.attributes.iter().filter(is_telling).take(MAX_ATTRIBUTES) {
+    for (name, value) in content.attributes.iter().filter(|attribute| is_telling(attribute)).take(MAX_ATTRIBUTES) {
         push(&mut line, &format!("{name}={}", value_text(value)));
     }
     line.trim_end().to_owned()
 }
 
-fn is_telling((name, value): &&Attribute) -> bool {
+fn is_telling((name, value): &Attribute) -> bool {
     !TOLD.contains(&name.as_str()) && *value != Value::Null && !matches!(value, Value::Text(text) if text.is_empty())
 }
 

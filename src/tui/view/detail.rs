@@ -2,6 +2,7 @@
 
 mod content;
 mod conversation;
+mod logs;
 mod overview;
 mod preview;
 
@@ -25,11 +26,11 @@ use content::Asked;
 pub use content::{exchange_texts, parameters};
 
 /// Returns the page of the open tab.
-pub(super) fn page(detail: &Detail, store: &Store, logs: &LogStore, now: Nanos) -> Page {
+pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, now: Nanos) -> Page {
     let Some(row) = detail.row() else { return Page::default() };
     match (detail.tab, &detail.payload) {
         (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
-        (Tab::Logs, _) => super::logs::page_of_span(store, logs, row).into(),
+        (Tab::Logs, _) => logs::page(store, log_store, row).into(),
         (tab, PayloadState::Ready(payload)) => {
             let asked =
                 asked_above(store, row).map(|above| Asked { beginning: store.text(store.row(above).input), step: detail.question() });
@@ -50,12 +51,12 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let label = display::name(store, data);
     // Narrow tabs leave room for the name.
     let room = |tabs: &[(Tab, String)]| area.width.saturating_sub(tabs.iter().map(|(_, title)| title.len() as u16).sum::<u16>() + 7);
-    let wide = Tab::ALL.map(|(tab, title)| (tab, format!(" {title} ")));
+    let wide: Vec<_> = app.detail.tabs().map(|tab| (tab, format!(" {} ", tab.name()))).collect();
     let is_wide = usize::from(room(&wide)) >= format::width(&format::safe(&label)).min(24);
     let tabs = if is_wide {
         wide
     } else {
-        Tab::ALL.map(|(tab, title)| (tab, format!(" {}", if tab == Tab::Attributes { "Attrs" } else { title })))
+        app.detail.tabs().map(|tab| (tab, format!(" {}", if tab == Tab::Attributes { "Attrs" } else { tab.name() }))).collect()
     };
     let label_width = room(&tabs).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());

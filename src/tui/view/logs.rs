@@ -12,7 +12,6 @@ use crate::logs::LogStore;
 use crate::model::payload_query::value_text;
 use crate::model::{Attribute, LogRecord, Nanos, Value};
 use crate::sources::log_content;
-use crate::store::{RowIx, Store};
 use crate::tui::app::{App, Focus, HitTarget, LogLine, LogList};
 use crate::tui::display::log;
 use crate::tui::widget::text::{Document, TextRole};
@@ -29,9 +28,6 @@ const WITH_EVENT: u16 = 60;
 
 /// Cells before the values of a page.
 const LABEL_WIDTH: usize = 15;
-
-/// The most records on the page of a span.
-const MAX_LISTED: usize = 200;
 
 /// The most bytes of a body on a page.
 const MAX_BODY: usize = 1 << 20;
@@ -98,7 +94,7 @@ fn draw_record(buffer: &mut Buffer, mut x: u16, y: u16, columns: &[(&'static str
     let level = log::level_role(record.severity).map_or(Style::new(), |role| styling.theme.style(role));
     for (title, width) in columns {
         let (text, style) = match *title {
-            "TIME" => (time(record.time), styling.dim()),
+            "TIME" => (log::time(record.time), styling.dim()),
             "LEVEL" => (record.level.clone(), level),
             "SERVICE" => (record.service.clone(), styling.dim()),
             "EVENT" => (
@@ -110,10 +106,6 @@ fn draw_record(buffer: &mut Buffer, mut x: u16, y: u16, columns: &[(&'static str
         put(buffer, x, y, width.saturating_sub(1), &text, style);
         x += width;
     }
-}
-
-fn time(time: Nanos) -> String {
-    if time > 0 { format::time_of_day_millis(time) } else { format::UNKNOWN.to_owned() }
 }
 
 /// Draws the page about the record under the cursor.
@@ -135,35 +127,6 @@ pub(super) fn page(list: &LogList, logs: &LogStore, now: Nanos) -> Document {
     page.0
 }
 
-/// Returns the page of a span's records. A run also has those of its session and its time that name no span.
-pub(super) fn page_of_span(store: &Store, logs: &LogStore, row: RowIx) -> Document {
-    let data = store.row(row);
-    let mut numbers: Vec<_> = logs.of_span(store.trace(data.trace()).id, data.id).rev().take(MAX_LISTED).collect();
-    if data.span_type.is_agentic() {
-        let session = store.text(store.session(row));
-        numbers.extend(logs.of_session(session, data.start, data.end).take(MAX_LISTED));
-    }
-    let mut records: Vec<&LogRecord> = numbers.into_iter().filter_map(|number| logs.get(number)).collect();
-    records.sort_by_key(|record| record.time);
-    let mut page = Page(Document::new());
-    for record in &records {
-        let line = LogLine::new(record);
-        page.0.begin_line(0, 4);
-        page.0.push(&format!("{}  ", time(line.time)), TextRole::Faint);
-        page.0.push(&format!("{:<6}", line.level), if line.severity >= 17 { TextRole::Error } else { TextRole::Label });
-        page.0.push(&format!("{}  ", line.event), TextRole::Key);
-        page.0.push(&line.text, TextRole::Plain);
-    }
-    if records.is_empty() {
-        page.0.begin_line(0, 0);
-        page.0.push("No log record names this span.", TextRole::Faint);
-    } else if records.len() >= MAX_LISTED {
-        page.0.begin_line(0, 0);
-        page.0.push(&format!("the last {MAX_LISTED}; the view of logs has all"), TextRole::Faint);
-    }
-    page.0
-}
-
 struct Page(Document);
 
 impl Page {
@@ -177,10 +140,13 @@ impl Page {
 
     fn record(&mut self, record: &LogRecord, now: Nanos) {
         let content = log_content(record);
-        let moment =
-            if record.time > 0 { format!("{} {}", format::moment(record.time, now), time(record.time)) } else { "not stated".to_owned() };
+        let moment = if record.time > 0 {
+            format!("{} {}", format::moment(record.time, now), log::time(record.time))
+        } else {
+            "not stated".to_owned()
+        };
         self.fact("time", &moment, TextRole::Plain);
-        let role = if record.severity >= 17 { TextRole::Error } else { TextRole::Plain };
+        let role = if record.severity >= log::ERROR { TextRole::Error } else { TextRole::Plain };
         self.fact("level", &log::level(record, &content), role);
         self.fact("event", &record.event(), TextRole::Key);
         self.fact("service", &record.group.service, TextRole::Plain);
@@ -198,7 +164,7 @@ impl Page {
         let parsed = || serde_json::from_str::<serde_json::Value>(&text).ok().filter(|value| value.is_object() || value.is_array());
         let pretty = parsed().and_then(|value| serde_json::to_string_pretty(&value).ok());
         let text = pretty.as_deref().unwrap_or(&text);
-        let end = text.floor_char_boundary(MAX_BODY);
+        let end = (0..=text.len().min(MAX_BODY)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         for (at, line) in text[..end].lines().enumerate() {
             self.fact(if at == 0 { "body" } else { "" }, line, TextRole::Plain);
         }
