@@ -196,6 +196,12 @@ impl Corpus {
         }
     }
 
+    /// Returns the part of a number in the ledger that the spans of several traces report.
+    fn reported_by(&self, traces: &[String], name: &str) -> RangeInclusive<u64> {
+        let all: Vec<_> = traces.iter().map(|trace| self.reported(trace, name)).collect();
+        all.iter().map(RangeInclusive::start).sum()..=all.iter().map(RangeInclusive::end).sum()
+    }
+
     fn check_trace(&mut self, store: &Store, trace: TraceIx, id: &str, from: &str) {
         let totals = store.totals_of(trace);
         let origin = format!("of {} {id} from {from}", self.truth["by_trace"][id]["root"]);
@@ -210,25 +216,28 @@ impl Corpus {
         self.expect(&format!("spans {origin}"), u64::from(totals.spans) - unfinished, &(spans..=spans));
         self.expect(&format!("errors {origin}"), u64::from(totals.errors), &(errors..=errors));
         let sums = store.stats_of(trace);
-        let embeddings = span_types(store, trace).filter(|kind| *kind == SpanType::Embedding).count() as u64;
+        // Statistics include the traces that go on with this one.
+        let group: Vec<String> = store.group(trace).map(|trace| store.trace(trace).id.to_string()).collect();
+        let span_types = store.group(trace).flat_map(|trace| span_types(store, trace));
+        let embeddings = span_types.filter(|kind| *kind == SpanType::Embedding).count() as u64;
         let (calls, failed) =
             sums.groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.failed));
         let found = format!("{:?}", store.trace(trace).run_status()).to_lowercase();
         if !status.is_empty() && found != status {
             self.wrong.push(format!("{}: status {origin} {found}, not {status}", self.name));
         }
-        let reported = self.reported(id, "llm_calls");
+        let reported = self.reported_by(&group, "llm_calls");
         self.expect(&format!("llm_calls {origin}"), u64::from(calls) - embeddings, &reported);
-        let reported = self.reported(id, "llm_calls_failed");
+        let reported = self.reported_by(&group, "llm_calls_failed");
         self.expect(&format!("llm_calls_failed {origin}"), u64::from(failed), &reported);
         let tools: BTreeMap<&str, u64> = sums.groups(By::Tool).map(|(name, group)| (store.text(name), u64::from(group.calls))).collect();
-        let stated: BTreeMap<&str, u64> = self.truth["untold"][id]["tools"]
-            .as_object()
-            .or(self.truth["by_trace"][id]["tools"].as_object())
-            .into_iter()
-            .flatten()
-            .map(|(name, count)| (name.as_str(), count.as_u64().expect("a count")))
-            .collect();
+        let mut stated: BTreeMap<&str, u64> = BTreeMap::new();
+        for id in &group {
+            let tools = self.truth["untold"][id]["tools"].as_object().or(self.truth["by_trace"][id]["tools"].as_object());
+            for (name, count) in tools.into_iter().flatten() {
+                *stated.entry(name).or_default() += count.as_u64().expect("a count");
+            }
+        }
         if tools != stated {
             self.wrong.push(format!("{}: tools {origin} {tools:?}, not {stated:?}", self.name));
         }
@@ -265,8 +274,10 @@ impl Corpus {
         let (list, models, tools) = (lines(&["list"]), lines(&["stats", "--by", "model"]), lines(&["stats", "--by", "tool"]));
         for record in &list {
             let id = record["trace_id"].as_str().expect("an id").to_owned();
+            let others = record["other_traces"].as_array().expect("a list").iter().map(|id| id.as_str().expect("an id").to_owned());
+            let group: Vec<String> = others.chain([id.clone()]).collect();
             for name in TOKENS {
-                let reported = self.reported(&id, name);
+                let reported = self.reported_by(&group, name);
                 self.expect(&format!("{name} of {id} in list"), record[name].as_u64().unwrap_or_default(), &reported);
             }
         }
