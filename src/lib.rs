@@ -11,6 +11,7 @@ pub mod export;
 pub mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+pub mod job_control;
 pub mod keymap;
 pub mod log;
 pub mod logs;

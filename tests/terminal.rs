@@ -368,6 +368,27 @@ fn it_suspends_and_resumes() {
     assert_eq!(program.wait_for_exit().0, 0);
 }
 
+/// Where no shell could continue it, the system stops nothing either.
+#[cfg(unix)]
+#[test]
+fn a_request_to_stop_from_outside_restores_the_terminal_and_stops_only_under_a_shell() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    program.signal("TSTP");
+    let taken_again = |written: &[u8]| {
+        let written = String::from_utf8_lossy(written);
+        written.split_once("\u{1b}[?1049l").is_some_and(|(_, after)| after.contains("\u{1b}[?1049h"))
+    };
+    while !taken_again(&program.written) {
+        let bytes = program.output.recv_timeout(TIMEOUT).expect("the terminal is left and taken again");
+        program.process(&bytes);
+    }
+    program.press("T");
+    program.wait_for("theme light");
+    program.press("q");
+    assert_eq!(program.wait_for_exit().0, 0);
+}
+
 #[test]
 fn pasted_text_goes_only_into_an_open_line_editor() {
     let mut program = Program::start(&["traces.db"], &[]);

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::{Outcome, UsageError, ignore_broken_pipe, is_stdout_closed, print_message};
 use crate::cli::TailArgs;
 use crate::config::Config;
+use crate::job_control::{self, Scope, Stops};
 use crate::model::clock::Clock;
 use crate::model::time::now;
 use crate::model::{Batch, Nanos, Origin, SourceId};
@@ -30,8 +31,13 @@ const CAPACITY: usize = 16;
 pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
     let since = args.since.as_ref().map(|since| since.resolve(now()));
     let until = args.until.as_ref().map(|until| until.resolve(now()));
-    let hub = open_sources(args, since, config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stops = {
+        // Before a port is open, so that no sender ever waits for a stopped program.
+        let _guard = runtime.enter();
+        Stops::new()?
+    };
+    let hub = open_sources(args, since, config)?;
     let (prices, result) = config.load_prices();
     result.map_err(UsageError)?;
     let mut store = open::store(config);
@@ -47,14 +53,14 @@ pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
         sources: hub
             .sources()
             .iter()
-            .map(|_| Source { is_read: false, is_reading_again: false, from: now(), has_ended: false, error: None })
+            .map(|_| Source { is_read: false, is_reading_again: false, newest: None, from: now(), has_ended: false, error: None })
             .collect(),
         hub,
         deferred: Vec::new(),
         remaining: args.limit.map_or(u64::MAX, u64::from),
         has_printed: false,
     };
-    let outcome = runtime.block_on(follower.run());
+    let outcome = runtime.block_on(follower.run(stops));
     open::stop(follower.hub);
     outcome
 }
@@ -84,8 +90,10 @@ struct Source {
     is_read: bool,
     /// Whether it reads everything again, as after a reconnect.
     is_reading_again: bool,
-    /// Spans that ended earlier existed at first. It is the time when the program started, or the end of the newest span then: the
-    /// writer's clock may be behind.
+    /// The end of the newest span that existed at first.
+    newest: Option<Nanos>,
+    /// Spans that ended earlier existed at first. It is the time when the program started, or the end of the newest span then, or, if there was
+    /// none, that of the first new one: the writer's clock may be behind.
     from: Nanos,
     has_ended: bool,
     /// The last error that was printed, so that it is printed once.
@@ -111,7 +119,7 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(&mut self) -> Result<Outcome, Report> {
+    async fn run(&mut self, mut stops: Stops) -> Result<Outcome, Report> {
         // Created once: an interrupt that arrives while a line is written must not be missed.
         let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         let mut tick = tokio::time::interval(Duration::from_secs(1));
@@ -123,6 +131,12 @@ impl Follower {
                 interrupted = &mut interrupt => {
                     interrupted?;
                     return Ok(Outcome::Done);
+                }
+                () = stops.next() => {
+                    self.hub.suspend();
+                    let resumed = job_control::stop(Scope::Process);
+                    self.hub.resume();
+                    resumed?;
                 }
                 _ = tick.tick() => {
                     if is_stdout_closed() {
@@ -193,6 +207,9 @@ impl Follower {
         let mut rows: Vec<RowIx> = new.into_iter().filter_map(|index| ended_row(&self.store, index)).collect();
         let is_live = batch.origin == Origin::Live;
         let are_read = self.sources.iter().all(|source| source.is_read);
+        if let Some(source) = self.sources.get_mut(usize::from(batch.source.0)).filter(|source| is_live && source.newest.is_none()) {
+            source.from = rows.iter().map(|&row| self.store.row(row).end).fold(source.from, Nanos::min);
+        }
         let is_reading_again = self.sources.get(usize::from(batch.source.0)).is_some_and(|source| source.is_reading_again);
         if !are_read || (!is_live && is_reading_again) {
             self.deferred.extend(rows.into_iter().map(|row| (row, is_live)));
@@ -236,6 +253,7 @@ impl Follower {
         let existing = self.deferred.iter().filter(|(row, is_live)| !is_live && self.store.row(*row).source == id);
         let newest = existing.map(|(row, _)| self.store.row(*row).end).max();
         if let (Some(newest), Some(source)) = (newest, self.sources.get_mut(usize::from(id.0))) {
+            source.newest = Some(newest);
             source.from = source.from.min(newest.saturating_add(1));
         }
     }

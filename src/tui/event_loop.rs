@@ -22,6 +22,7 @@ use self::export::PendingExport;
 use self::signals::{Resizes, end_signal};
 use super::app::{App, Effect};
 use crate::export::ExportedSpan;
+use crate::job_control::{Scope, Stops};
 use crate::model::clock::Clock;
 use crate::model::price::Prices;
 use crate::model::time::now;
@@ -145,6 +146,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
     };
     let mut resizes = Resizes::new()?;
     let mut end = std::pin::pin!(end_signal()?);
+    let mut stops = Stops::new()?;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frames = FramePacer { drawn: Instant::now(), is_dirty: true, is_urgent: true };
@@ -170,11 +172,12 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
                     return Ok(end);
                 }
                 if std::mem::take(&mut state.is_suspending) {
-                    state.session.sources.suspend();
-                    let resumed = screen.suspend();
-                    state.session.sources.resume();
-                    resumed?;
+                    state.suspend(screen, Scope::Group)?;
                 }
+                frames.is_urgent = true;
+            }
+            () = stops.next() => {
+                state.suspend(screen, Scope::Process)?;
                 frames.is_urgent = true;
             }
             () = resizes.next() => frames.is_urgent = true,
@@ -208,6 +211,14 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
 }
 
 impl Loop<'_> {
+    /// Stops until the shell continues the program. No sender waits meanwhile.
+    fn suspend(&mut self, screen: &mut Screen, scope: Scope) -> std::io::Result<()> {
+        self.session.sources.suspend();
+        let resumed = screen.suspend(scope);
+        self.session.sources.resume();
+        resumed
+    }
+
     /// Returns the time. Has the state follow a clock that was set.
     fn read_clock(&mut self) -> Nanos {
         let (now, by) = self.clock.read();

@@ -17,6 +17,7 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 pub use self::output::{FrameBuffer, Output};
+use crate::job_control::{self, Scope};
 use crate::{format, panic_hook};
 
 /// The most cells of a title.
@@ -91,17 +92,16 @@ impl Screen {
         Ok(area)
     }
 
-    /// Restores the terminal, stops the process group, and takes the terminal again when the shell continues it. The next frame redraws
-    /// everything. Nothing stops while the terminal takes no output, or on a platform that can't suspend.
+    /// Restores the terminal, stops, and takes the terminal again when the shell continues the program. The next frame redraws everything.
+    /// Nothing stops while the terminal takes no output, or on a platform that can't suspend.
     ///
     /// # Errors
     ///
     /// Fails if the terminal is gone.
     #[cfg(unix)]
-    pub fn suspend(&mut self) -> io::Result<()> {
+    pub fn suspend(&mut self, scope: Scope) -> io::Result<()> {
         if leave(&self.output, self.modes) {
-            // The whole process group, like ctrl-z in cooked mode. Nothing stops without a shell that could continue it.
-            rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+            job_control::stop(scope)?;
         }
         enable_raw_mode()?;
         self.output.send(enter_sequence(self.modes)?);
@@ -117,7 +117,7 @@ impl Screen {
     ///
     /// Never.
     #[cfg(not(unix))]
-    pub fn suspend(&mut self) -> io::Result<()> {
+    pub fn suspend(&mut self, _scope: Scope) -> io::Result<()> {
         Ok(())
     }
 }

@@ -72,8 +72,8 @@ fn a_new_span_is_printed_at_once() {
     assert_eq!(tail.child.wait().unwrap().code(), Some(0), "the limit ends it");
 }
 
-/// Makes a database with spans that end now, in one transaction, and gives it its name at once.
-fn make_database(program: &Program, name: &str, ids: std::ops::Range<u64>) {
+/// Makes a database with spans that end now by a clock that is so many hours behind, in one transaction, and gives it its name at once.
+fn make_database(program: &Program, name: &str, ids: std::ops::Range<u64>, hours: i64) {
     let path = program.path("made.db");
     let mut database = rusqlite::Connection::open(&path).unwrap();
     let transaction = database.transaction().unwrap();
@@ -83,7 +83,7 @@ fn make_database(program: &Program, name: &str, ids: std::ops::Range<u64>) {
              start_time, end_time, duration_ms, attributes, created_at)",
         )
         .unwrap();
-    let now = chrono::Utc::now().to_rfc3339();
+    let now = (chrono::Utc::now() - chrono::TimeDelta::hours(hours)).to_rfc3339();
     for id in ids {
         let row = (format!("{id:016x}"), format!("{id:032x}"), &now);
         let sql = "INSERT INTO agno_spans VALUES (?1, ?2, NULL, 'n', 'INTERNAL', 'OK', NULL, ?3, ?3, 0, '{}', ?3)";
@@ -96,16 +96,22 @@ fn make_database(program: &Program, name: &str, ids: std::ops::Range<u64>) {
 
 #[test]
 fn every_span_of_a_database_that_appears_or_is_replaced_is_printed_once() {
+    for hours in [0, 2] {
+        appears_and_is_replaced(hours);
+    }
+}
+
+fn appears_and_is_replaced(hours: i64) {
     let program = Program::empty();
     let mut tail = Tail::start(&program, &["tail", "--json", "--limit", "3020", "new.db"]);
     let mut waiting = BufReader::new(tail.child.stderr.take().unwrap());
     let mut line = String::new();
     waiting.read_line(&mut line).unwrap();
     assert!(line.contains("does not exist yet"), "{line}");
-    make_database(&program, "new.db", 1..3001);
+    make_database(&program, "new.db", 1..3001, hours);
     let mut ids: Vec<String> = (0..3000).map(|_| tail.next()["span_id"].as_str().unwrap().to_owned()).collect();
     // The first ten are in the new file, too.
-    make_database(&program, "new.db", 2991..3021);
+    make_database(&program, "new.db", 2991..3021, hours);
     ids.extend((0..20).map(|_| tail.next()["span_id"].as_str().unwrap().to_owned()));
     ids.sort_unstable();
     let expected: Vec<String> = (1..3021).map(|id| format!("{id:016x}")).collect();
@@ -183,6 +189,52 @@ fn post(address: SocketAddr) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_sender_waits_for_a_tail_that_is_stopped() {
+    use std::os::unix::process::CommandExt;
+    let program = Program::empty();
+    // In a process group of its own, as a shell starts it.
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_agno-top"));
+    command
+        .args(["tail", "--json", "--http", "127.0.0.1:0"])
+        .current_dir(program.path("."))
+        .env("HOME", program.path("."))
+        .process_group(0);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap());
+    let mut tail = Tail { lines: child.stdout.take().map(BufReader::new), child };
+    let mut line = String::new();
+    while !line.contains("listening for OTLP on ") {
+        line.clear();
+        assert!(messages.read_line(&mut line).unwrap() > 0, "it does not listen");
+    }
+    let address: SocketAddr = line.trim_end().rsplit(' ').next().unwrap().parse().unwrap();
+    let pid = tail.child.id().to_string();
+    let signal = |name: &str| assert!(std::process::Command::new("kill").args([name, pid.as_str()]).status().unwrap().success());
+    for _ in 0..2 {
+        post(address);
+        signal("-TSTP");
+        while is_running(&pid) {
+            std::thread::yield_now();
+        }
+        let error = TcpStream::connect(address).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+        signal("-CONT");
+        while TcpStream::connect(address).is_err() {
+            std::thread::yield_now();
+        }
+    }
+    tail.next();
+}
+
+/// Whether a process is not stopped by a signal.
+#[cfg(unix)]
+fn is_running(pid: &str) -> bool {
+    let output = std::process::Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
+    !output.stdout.starts_with(b"T")
 }
 
 #[cfg(unix)]

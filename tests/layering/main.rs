@@ -13,6 +13,7 @@ use modules::{ModulePath, Modules};
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("regular_file", &[]),
+    ("job_control", &[]),
     ("format", &["model"]),
     ("semconv", &["model"]),
     ("logs", &["model"]),
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "export",
             "format",
+            "job_control",
             "keymap",
             "logs",
             "metrics",
@@ -57,6 +59,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "demo",
             "export",
             "format",
+            "job_control",
             "logs",
             "metrics",
             "model",

@@ -34,8 +34,8 @@ pub(super) struct Progress {
     /// Whether the table has rows that are newer than the newest checkpoint.
     pub(super) has_newer_rows: bool,
     pub(super) left_out: u64,
-    /// Whether the file or its table was missing and no row of it was ever read: then all its rows are new. Rows of one that comes back may
-    /// have been there before.
+    /// Whether the file or its table was missing, or another file took its name, and no row of it was ever read: then all its rows are new.
+    /// Rows of one that comes back may have been there before.
     pub(super) was_missing: bool,
     /// Whether rows were read, of this file or an earlier one.
     has_had_rows: bool,
@@ -115,7 +115,8 @@ impl Progress {
     pub(super) fn set_file(&mut self, file: FileId) {
         if self.file != Some(file) {
             let limits = if self.existed() { self.limits.again() } else { self.limits };
-            let Self { was_missing, has_had_rows, .. } = *self;
+            let has_had_rows = self.has_had_rows;
+            let was_missing = self.was_missing || (self.load.is_none() && !has_had_rows);
             *self = Self { file: Some(file), was_missing, has_had_rows, ..Self::new(self.source, limits) };
         }
     }
@@ -270,6 +271,18 @@ mod tests {
         let read = all[..size.min(all.len())].to_vec();
         let (rows, lowest) = (read.len() as u64, rows[0]);
         (Page { rows, oldest: read.last().copied().map(checkpoint), is_last: read.len() == all.len(), lowest, ..Page::default() }, read)
+    }
+
+    #[test]
+    fn all_rows_are_new_where_none_was_read_before() {
+        let mut progress = Progress::new(SourceId(0), ReadLimits::of(u64::MAX));
+        progress.set_file((1, 1));
+        assert!(!progress.was_missing, "the first file may have old rows");
+        progress.set_file((1, 2));
+        assert!(!progress.was_missing, "the first one was not read");
+        progress.load = None;
+        progress.set_file((1, 3));
+        assert!(progress.was_missing, "it replaces an empty one");
     }
 
     #[test]
