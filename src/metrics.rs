@@ -1,6 +1,6 @@
 //! Metrics as time series: values, rates and charts of the last hour, within limits of number and memory.
 //!
-//! A series is what one sender states of one metric with the same attributes. What senders state in different ways is made alike here: a
+//! Points that two sources deliver, as a listener and the file that it records into, count once. A series is what one sender states of one metric with the same attributes. What senders state in different ways is made alike here: a
 //! counter is its total and what it grew by, whether the sender sends totals or differences, and begins anew or not.
 
 mod chart;
@@ -9,6 +9,7 @@ mod series;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::model::{Attribute, Metric, MetricBatch, MetricPoint, Nanos};
 pub use chart::HOUR;
 use identity::{hash_metric, hash_series, is_same_attributes, is_same_metric};
 pub use series::{Sample, Series, Value};
+pub use usage::{CallUsage, Comparison, UsageCounter, usage_counters};
 
 /// The most series that are kept.
 pub const MAX_SERIES: usize = 100_000;
@@ -157,10 +159,10 @@ impl MetricStore {
         point: &MetricPoint,
         received: Nanos,
     ) -> Option<usize> {
-        let hash = hash_series(&self.hasher, source, &metric, &point.attributes);
+        let hash = hash_series(&self.hasher, &metric, &point.attributes);
         let is_it = |&at: &usize| {
             let series = &self.series[at];
-            series.source == source && Arc::ptr_eq(&series.metric, &metric) && is_same_attributes(&series.attributes, &point.attributes)
+            Arc::ptr_eq(&series.metric, &metric) && is_same_attributes(&series.attributes, &point.attributes)
         };
         if let Some(&at) = self.index.find(hash, is_it) {
             return Some(at);
@@ -187,7 +189,7 @@ impl MetricStore {
         let (series, hasher) = (&self.series, &self.hasher);
         self.index.insert_unique(hash, at, |&at| {
             let series = &series[at];
-            hash_series(hasher, series.source, &series.metric, &series.attributes)
+            hash_series(hasher, &series.metric, &series.attributes)
         });
         Some(at)
     }
@@ -225,7 +227,7 @@ impl MetricStore {
         self.bytes = (metrics + self.series.iter().map(Series::memory).sum::<usize>()) as u64;
         self.index.clear();
         let (series, hasher) = (&self.series, &self.hasher);
-        let hash = |&at: &usize| hash_series(hasher, series[at].source, &series[at].metric, &series[at].attributes);
+        let hash = |&at: &usize| hash_series(hasher, &series[at].metric, &series[at].attributes);
         for at in 0..series.len() {
             self.index.insert_unique(hash(&at), at, hash);
         }

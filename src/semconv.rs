@@ -25,6 +25,7 @@ mod span_builder;
 mod span_names;
 mod stored_events;
 mod token_names;
+mod token_parts;
 mod values;
 
 pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
@@ -37,3 +38,4 @@ pub use parameters::{PARAMETERS, Parameter, find_parameter, parameter, parameter
 pub use preview::{ERROR_PREVIEW, INPUT_PREVIEW, PREVIEW_WINDOW, beginning, preview};
 pub use span_builder::{SpanBuilder, SpanHeader};
 pub(crate) use stored_events::{ends_span, is_stored_events, restore_events, stored_exception, with_events};
+pub use token_parts::{TokenPart, token_part};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub use agents::{AgentName, Environment, plan};
+pub use agents::{AgentName, Environment, plan, spans_advice};
 pub use change::changed_lines;
 pub use write::{WriteError, write};
 

@@ -28,7 +28,7 @@ pub struct MetricsArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: source, service, metric, type, temporality (delta, cumulative), unit, description, scope, attributes, resource, value (of a gauge, or the total of a sum), count, sum, mean, min, max, p50, p95 (estimates), buckets (lists of lower bound, upper bound, count), quantiles (stated by the sender), `per_minute` (counted in the minute before the newest point), points, resets, exemplars, time (RFC 3339, UTC). An unknown value is null.
+    /// Fields: source, service, metric, type, temporality (delta, cumulative), unit, description, scope, attributes, resource, value (of a gauge, or the total of a sum), count, sum, mean, min, max, p50, p95 (estimates), buckets (lists of lower bound, upper bound, count), quantiles (stated by the sender), `per_minute` (counted in the minute before the newest point), points, resets, compared (of counters of tokens and cost: what, counted, calls of the same service, agrees), exemplars, time (RFC 3339, UTC). An unknown value is null.
     #[arg(long)]
     pub json: bool,
 }

@@ -12,11 +12,11 @@ use super::{Outcome, ignore_broken_pipe, json, print_message};
 use crate::cli::{MetricSort, MetricsArgs};
 use crate::config::Config;
 use crate::format;
-use crate::metrics::{Series, Value};
+use crate::metrics::{Comparison, Series, UsageCounter, Value};
 use crate::model::attributes::AttributeMap;
 use crate::model::metric::{Exemplar, Number};
 use crate::tui::app::{SeriesSort, sort_series};
-use crate::tui::display::metric;
+use crate::tui::display::{counted, metric};
 use crate::tui::widget::sparkline;
 
 /// The cells of a chart of an hour.
@@ -49,9 +49,15 @@ pub(super) fn run(args: &MetricsArgs, config: &Config) -> Result<Outcome, Report
         return Ok(Outcome::Missing);
     }
     let shown = order.iter().map(|&at| &all[at]);
+    let compared = counted::compare(&snapshot.metrics, &snapshot.store);
+    for (counter, comparisons) in &compared {
+        for differing in comparisons.iter().filter(|comparison| !comparison.agrees) {
+            print_message(&format!("{}: {}", counter.metric, counted::comparison(differing)));
+        }
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        shown.into_iter().try_for_each(|series| json::line(&mut out, &Record::new(series, &snapshot)))
+        shown.into_iter().try_for_each(|series| json::line(&mut out, &Record::new(series, &snapshot, &compared)))
     } else {
         table(shown, &snapshot, Output::stdout(config.ascii)).write(&mut out, Output::stdout(config.ascii))
     };
@@ -113,8 +119,28 @@ struct Record<'a> {
     per_minute: Option<f64>,
     points: u64,
     resets: u32,
+    compared: Option<Vec<ComparisonRecord>>,
     exemplars: Vec<ExemplarRecord<'a>>,
     time: String,
+}
+
+/// A counter of usage with its comparisons.
+type Compared = (UsageCounter, Vec<Comparison>);
+
+/// A number of the counter of all series with this name, beside that of the calls of the service.
+#[derive(Serialize)]
+struct ComparisonRecord {
+    what: &'static str,
+    counted: f64,
+    calls: f64,
+    agrees: bool,
+}
+
+impl ComparisonRecord {
+    fn new(comparison: &Comparison) -> Self {
+        let Comparison { what, counted, called, agrees } = *comparison;
+        Self { what, counted, calls: called, agrees }
+    }
 }
 
 /// The lower and the upper bound of a bucket, `None` if it has none, and its count.
@@ -130,7 +156,7 @@ struct ExemplarRecord<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn new(series: &'a Series, snapshot: &'a Snapshot) -> Self {
+    fn new(series: &'a Series, snapshot: &'a Snapshot, compared: &[Compared]) -> Self {
         let stated = |text: &'a str| (!text.is_empty()).then_some(text);
         let metric = &series.metric;
         let mut record = Self {
@@ -157,6 +183,10 @@ impl<'a> Record<'a> {
             per_minute: series.per_minute(),
             points: series.points,
             resets: series.resets(),
+            compared: compared
+                .iter()
+                .find(|(counter, _)| counter.includes(series))
+                .map(|(_, comparisons)| comparisons.iter().map(ComparisonRecord::new).collect()),
             exemplars: series.exemplars.iter().map(ExemplarRecord::new).collect(),
             time: format::rfc3339(series.time),
         };

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use crate::model::{Attribute, Metric, SourceId, Value};
+use crate::model::{Attribute, Metric, Value};
 
 /// Hashes what [`is_same_metric`] compares.
 pub(super) fn hash_metric(hasher: &impl BuildHasher, metric: &Metric) -> u64 {
@@ -19,10 +19,10 @@ pub(super) fn is_same_metric(one: &Metric, other: &Metric) -> bool {
     (&one.name, &one.unit, one.kind, &one.scope) == (&other.name, &other.unit, other.kind, &other.scope) && is_same_resource()
 }
 
-/// Hashes a source, a metric of which there is one copy, and attributes.
-pub(super) fn hash_series(hasher: &impl BuildHasher, source: SourceId, metric: &Arc<Metric>, attributes: &[Attribute]) -> u64 {
+/// Hashes a metric, of which there is one copy, and attributes.
+pub(super) fn hash_series(hasher: &impl BuildHasher, metric: &Arc<Metric>, attributes: &[Attribute]) -> u64 {
     let mut state = hasher.build_hasher();
-    (source, Arc::as_ptr(metric) as usize).hash(&mut state);
+    (Arc::as_ptr(metric) as usize).hash(&mut state);
     hash_attributes(attributes, &mut state);
     state.finish()
 }

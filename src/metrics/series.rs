@@ -54,7 +54,7 @@ pub enum Value {
 pub struct Series {
     /// A number that no other series of the program has.
     pub id: u64,
-    /// Where it comes from.
+    /// Where its first point came from.
     pub source: SourceId,
     /// What it shares with other series of the metric.
     pub metric: Arc<Metric>,

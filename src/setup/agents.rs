@@ -23,6 +23,16 @@ pub enum AgentName {
     Copilot,
 }
 
+/// Says what makes a service send spans too that sends only logs and metrics.
+#[must_use]
+pub fn spans_advice(service: &str) -> &'static str {
+    match service {
+        "claude-code" => "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 adds the tree (agno-top setup claude)",
+        _ if service.starts_with("codex") => "trace_exporter in its config.toml adds the tree (agno-top setup codex)",
+        _ => "give it OTEL_TRACES_EXPORTER=otlp",
+    }
+}
+
 /// Where the user's files are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {

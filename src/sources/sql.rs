@@ -1,5 +1,8 @@
 //! Names and texts in SQL statements, for SQLite and PostgreSQL.
 
+/// The table of recorded metrics: when each request came, in nanoseconds since 1970, and the request in protobuf.
+pub(in crate::sources) const METRICS_TABLE: &str = "agno_top_metrics";
+
 /// Quotes the name of a table, a column or an index.
 pub(in crate::sources) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

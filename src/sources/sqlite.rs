@@ -14,6 +14,7 @@ mod progress;
 mod read;
 mod read_gate;
 mod readahead;
+mod recorded;
 mod rows;
 mod schema;
 mod search;
@@ -100,6 +101,7 @@ pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: Up
             failing_since: None,
             scan: None,
             excerpt: HashSet::new(),
+            metrics: (None, 0),
         };
         let _ended = watcher.run(inbox);
     })
@@ -124,6 +126,8 @@ struct Watcher<'a> {
     scan: Option<Scan>,
     /// The ids of the traces that were sent on demand.
     excerpt: HashSet<String>,
+    /// The file whose recorded metrics were read, and the last row of them.
+    metrics: (Option<FileId>, i64),
 }
 
 impl Watcher<'_> {
@@ -239,6 +243,9 @@ impl Watcher<'_> {
                 if let Some(upper) = found.page {
                     self.send_pages(std::iter::once(upper).chain(lower).collect())?;
                 }
+                if !self.progress.is_behind() {
+                    self.read_metrics(file_state.main.file)?;
+                }
                 self.send_state(self.progress.state())?;
                 if self.progress.is_behind() {
                     return Ok(Duration::ZERO);
@@ -247,6 +254,25 @@ impl Watcher<'_> {
                 Ok(POLL)
             }
             Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Sends recorded metrics that were not sent yet. An error is left to the next read, which the file's next change causes.
+    fn read_metrics(&mut self, file: FileId) -> Result<(), Closed> {
+        if self.metrics.0 != Some(file) {
+            self.metrics = (Some(file), 0);
+        }
+        loop {
+            let (source, after) = (self.updates.id, self.metrics.1);
+            let read = |database: &Database| recorded::read(database, source, after);
+            let Ok((batches, last)) = access::read_with_retries(&self.path, PAYLOAD_TRIES, read) else { return Ok(()) };
+            if last == after {
+                return Ok(());
+            }
+            self.metrics.1 = last;
+            for batch in batches {
+                self.updates.send(Update::Metrics(batch))?;
+            }
         }
     }
 

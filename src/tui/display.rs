@@ -1,6 +1,7 @@
 //! The appearance of rows on the screen and on standard output: names, symbols, theme roles, numbers and bars.
 
 mod bar;
+pub mod counted;
 pub mod log;
 pub mod metric;
 mod note;

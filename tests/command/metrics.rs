@@ -62,3 +62,45 @@ fn other_commands_say_that_a_file_holds_metrics() {
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("no traces in m.jsonl, but metrics: agno-top metrics shows them"), "{}", errors(&output));
 }
+
+/// A model call of 1000 input tokens, 800 of them cached, and 50 output tokens.
+const CALL: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"app"}}]},"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat","startTimeUnixNano":"1795330800000000000","endTimeUnixNano":"1795330801000000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"m"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"1000"}},{"key":"gen_ai.usage.cache_read.input_tokens","value":{"intValue":"800"}},{"key":"gen_ai.usage.output_tokens","value":{"intValue":"50"}}]}]}]}]}"#;
+
+/// Returns a request of a counter of tokens by type.
+fn counter(name: &str, counts: &[(&str, u64)]) -> String {
+    let point = |(kind, count): &(&str, u64)| {
+        format!(
+            r#"{{"asInt":"{count}","timeUnixNano":"1795330802000000000","startTimeUnixNano":"1795330799000000000","attributes":[{{"key":"type","value":{{"stringValue":"{kind}"}}}}]}}"#
+        )
+    };
+    let points: Vec<String> = counts.iter().map(point).collect();
+    format!(
+        r#"{{"resourceMetrics":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"app"}}}}]}},"scopeMetrics":[{{"metrics":[{{"name":"{name}","sum":{{"isMonotonic":true,"aggregationTemporality":2,"dataPoints":[{}]}}}}]}}]}}]}}"#,
+        points.join(",")
+    )
+}
+
+#[test]
+fn counters_of_tokens_are_compared_with_the_calls_and_never_added_up() {
+    let program = Program::empty();
+    let lines = [
+        CALL.to_owned(),
+        // Cached tokens are a part of the input here, and apart from it there.
+        counter("a.token.usage", &[("total", 1050), ("input", 1000), ("cached_input", 800), ("output", 50), ("reasoning_output", 30)]),
+        counter("b.token.usage", &[("input", 200), ("cacheRead", 800), ("output", 50)]),
+        counter("c.token.usage", &[("input", 2000), ("cache", 1600), ("output", 20), ("thought", 30)]),
+        counter("d.bytes", &[("input", 7)]),
+    ];
+    std::fs::write(program.path("m.jsonl"), lines.join("\n") + "\n").unwrap();
+    let output = program.run(&["metrics", "m.jsonl", "--json"]);
+    assert_eq!(errors(&output), "agno-top: c.token.usage: input 2,000 counted, 1,000 in calls\n");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let series: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let compared = |name: &str| series.iter().find(|series| series["metric"] == name).unwrap()["compared"].clone();
+    for name in ["a.token.usage", "b.token.usage"] {
+        let expected =
+            r#"[{"what":"input","counted":1000.0,"calls":1000,"agrees":true},{"what":"output","counted":50.0,"calls":50,"agrees":true}]"#;
+        assert_eq!(compared(name).to_string(), expected.replace("1000,", "1000.0,").replace("50,", "50.0,"));
+    }
+    assert!(compared("d.bytes").is_null());
+}

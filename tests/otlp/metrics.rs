@@ -1,7 +1,10 @@
 //! Metrics over gRPC and HTTP, in protobuf and JSON, compressed or not.
 
 use agno_top::metrics::{MetricStore, Value};
+use agno_top::model::SourceId;
 use agno_top::model::metric::Number;
+use agno_top::sources::otlp::Options;
+use agno_top::sources::{State, Update, UpdateSender, sqlite};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -12,7 +15,7 @@ use prost::Message;
 use std::io::Write;
 use tonic::transport::Endpoint;
 
-use super::listener::Listener;
+use super::listener::{Listener, any_port};
 
 /// A request with a counter, and a gauge.
 fn request(time: u64, total: i64) -> ExportMetricsServiceRequest {
@@ -68,4 +71,53 @@ fn the_sender_learns_how_many_points_are_wrong() {
     assert!(response.text().contains(r#""rejectedDataPoints":"5""#), "{}", response.text());
     let traffic = listener.traffic(|traffic| traffic.metrics > 0);
     assert_eq!((traffic.metrics, traffic.rejected_points), (6, 5));
+}
+
+#[test]
+fn recorded_metrics_are_read_again_and_count_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.db");
+    let options = Options { record: Some((path.clone(), sqlite::Tables::default())), ..any_port() };
+    let mut listener = Listener::with(options, 64);
+    assert_eq!(
+        listener.client().post("/v1/metrics", &[("content-type", "application/x-protobuf")], &request(10, 1).encode_to_vec()).status,
+        200
+    );
+    assert_eq!(
+        listener
+            .client()
+            .post("/v1/metrics", &[("content-type", "application/json")], &serde_json::to_vec(&request(20, 3)).unwrap())
+            .status,
+        200
+    );
+    let (sender, mut updates) = tokio::sync::mpsc::channel(64);
+    let source = sqlite::start(path, sqlite::Tables::default(), 1000, UpdateSender::new(SourceId(4), sender)).unwrap();
+    let mut store = MetricStore::default();
+    listener.receive();
+    listener.metrics.drain(..).for_each(|batch| store.apply(batch));
+    let mut read = 0;
+    loop {
+        match updates.blocking_recv().unwrap() {
+            Update::Metrics(batch) => {
+                read += batch.points.len();
+                store.apply(batch);
+            }
+            Update::State(_, State::Watching { .. }) => break,
+            _ => {}
+        }
+    }
+    // What is recorded from now on follows.
+    assert_eq!(
+        listener.client().post("/v1/metrics", &[("content-type", "application/x-protobuf")], &request(30, 9).encode_to_vec()).status,
+        200
+    );
+    while read < 6 {
+        if let Update::Metrics(batch) = updates.blocking_recv().unwrap() {
+            read += batch.points.len();
+            store.apply(batch);
+        }
+    }
+    assert_eq!(store.series().len(), 2);
+    assert_eq!((store.series()[0].value(), store.series()[0].points), (Value::Number(Number::Int(9)), 3));
+    assert!(source.stop().is_empty());
 }

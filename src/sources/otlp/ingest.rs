@@ -13,7 +13,7 @@ use super::body_reader::MemoryPermit;
 use super::client::Message;
 use super::forward::Forward;
 use super::payload_store::PayloadStore;
-use super::record::Recorder;
+use super::record::{Recorded, Recorder};
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
 use crate::model::time::now;
@@ -103,14 +103,17 @@ impl Ingest {
         match signal {
             Signal::Traces => self.ingest_spans(encoding, body).await,
             Signal::Logs => self.ingest_logs(encoding, body).await,
-            Signal::Metrics => self.ingest_metrics(&protobuf(encoding, body, json::encode_metrics)?).await,
+            Signal::Metrics => self.ingest_metrics(protobuf(encoding, body, json::encode_metrics)?).await,
         }
     }
 
-    async fn ingest_metrics(&self, body: &[u8]) -> Result<Accepted, Rejection> {
+    async fn ingest_metrics(&self, body: Bytes) -> Result<Accepted, Rejection> {
         let mut permits = self.reserve(1).await?;
         let mut batch = MetricBatch { source: self.sender.id, received: now(), ..MetricBatch::default() };
-        let count = metrics::read(body, &mut batch).map_err(malformed)?;
+        let count = metrics::read(&body, &mut batch).map_err(malformed)?;
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !batch.points.is_empty()) {
+            recorder.write(Recorded::Metrics(body)).await.map_err(Rejection::RecordFailed)?;
+        }
         let mut counts = self.counts();
         counts.metrics += count;
         counts.rejected_points += batch.invalid;
@@ -139,7 +142,7 @@ impl Ingest {
         if let Some(recorder) = &self.recorder
             && batch.spans.iter().any(|span| span.end.is_some())
         {
-            recorder.write(body.clone()).await.map_err(Rejection::RecordFailed)?;
+            recorder.write(Recorded::Spans(body.clone())).await.map_err(Rejection::RecordFailed)?;
         }
         let accepted = Accepted {
             rejected: batch.skipped.len() as u64,
@@ -170,7 +173,7 @@ impl Ingest {
         if all.is_empty() {
             return Ok(());
         }
-        let written = recorder.write(Bytes::from(all.clone())).await;
+        let written = recorder.write(Recorded::Spans(all.clone().into())).await;
         written.map_err(|reason| {
             self.unrecorded().extend_from_slice(&all);
             Rejection::RecordFailed(reason)

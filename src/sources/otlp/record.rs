@@ -25,10 +25,19 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Receives the result of a write.
 type Reply = oneshot::Sender<Result<(), String>>;
 
+/// What a request in protobuf holds.
+#[derive(Clone, Debug)]
+pub(super) enum Recorded {
+    /// Spans, of which the finished ones are written.
+    Spans(Bytes),
+    /// Metrics, written as they are.
+    Metrics(Bytes),
+}
+
 #[derive(Debug)]
 enum Command {
-    /// Write the finished spans of a request in protobuf.
-    Write(Bytes, Reply),
+    /// Write the finished spans, or the metrics, of a request in protobuf.
+    Write(Recorded, Reply),
     /// Close the file, then drop the sender.
     Close(SyncSender<()>),
 }
@@ -50,8 +59,8 @@ impl Recorder {
         Ok(Self { commands })
     }
 
-    /// Writes the finished spans of a request in protobuf. Returns once they are committed.
-    pub(super) async fn write(&self, body: Bytes) -> Result<(), String> {
+    /// Writes a request. Returns once it is committed.
+    pub(super) async fn write(&self, body: Recorded) -> Result<(), String> {
         let (reply, result) = oneshot::channel();
         self.commands.try_send(Command::Write(body, reply)).map_err(|error| match error {
             TrySendError::Full(_) => "the disk is too slow".to_owned(),
@@ -152,7 +161,7 @@ impl Writer {
     }
 
     /// Writes the requests. If the file was deleted or replaced, opens the path again first.
-    fn write_all(&mut self, bodies: &[Bytes]) -> Result<(), OpenError> {
+    fn write_all(&mut self, bodies: &[Recorded]) -> Result<(), OpenError> {
         if bodies.is_empty() {
             return Ok(());
         }
@@ -167,7 +176,10 @@ impl Writer {
             let mut spans = transaction.prepare_cached(&rows::insert_span(&self.tables))?;
             let mut traces = transaction.prepare_cached(&rows::upsert_trace(&self.tables))?;
             for body in bodies {
-                rows::write(body, &mut traces, &mut spans)?;
+                match body {
+                    Recorded::Spans(body) => rows::write(body, &mut traces, &mut spans)?,
+                    Recorded::Metrics(body) => rows::write_metrics(body, &transaction)?,
+                }
             }
         }
         Ok(transaction.commit()?)

@@ -91,6 +91,9 @@ impl App {
                 self.detail.outdate_overview();
             }
         }
+        if let Some(list) = &mut self.series_list {
+            list.calls_changed();
+        }
         // Results that wait to be recomputed may be due. The charts of the last hour move with each minute.
         let has_stale = self.aggregates.is_stale()
             || self.insights.is_stale()
@@ -155,9 +158,10 @@ impl App {
         if let Some(list) = &mut self.series_list {
             if self.held_back.is_none() {
                 list.refresh(&self.metrics, self.now);
+                list.compare(&self.metrics, store);
             }
             // A line below the list says what it leaves out.
-            let has_notes = list.leaves_filter_aside() || self.metrics.losses() != MetricLosses::default();
+            let has_notes = list.leaves_filter_aside() || list.difference().is_some() || self.metrics.losses() != MetricLosses::default();
             list.set_size(lines.saturating_sub(usize::from(has_notes)), detail);
         }
         if let Some(Overlay::Compare(compare)) = &mut self.overlay {

@@ -8,11 +8,13 @@ use std::time::Instant;
 
 use super::Action;
 use super::refresh::Pace;
-use crate::metrics::{MetricStore, Series};
+use crate::metrics::{Comparison, MetricStore, Series, UsageCounter};
 use crate::model::metric::Exemplar;
 use crate::model::{Attribute, Nanos};
 use crate::query::{Query, Record};
 use crate::settings::named_enum;
+use crate::store::Store;
+use crate::tui::display::counted;
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
 
@@ -59,6 +61,9 @@ pub struct SeriesList {
     /// [`MetricStore::membership`] and the number of series when the order was found; `None` if the filter was another.
     membership: Option<(u64, u64)>,
     listed: usize,
+    /// The counters of usage beside the calls, and when to compare them again.
+    compared: Vec<(UsageCounter, Vec<Comparison>)>,
+    compared_pace: Pace,
 }
 
 impl Record for Series {
@@ -103,6 +108,8 @@ impl SeriesList {
             version: 0,
             membership: None,
             listed: 0,
+            compared: Vec::new(),
+            compared_pace: Pace::due(),
         }
     }
 
@@ -155,6 +162,33 @@ impl SeriesList {
         self.cursor = self.order.iter().position(is_selected).unwrap_or(self.cursor);
         self.clamp();
         self.select(store);
+    }
+
+    /// Compares the counters of usage with the calls, at most once per call of [`SeriesList::calls_changed`].
+    pub(super) fn compare(&mut self, metrics: &MetricStore, store: &Store) {
+        if self.compared_pace.is_due() {
+            let begun = Instant::now();
+            self.compared = counted::compare(metrics, store);
+            self.compared_pace.finish(begun);
+            self.is_page_outdated = true;
+        }
+    }
+
+    /// Notes that a second has passed, in which calls and counters may have changed.
+    pub(super) fn calls_changed(&mut self) {
+        self.compared_pace.invalidate();
+    }
+
+    /// Returns how the counter of a series compares with the calls; empty if it is none, or if nothing is known of the calls.
+    #[must_use]
+    pub fn comparisons(&self, series: &Series) -> &[Comparison] {
+        self.compared.iter().find(|(counter, _)| counter.includes(series)).map_or(&[], |(_, comparisons)| comparisons)
+    }
+
+    /// Returns the first counter that differs from the calls, and what differs.
+    #[must_use]
+    pub fn difference(&self) -> Option<(&UsageCounter, &Comparison)> {
+        self.compared.iter().find_map(|(counter, comparisons)| Some((counter, comparisons.iter().find(|comparison| !comparison.agrees)?)))
     }
 
     /// Returns the number of shown series.

@@ -10,9 +10,9 @@ use ratatui::widgets::Block;
 use super::styling::Styling;
 use super::{HitMap, detail, layout, put, put_right, tabs};
 use crate::format;
-use crate::metrics::Series;
+use crate::metrics::{Comparison, Series, UsageCounter};
 use crate::tui::app::{App, Focus, HitTarget, SeriesList, SeriesSort};
-use crate::tui::display::metric;
+use crate::tui::display::{counted, metric};
 use crate::tui::widget::sparkline;
 pub(super) use page::page;
 
@@ -89,7 +89,9 @@ const NOTHING: &str = "No metrics yet. Programs send them over OTLP, as they sen
 fn notes(app: &App, list: &SeriesList) -> String {
     let filter = if list.leaves_filter_aside() { "part of the filter is about spans only and is left aside" } else { "" };
     let losses = metric::losses(&app.metrics);
-    [filter, &losses].into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join(" · ")
+    let differs = |(counter, differs): (&UsageCounter, &Comparison)| format!("{}: {}", counter.metric, counted::comparison(differs));
+    let difference = list.difference().map(differs).unwrap_or_default();
+    [filter, &difference, &losses].into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 fn is_right(column: &Column) -> bool {

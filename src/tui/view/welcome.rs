@@ -10,15 +10,27 @@ use super::header::without_name;
 use super::put;
 use super::styling::Styling;
 use crate::format;
+use crate::metrics::{MetricStore, Series};
+use crate::setup;
 use crate::sources::State;
-use crate::tui::app::{App, SourceView};
+use crate::tui::app::{Action, App, SourceView};
+
+/// The series that are looked at for the names of their services, and the names that are shown.
+const MAX_SERIES: usize = 2000;
+const MAX_SENDERS: usize = 5;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) {
     let (plain, dim, key) = (Style::new(), styling.dim(), styling.key());
     let mut lines = vec![("No traces yet.".to_owned(), styling.title()), (String::new(), plain)];
     lines.extend(app.sources.iter().flat_map(|source| source_lines(source, usize::from(area.width), styling)));
     lines.extend(app.sources.iter().filter_map(without_traces).map(|text| (text, styling.running())));
-    if let Some([import, database]) = app.sources.iter().find_map(database) {
+    let senders = senders(&app.metrics);
+    lines.extend(senders.iter().map(|text| (text.clone(), styling.running())));
+    if !senders.is_empty() {
+        lines.push((format!("{} shows the metrics.", app.keymap.hint(Action::ViewMetrics)), dim));
+    }
+    let advised = app.sources.iter().find_map(database).filter(|_| senders.is_empty());
+    if let Some([import, database]) = advised {
         lines.push((String::new(), plain));
         lines.push(("To write traces to it, run this in Python before you create the agent:".to_owned(), dim));
         lines.push((String::new(), plain));
@@ -42,6 +54,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     for (y, (text, style)) in (top..area.bottom()).zip(&lines) {
         put(buffer, left, y, area.right().saturating_sub(left), text, *style);
     }
+}
+
+/// Names the services that send metrics, and what makes them send spans.
+fn senders(metrics: &MetricStore) -> Vec<String> {
+    let mut services: Vec<&str> = metrics.series().iter().take(MAX_SERIES).map(Series::service).filter(|name| !name.is_empty()).collect();
+    services.sort_unstable();
+    services.dedup();
+    services.truncate(MAX_SENDERS);
+    services.into_iter().map(|service| format!("{service} sends metrics, but no spans: {}", setup::spans_advice(service))).collect()
 }
 
 /// Returns the addresses that a listener has, one of each port.
@@ -77,10 +98,9 @@ fn without_traces(source: &SourceView) -> Option<String> {
     if traffic.refused > 0 {
         return Some(format!("{} refused; L says why", format::plural(traffic.refused, "request")));
     }
-    let others = traffic.logs + traffic.metrics;
-    (others > 0).then(|| {
-        let count = format::count(others);
-        format!("logs or metrics came ({count}), no traces: give the sender OTEL_TRACES_EXPORTER=otlp")
+    (traffic.logs > 0).then(|| {
+        let count = format::count(traffic.logs);
+        format!("logs came ({count}), no traces: give the sender OTEL_TRACES_EXPORTER=otlp")
     })
 }
 
@@ -125,8 +145,7 @@ mod tests {
         assert_eq!(with(Traffic::default()), None);
         assert_eq!(with(Traffic { logs: 2, spans: 1, ..Traffic::default() }), None);
         assert!(
-            with(Traffic { logs: 2, metrics: 1, ..Traffic::default() })
-                .is_some_and(|text| text.starts_with("logs or metrics came (3), no traces"))
+            with(Traffic { logs: 2, metrics: 1, ..Traffic::default() }).is_some_and(|text| text.starts_with("logs came (2), no traces"))
         );
         assert_eq!(with(Traffic { refused: 1, ..Traffic::default() }).as_deref(), Some("1 request refused; L says why"));
     }

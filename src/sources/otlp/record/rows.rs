@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::Utc;
-use rusqlite::{Statement, params};
+use rusqlite::{Connection, Statement, params};
 
 use crate::model::attributes::AttributeMap;
-use crate::model::time::to_isoformat;
+use crate::model::time::{now, to_isoformat};
 use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
 use crate::otlp::{payload, rows};
 use crate::semconv::{agno_context, with_events};
-use crate::sources::sql::identifier;
+use crate::sources::sql::{METRICS_TABLE, identifier};
 use crate::sources::sqlite::Tables;
 
 /// Returns the statement that inserts a span and keeps an existing one.
@@ -44,6 +44,13 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
         level("excluded"),
         level(&traces)
     )
+}
+
+/// Writes a request of metrics into a table of its own, which is created before the first one.
+pub(super) fn write_metrics(body: &[u8], connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(&format!("CREATE TABLE IF NOT EXISTS {METRICS_TABLE} (received_at BIGINT NOT NULL, body BLOB NOT NULL)"), [])?;
+    let mut insert = connection.prepare_cached(&format!("INSERT INTO {METRICS_TABLE} (received_at, body) VALUES (?1, ?2)"))?;
+    insert.execute(params![now(), body]).map(drop)
 }
 
 /// A span that has ended: its row, its end time and its payload.

@@ -6,7 +6,7 @@ use crate::model::distribution::Bucket;
 use crate::model::payload_query::value_text;
 use crate::model::{Attribute, Distribution, Nanos};
 use crate::tui::app::SeriesList;
-use crate::tui::display::metric;
+use crate::tui::display::{counted, metric};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -28,6 +28,8 @@ pub(in crate::tui::view) fn page(list: &SeriesList, store: &MetricStore, now: Na
     if let Some(series) = list.current(store) {
         page.identity(series);
         page.value(series, store, now);
+        let comparisons: Vec<String> = list.comparisons(series).iter().map(counted::comparison).collect();
+        page.fact_if_any("beside calls", &comparisons.join(" · "));
         page.exemplars(series, list.exemplar, now);
         page.attributes("resource", &series.metric.resource);
         page.points(series, now);
