@@ -125,7 +125,7 @@ impl Cli {
 ///
 /// # Errors
 ///
-/// Does not fail: the page is written to memory.
+/// Those of writing, which memory has none of.
 pub fn manual_page(command: clap::Command) -> std::io::Result<String> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
