@@ -166,7 +166,7 @@ fn the_filters_of_the_manual_are_filters() {
 #[test]
 fn the_manual_names_every_sender() {
     let page = std::fs::read_to_string(root().join("docs/src/senders.md")).unwrap();
-    for entry in std::fs::read_dir(fixture("frameworks")).unwrap() {
+    for entry in ["frameworks", "coding"].iter().flat_map(|folder| std::fs::read_dir(fixture(folder)).unwrap()) {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(page.contains(&format!("`{name}`")), "docs/src/senders.md has no {name}");
     }
