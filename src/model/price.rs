@@ -3,6 +3,7 @@
 //! Prices come from the list in the `genai-prices` crate and from the user's list in the same schema. The user's flat prices take
 //! precedence over both. Models that no list contains have no price.
 
+mod list;
 mod provider;
 mod rate_cache;
 
@@ -11,20 +12,22 @@ use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use flate2::read::GzDecoder;
-use genai_prices::{Calculator, PriceRequest, Usage as Counts, UsageKey};
+use genai_prices::{Calculator, Usage as Counts, UsageKey};
 
 use super::Nanos;
 use super::usage::{NanoUsd, Usage};
 
+use list::{Bundled, List};
 pub use rate_cache::RateCache;
 
 /// The list in the `genai-prices` crate, compressed: there it is as long as a twentieth of the program.
 const LIST: &[u8] = include_bytes!("../../assets/prices.json.gz");
 
-static BUNDLED: LazyLock<Option<Calculator>> = LazyLock::new(|| {
-    let mut json = Vec::new();
-    GzDecoder::new(LIST).read_to_end(&mut json).ok()?;
-    Calculator::from_json(json).ok()
+static BUNDLED: LazyLock<Option<Bundled>> = LazyLock::new(|| {
+    let mut json = String::new();
+    GzDecoder::new(LIST).read_to_string(&mut json).ok()?;
+    // Kept as long as the program runs.
+    Bundled::new(Box::leak(json.into_boxed_str()))
 });
 
 /// A price set by the user, in US dollars per million tokens.
@@ -89,14 +92,14 @@ pub struct PriceListError(String);
 pub struct Prices {
     flat: Vec<(String, FlatPrice)>,
     own: Option<Calculator>,
-    bundled: Option<&'static Calculator>,
+    bundled: Option<&'static dyn List>,
 }
 
 impl Prices {
-    /// Returns the prices of the built-in list. The first call takes about 50 ms.
+    /// Returns the prices of the built-in list. The first call takes some milliseconds, and so does the first price of each provider.
     #[must_use]
     pub fn bundled() -> Self {
-        Self { bundled: BUNDLED.as_ref(), ..Self::default() }
+        Self { bundled: BUNDLED.as_ref().map(|list| list as &dyn List), ..Self::default() }
     }
 
     /// Adds flat prices by model name, which take precedence.
@@ -136,7 +139,7 @@ impl Prices {
         if let Some((name, flat)) = self.flat(call.model) {
             return Some((flat.dollars(&call.usage), name.to_owned(), "configuration"));
         }
-        let own = self.own.as_ref().map(|list| (list, "own price list"));
+        let own = self.own.as_ref().map(|list| (list as &dyn List, "own price list"));
         let bundled = self.bundled.map(|list| (list, "built-in price list"));
         own.into_iter().chain(bundled).find_map(|(list, name)| {
             let (dollars, priced_as) = calculate(list, call)?;
@@ -148,10 +151,8 @@ impl Prices {
     #[must_use]
     pub fn context_window(&self, quote: &Quote) -> Option<u64> {
         let (provider, model) = quote.priced_as.split_once(' ')?;
-        [self.own.as_ref(), self.bundled].into_iter().flatten().find_map(|list| {
-            let provider = list.providers().find(|known| known.id() == provider)?;
-            provider.models().find(|known| known.id() == model)?.context_window()
-        })
+        let own = self.own.as_ref().map(|list| list as &dyn List);
+        own.into_iter().chain(self.bundled).find_map(|list| list.context_window(provider, model))
     }
 
     fn flat(&self, model: &str) -> Option<(&str, FlatPrice)> {
@@ -184,21 +185,14 @@ fn is_complete(usage: &Usage) -> bool {
         && count(usage.input) + count(usage.output) > 0
 }
 
-fn calculate(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
+fn calculate(list: &dyn List, call: &Call<'_>) -> Option<(f64, String)> {
     let counts = counts(&call.usage);
     let at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(call.at).unwrap_or_default());
-    let price = |provider: Option<&str>, model: &str| {
-        let request = PriceRequest::new(model, &counts).with_timestamp(at);
-        list.calculate(&match provider {
-            Some(provider) => request.with_provider_id(provider),
-            None => request,
-        })
-    };
+    let price = |provider: Option<&str>, model: &str| list.price(provider, model, &counts, at);
     let (provider, model) = (call.provider, call.model);
     let vendor = model.split_once('/');
-    let lists = |id: &str| list.providers().any(|known| known.id().eq_ignore_ascii_case(id));
     // A model on one's own machine has no list price, whatever its name.
-    if [provider, vendor.map_or("", |(vendor, _)| vendor)].iter().any(|name| provider::is_local(name) && !lists(name)) {
+    if [provider, vendor.map_or("", |(vendor, _)| vendor)].iter().any(|name| provider::is_local(name) && !list.has_provider(name)) {
         return None;
     }
     // In `openai.responses`, the provider precedes the dot. `gcp.vertex_ai` and the like are Google, `az.ai.inference` is Azure.
@@ -210,11 +204,11 @@ fn calculate(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
     });
     let compact = provider::compact(provider);
     let names = [Some(provider), prefix, cloud, Some(compact.as_str())];
-    let by_name = || names.into_iter().flatten().filter(|name| !name.is_empty()).find_map(|name| price(Some(name), model).ok());
-    let bedrock = || price(Some("aws"), provider::bedrock_id(model)?).ok();
+    let by_name = || names.into_iter().flatten().filter(|name| !name.is_empty()).find_map(|name| price(Some(name), model));
+    let bedrock = || price(Some("aws"), provider::bedrock_id(model)?);
     // Routers such as OpenRouter put the provider into the model's name: `openai/gpt-5-mini`.
-    let routed = || vendor.and_then(|(vendor, model)| price(Some(vendor), model).ok());
-    let unnamed = || (provider.is_empty() || provider::is_framework(provider)).then(|| price(None, model).ok()).flatten();
+    let routed = || vendor.and_then(|(vendor, model)| price(Some(vendor), model));
+    let unnamed = || (provider.is_empty() || provider::is_framework(provider)).then(|| price(None, model)).flatten();
     let priced = by_name().or_else(bedrock).or_else(unnamed).or_else(routed)?;
     Some((priced.total_price, format!("{} {}", priced.provider_id, priced.model_id)))
 }

@@ -176,15 +176,22 @@ fn cached_prices_equal_those_of_the_list() {
 /// After an update of the crate: `gzip -9nc PATH_OF_THE_CRATE/data/prices.json > assets/prices.json.gz`.
 #[test]
 fn the_built_in_list_is_that_of_the_crate() {
-    let models = |list: &'static Calculator| {
-        list.providers().flat_map(|provider| provider.models().map(move |model| (provider.id(), model.id(), model.context_window())))
-    };
-    assert!(models(Prices::bundled().bundled.unwrap()).eq(models(Calculator::bundled())));
     let crate_s = Prices { bundled: Some(Calculator::bundled()), ..Prices::default() };
-    for (provider, model, _) in models(Calculator::bundled()) {
-        for usage in [usage(1000, 0, 0, 100, 0), usage(300_000, 100_000, 50_000, 2000, 500)] {
-            let call = call(provider, model, usage);
-            assert_eq!(Prices::bundled().quote(&call), crate_s.quote(&call), "{call:?}");
+    let models = || Calculator::bundled().providers().flat_map(|provider| provider.models().map(move |model| (provider.id(), model.id())));
+    let others = ["", "litellm", "langchain", "azure_openai", "gcp.vertex_ai", "aws_bedrock", "nobody"];
+    let mut priced = 0;
+    for (at, (provider, model)) in models().enumerate() {
+        let routed = format!("{provider}/{model}");
+        for (provider, model) in [(provider, model), (others[at % others.len()], model), (others[at % others.len()], &routed)] {
+            for usage in [usage(1000, 0, 0, 100, 0), usage(300_000, 100_000, 50_000, 2000, 500)] {
+                let call = call(provider, model, usage);
+                let quote = Prices::bundled().quote(&call);
+                assert_eq!(quote, crate_s.quote(&call), "{call:?}");
+                let window = |prices: &Prices| quote.as_ref().and_then(|quote| prices.context_window(quote));
+                assert_eq!(window(&Prices::bundled()), window(&crate_s), "{call:?}");
+                priced += usize::from(quote.is_some());
+            }
         }
     }
+    assert!(priced > 5000, "{priced}");
 }
