@@ -254,6 +254,21 @@ impl Store {
         self.follows(trace, before).then_some(before)
     }
 
+    /// Returns the traces before and after a trace that may be of the same turn, whatever happened in them.
+    pub(super) fn turn_neighbors(&self, trace: TraceIx) -> impl Iterator<Item = TraceIx> {
+        let place = self.groups.places.get(&trace).copied().filter(|place| matches!(place.0, Role::Turn(_)));
+        let beside = place.map(|place| {
+            let places = &self.groups.by_place;
+            [places.range(..place).next_back(), places.range((Excluded(place), Unbounded)).next()]
+        });
+        let is_of_conversation = move |(other, _): &(&Place, &TraceIx)| place.is_some_and(|place| place.0 == other.0);
+        let is_near = move |other: &TraceIx| {
+            let (one, other) = (self.trace(trace), self.trace(*other));
+            one.start.max(other.start).saturating_sub(one.end.min(other.end)) <= TURN_GAP
+        };
+        beside.into_iter().flatten().flatten().filter(is_of_conversation).map(|(_, &other)| other).filter(is_near)
+    }
+
     /// Returns whether a trace goes on with the turn of the one before it.
     fn follows(&self, trace: TraceIx, before: TraceIx) -> bool {
         let gap = self.trace(trace).start.saturating_sub(self.trace(before).end);
