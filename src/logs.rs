@@ -1,12 +1,13 @@
 //! Log records in memory: the newest ones up to a limit, found by their span or by their session.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 
 use crate::model::log::session_hash;
 use crate::model::{LogBatch, LogRecord, Nanos, SourceId, SpanId, TraceId};
 
 /// The most bytes of memory, about, for the places of a record in the tables.
-const TABLES: usize = 64;
+const TABLES: usize = 96;
 
 /// The number of a record, from 0 for the first that came. Records are numbered in the order in which they came.
 pub type LogNumber = u64;
@@ -22,6 +23,9 @@ pub struct LogStore {
     first: LogNumber,
     by_span: HashMap<(TraceId, SpanId), Numbers>,
     by_session: HashMap<u64, Numbers>,
+    /// The source of each record, by its hash: one that is recorded comes from the listener and from the file.
+    known: HashMap<u64, SourceId>,
+    hasher: RandomState,
     limit: usize,
     bytes: usize,
 }
@@ -36,13 +40,17 @@ impl LogStore {
     /// Returns an empty store that holds at most this many bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        let (by_span, by_session) = Default::default();
-        Self { records: VecDeque::new(), first: 0, by_span, by_session, limit, bytes: 0 }
+        let (by_span, by_session, known, hasher) = Default::default();
+        Self { records: VecDeque::new(), first: 0, by_span, by_session, known, hasher, limit, bytes: 0 }
     }
 
-    /// Adds records. The oldest ones go if there is no room.
+    /// Adds records, except those that another source has sent. The oldest ones go if there is no room.
     pub fn apply(&mut self, batch: LogBatch) {
         for record in batch.records {
+            let hash = self.hasher.hash_one((&record.encoded, &record.group.service));
+            if *self.known.entry(hash).or_insert(batch.source) != batch.source {
+                continue;
+            }
             let number = self.end();
             self.bytes += record.memory() + TABLES;
             if let (Some(trace), Some(span)) = (record.trace, record.span) {
@@ -62,6 +70,7 @@ impl LogStore {
         let Some((_, record)) = self.records.pop_front() else { return };
         self.bytes -= record.memory() + TABLES;
         self.first += 1;
+        self.known.remove(&self.hasher.hash_one((&record.encoded, &record.group.service)));
         if let (Some(trace), Some(span)) = (record.trace, record.span) {
             pop_first(&mut self.by_span, &(trace, span));
         }

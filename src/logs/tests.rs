@@ -33,6 +33,15 @@ fn records_are_found_by_their_span_or_by_session_and_time() {
 }
 
 #[test]
+fn a_record_that_two_sources_send_is_one_and_one_that_a_source_repeats_is_two() {
+    let mut logs = LogStore::default();
+    logs.apply(batch(vec![record(1, 7, "s", 1), record(1, 7, "s", 1)]));
+    assert_eq!(logs.len(), 2);
+    logs.apply(LogBatch { source: SourceId(4), ..batch(vec![record(1, 7, "s", 1), record(2, 7, "s", 2)]) });
+    assert_eq!(logs.len(), 3, "the second of the other source is new");
+}
+
+#[test]
 fn the_oldest_records_go_beyond_the_limit_and_leave_the_tables() {
     let mut logs = LogStore::new(100_000);
     logs.apply(batch((0..1000).map(|at| record(at, 1 + (at % 50) as u8, "s", 1000)).collect()));

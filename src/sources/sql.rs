@@ -3,6 +3,9 @@
 /// The table of recorded metrics: when each request came, in nanoseconds since 1970, and the request in protobuf.
 pub(in crate::sources) const METRICS_TABLE: &str = "agno_top_metrics";
 
+/// The table of recorded log records, in the same form.
+pub(in crate::sources) const LOGS_TABLE: &str = "agno_top_logs";
+
 /// Quotes the name of a table, a column or an index.
 pub(in crate::sources) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -25,8 +25,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_row::Hits;
+use super::sql::{LOGS_TABLE, METRICS_TABLE};
 use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
-use crate::model::{PayloadQuery, PayloadRef, SpanId};
+use crate::model::{MetricBatch, Nanos, PayloadQuery, PayloadRef, SpanId};
+use crate::otlp::metrics;
 use access::Database;
 pub(super) use access::read_with_retries;
 use error::Error;
@@ -101,7 +103,7 @@ pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: Up
             failing_since: None,
             scan: None,
             excerpt: HashSet::new(),
-            metrics: (None, 0),
+            recorded: (None, [0; 2]),
         };
         let _ended = watcher.run(inbox);
     })
@@ -126,8 +128,8 @@ struct Watcher<'a> {
     scan: Option<Scan>,
     /// The ids of the traces that were sent on demand.
     excerpt: HashSet<String>,
-    /// The file whose recorded metrics were read, and the last row of them.
-    metrics: (Option<FileId>, i64),
+    /// The file whose recorded metrics and log records were read, and the last row of each.
+    recorded: (Option<FileId>, [i64; 2]),
 }
 
 impl Watcher<'_> {
@@ -244,7 +246,7 @@ impl Watcher<'_> {
                     self.send_pages(std::iter::once(upper).chain(lower).collect())?;
                 }
                 if !self.progress.is_behind() {
-                    self.read_metrics(file_state.main.file)?;
+                    self.read_recorded(file_state.main.file)?;
                 }
                 self.send_state(self.progress.state())?;
                 if self.progress.is_behind() {
@@ -257,23 +259,38 @@ impl Watcher<'_> {
         }
     }
 
-    /// Sends recorded metrics that were not sent yet. An error is left to the next read, which the file's next change causes.
-    fn read_metrics(&mut self, file: FileId) -> Result<(), Closed> {
-        if self.metrics.0 != Some(file) {
-            self.metrics = (Some(file), 0);
+    /// Sends recorded metrics and log records that were not sent yet. An error is left to the next read, which the file's next change causes.
+    fn read_recorded(&mut self, file: FileId) -> Result<(), Closed> {
+        if self.recorded.0 != Some(file) {
+            self.recorded = (Some(file), [0; 2]);
         }
-        loop {
-            let (source, after) = (self.updates.id, self.metrics.1);
-            let read = |database: &Database| recorded::read(database, source, after);
-            let Ok((batches, last)) = access::read_with_retries(&self.path, PAYLOAD_TRIES, read) else { return Ok(()) };
-            if last == after {
-                return Ok(());
-            }
-            self.metrics.1 = last;
-            for batch in batches {
-                self.updates.send(Update::Metrics(batch))?;
+        for (at, table) in [METRICS_TABLE, LOGS_TABLE].into_iter().enumerate() {
+            loop {
+                let after = self.recorded.1[at];
+                let read = |database: &Database| recorded::read(database, table, after);
+                let Ok((requests, last)) = access::read_with_retries(&self.path, PAYLOAD_TRIES, read) else { break };
+                if last == after {
+                    break;
+                }
+                self.recorded.1[at] = last;
+                for (received, body) in requests {
+                    self.send_recorded(table, received, body)?;
+                }
             }
         }
+        Ok(())
+    }
+
+    fn send_recorded(&self, table: &str, received: Nanos, body: Vec<u8>) -> Result<(), Closed> {
+        if table == LOGS_TABLE {
+            // The spans that they tell of are recorded as such.
+            return self.updates.log_batch(&body.into()).map_or(Ok(()), |batch| self.updates.send(Update::Logs(batch)));
+        }
+        let mut batch = MetricBatch { source: self.updates.id, received, ..MetricBatch::default() };
+        if metrics::read(&body, &mut batch).is_err() {
+            batch.invalid += 1;
+        }
+        self.updates.send(Update::Metrics(batch))
     }
 
     /// Sends pages of existing spans, newest first.

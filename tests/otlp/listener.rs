@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use agno_top::model::{Batch, MetricBatch, Payload, PayloadRef, Skipped, SourceId, Span, SpanId};
+use agno_top::model::{Batch, LogBatch, MetricBatch, Payload, PayloadRef, Skipped, SourceId, Span, SpanId};
 use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::{Handle, Request, SearchHits, State, Traffic, Update, UpdateSender};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -17,6 +17,7 @@ pub(crate) struct Listener {
     pub(crate) updates: Receiver<Update>,
     pub(crate) batches: Vec<Batch>,
     pub(crate) metrics: Vec<MetricBatch>,
+    pub(crate) logs: Vec<LogBatch>,
     pub(crate) states: Vec<State>,
     pub(crate) traffic: Traffic,
     /// The hits of searches.
@@ -47,6 +48,7 @@ impl Listener {
             http,
             updates,
             batches: vec![],
+            logs: vec![],
             metrics: vec![],
             states: vec![],
             traffic: Traffic::default(),
@@ -65,6 +67,7 @@ impl Listener {
     fn handle(&mut self, update: Update) -> Option<Vec<Result<Payload, String>>> {
         match update {
             Update::Batch(batch) => self.batches.push(batch),
+            Update::Logs(batch) => self.logs.push(batch),
             Update::Metrics(batch) => self.metrics.push(batch),
             Update::State(id, state) => {
                 assert_eq!(id, SourceId(3));

@@ -8,6 +8,7 @@ mod grpc;
 mod http;
 mod limits;
 mod listener;
+mod logs;
 mod metrics;
 mod peers;
 #[path = "../agno/mod.rs"]

@@ -80,7 +80,7 @@ impl Watch {
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
             Ok(Update::SearchHits(found)) => self.found.push(found),
-            Ok(Update::Traffic(..) | Update::PayloadChanged(..) | Update::Metrics(_) | Update::Read { .. }) => {}
+            Ok(Update::Traffic(..) | Update::PayloadChanged(..) | Update::Logs(_) | Update::Metrics(_) | Update::Read { .. }) => {}
             Err(_) => return false,
         }
         true

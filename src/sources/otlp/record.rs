@@ -14,6 +14,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use crate::sources::sql::{LOGS_TABLE, METRICS_TABLE};
 use crate::sources::sqlite::{FileId, Tables, file_id};
 
 /// The number of requests that may wait for the writer, and that share a transaction.
@@ -32,11 +33,13 @@ pub(super) enum Recorded {
     Spans(Bytes),
     /// Metrics, written as they are.
     Metrics(Bytes),
+    /// Log records, written as they are.
+    Logs(Bytes),
 }
 
 #[derive(Debug)]
 enum Command {
-    /// Write the finished spans, or the metrics, of a request in protobuf.
+    /// Write the finished spans, the metrics or the log records of a request in protobuf.
     Write(Recorded, Reply),
     /// Close the file, then drop the sender.
     Close(SyncSender<()>),
@@ -178,7 +181,8 @@ impl Writer {
             for body in bodies {
                 match body {
                     Recorded::Spans(body) => rows::write(body, &mut traces, &mut spans)?,
-                    Recorded::Metrics(body) => rows::write_metrics(body, &transaction)?,
+                    Recorded::Metrics(body) => rows::write_whole(METRICS_TABLE, body, &transaction)?,
+                    Recorded::Logs(body) => rows::write_whole(LOGS_TABLE, body, &transaction)?,
                 }
             }
         }

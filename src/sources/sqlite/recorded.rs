@@ -1,37 +1,34 @@
-//! Reads metrics that the listener recorded beside Agno's tables.
+//! Reads requests that the listener recorded beside Agno's tables: metrics and log records.
 
 use rusqlite::OptionalExtension;
 
 use super::access::Database;
 use super::error::Error;
-use crate::model::{MetricBatch, Nanos, SourceId};
-use crate::otlp::metrics;
-use crate::sources::sql::METRICS_TABLE;
+use crate::model::Nanos;
 
 /// The most requests that are read in one transaction.
 const REQUESTS: usize = 64;
 
-/// Reads the metrics after a row, the oldest first. Returns a batch for each request and the last row; the row before if there are none.
-pub(super) fn read(database: &Database, source: SourceId, after: i64) -> Result<(Vec<MetricBatch>, i64), Error> {
+/// A request in protobuf, and when it came.
+pub(super) type Request = (Nanos, Vec<u8>);
+
+/// Reads the requests in a table after a row, the oldest first. Returns them and the last row; the row before if there are none.
+pub(super) fn read(database: &Database, table: &str, after: i64) -> Result<(Vec<Request>, i64), Error> {
     let connection = &database.connection;
     let exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
-    if connection.query_row(exists, [METRICS_TABLE], |_| Ok(())).optional()?.is_none() {
+    if connection.query_row(exists, [table], |_| Ok(())).optional()?.is_none() {
         return Ok((Vec::new(), after));
     }
-    let sql = format!("SELECT rowid, received_at, body FROM {METRICS_TABLE} WHERE rowid > ?1 ORDER BY rowid LIMIT {REQUESTS}");
+    let sql = format!("SELECT rowid, received_at, body FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT {REQUESTS}");
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([after])?;
-    let (mut batches, mut last) = (Vec::new(), after);
+    let (mut requests, mut last) = (Vec::new(), after);
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
         let received: Option<Nanos> = row.get(1).ok();
-        let mut batch = MetricBatch { source, received: received.unwrap_or_default(), ..MetricBatch::default() };
         // Another program may have written the row.
         let body = row.get_ref(2)?.as_blob().unwrap_or_default();
-        if metrics::read(body, &mut batch).is_err() {
-            batch.invalid += 1;
-        }
-        batches.push(batch);
+        requests.push((received.unwrap_or_default(), body.to_vec()));
     }
-    Ok((batches, last))
+    Ok((requests, last))
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Accepted, Encoding, Ingest, Rejection, SEND_TIMEOUT, malformed, protobuf};
+use super::{Accepted, Encoding, Ingest, Recorded, Rejection, SEND_TIMEOUT, malformed, protobuf};
 use crate::model::Origin;
 use crate::otlp::{json, rows, signals};
 use crate::sources::Update;
@@ -15,6 +15,9 @@ impl Ingest {
         let body = protobuf(encoding, body, json::encode_logs)?;
         let mut logs = Vec::new();
         let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| count > 0) {
+            recorder.write(Recorded::Logs(body.clone())).await.map_err(Rejection::RecordFailed)?;
+        }
         let told = self.sender.read_logs(&body).map_err(malformed)?;
         let spans = self.payloads.insert_events(logs);
         self.counts().logs += count;

@@ -10,7 +10,7 @@ use crate::model::time::{now, to_isoformat};
 use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
 use crate::otlp::{payload, rows};
 use crate::semconv::{agno_context, with_events};
-use crate::sources::sql::{METRICS_TABLE, identifier};
+use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
 /// Returns the statement that inserts a span and keeps an existing one.
@@ -46,10 +46,10 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
     )
 }
 
-/// Writes a request of metrics into a table of its own, which is created before the first one.
-pub(super) fn write_metrics(body: &[u8], connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute(&format!("CREATE TABLE IF NOT EXISTS {METRICS_TABLE} (received_at BIGINT NOT NULL, body BLOB NOT NULL)"), [])?;
-    let mut insert = connection.prepare_cached(&format!("INSERT INTO {METRICS_TABLE} (received_at, body) VALUES (?1, ?2)"))?;
+/// Writes a request of metrics or log records into a table of its own, which is created before the first one.
+pub(super) fn write_whole(table: &str, body: &[u8], connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(&format!("CREATE TABLE IF NOT EXISTS {table} (received_at BIGINT NOT NULL, body BLOB NOT NULL)"), [])?;
+    let mut insert = connection.prepare_cached(&format!("INSERT INTO {table} (received_at, body) VALUES (?1, ?2)"))?;
     insert.execute(params![now(), body]).map(drop)
 }
 
