@@ -149,7 +149,12 @@ impl Screen {
             Update::Batch(batch) => self.app.receive(&mut self.store, batch, now()),
             Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
             Update::Traffic(source, traffic) => self.app.source_traffic(&mut self.store, usize::from(source.0), traffic),
-            Update::Payloads { .. } | Update::SearchHits(_) | Update::PayloadChanged(..) | Update::Logs(_) | Update::Metrics(_) => {}
+            Update::Payloads { .. }
+            | Update::SearchHits(_)
+            | Update::PayloadChanged(..)
+            | Update::Logs(_)
+            | Update::Metrics(_)
+            | Update::Read { .. } => {}
         }
     }
 

@@ -50,7 +50,7 @@ fn post(address: SocketAddr, path: &Path) {
     let name = path.file_name().expect("a name").to_string_lossy().into_owned();
     let signal = if name.contains(".traces.") { "traces" } else { "logs" };
     let kind = if name.contains(".json") { "application/json" } else { "application/x-protobuf" };
-    let encoding = if name.ends_with(".gz") { "gzip" } else { "identity" };
+    let encoding = if path.extension().is_some_and(|extension| extension == "gz") { "gzip" } else { "identity" };
     let mut stream = TcpStream::connect(address).expect("a connection");
     let head = format!(
         "POST /v1/{signal} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\n\
