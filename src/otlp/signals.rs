@@ -1,5 +1,6 @@
 //! Tells traces, logs and metrics apart, and reads logs and metrics in protobuf, as far as agno-top uses them.
 
+use super::logs;
 use super::request::{self, Group};
 use super::value::{self, decode_attribute, decode_text};
 use super::wire::{DecodeError, FieldValue, Fields};
@@ -100,8 +101,11 @@ pub(crate) struct SpanLog {
     pub(crate) body: Value,
 }
 
-/// Reads an `ExportLogsServiceRequest`: passes the records with a span's ids to `each` and returns the number of all records.
-pub(crate) fn logs(body: &[u8], mut each: impl FnMut(SpanLog)) -> Result<u64, DecodeError> {
+/// The beginning of the names of the events that are shown with their span.
+const SPAN_EVENT: &[u8] = b"gen_ai.";
+
+/// Reads an `ExportLogsServiceRequest`: passes the events of spans to `each` and returns the number of all records.
+pub(crate) fn span_events(body: &[u8], mut each: impl FnMut(SpanLog)) -> Result<u64, DecodeError> {
     let mut count = 0;
     request::for_each_span(body, |_, message| {
         count += 1;
@@ -114,16 +118,9 @@ pub(crate) fn logs(body: &[u8], mut each: impl FnMut(SpanLog)) -> Result<u64, De
 }
 
 fn span_log(message: &[u8]) -> Result<Option<SpanLog>, DecodeError> {
-    let (mut trace, mut span) = (None, None);
-    let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        match number {
-            9 => trace = field.bytes()?.try_into().ok().and_then(TraceId::new),
-            10 => span = field.bytes()?.try_into().ok().and_then(SpanId::new),
-            _ => {}
-        }
-    }
-    let (Some(trace), Some(span)) = (trace, span) else { return Ok(None) };
+    let head = logs::head(message)?;
+    // Other records are not decoded.
+    let (Some(trace), Some(span), true) = (head.trace, head.span, head.name.starts_with(SPAN_EVENT)) else { return Ok(None) };
     let (mut time, mut observed) = (0, 0);
     let (mut name, mut body) = (String::new(), Value::Null);
     let mut attributes: Vec<Attribute> = Vec::new();

@@ -12,9 +12,6 @@ use crate::otlp::signals::SpanLog;
 /// The most events of one span. More are not kept.
 const MAX_OF_SPAN: usize = 4096;
 
-/// The prefix of the names of events that are kept.
-const PREFIX: &str = "gen_ai.";
-
 /// The attribute with an event's name, for a record without the field.
 const NAME: &str = "event.name";
 
@@ -35,16 +32,13 @@ impl SpanEvents {
         Self { max_bytes, by_span: HashMap::new(), order: VecDeque::new(), bytes: 0 }
     }
 
-    /// Keeps the record if it is an event of its span, which may arrive later. Returns the span if so.
+    /// Keeps an event of a span, which may arrive later. Returns the span; `None` if there is no room.
     pub(super) fn insert(&mut self, log: SpanLog) -> Option<SpanId> {
         let SpanLog { trace, span, mut event, body } = log;
         if event.name.is_empty()
             && let Some((_, Value::Text(name))) = event.attributes.iter().find(|(name, _)| name == NAME)
         {
             event.name.clone_from(name);
-        }
-        if !event.name.starts_with(PREFIX) {
-            return None;
         }
         match body {
             Value::Null => {}

@@ -14,7 +14,7 @@ impl Ingest {
         let mut permits = self.reserve(2).await?;
         let body = protobuf(encoding, body, json::encode_logs)?;
         let mut logs = Vec::new();
-        let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
+        let count = signals::span_events(&body, |log| logs.push(log)).map_err(malformed)?;
         if let Some(recorder) = self.recorder.as_ref().filter(|_| count > 0) {
             recorder.write(Recorded::Logs(body.clone())).await.map_err(Rejection::RecordFailed)?;
         }
