@@ -4,10 +4,12 @@ pub mod agno;
 pub mod csv;
 pub mod jsonl;
 pub mod markdown;
+mod metrics;
 mod otlp;
 pub mod record;
 pub mod redact;
 
+pub use metrics::write_metrics;
 pub use record::{SpanRecord, TraceRecord, UsageRecord};
 pub use redact::{Redaction, Redactor};
 

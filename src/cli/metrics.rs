@@ -26,11 +26,32 @@ pub struct MetricsArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
 
+    /// Write the points of the series as OTLP: otlp (JSON, a request per line) or otlp-proto, which agno-top and other programs read
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true, conflicts_with_all = ["json", "sort", "limit"])]
+    pub format: Option<MetricFormat>,
+
+    /// With --format, hide API keys, tokens, passwords, e-mail addresses and matches of `redact_patterns`
+    #[arg(long, requires = "format")]
+    pub redact: bool,
+
+    /// As --redact, and also card and account numbers, phone numbers, IP addresses and e-mail addresses of any script
+    #[arg(long, requires = "format")]
+    pub redact_personal: bool,
+
     /// Write one JSON object per line
     ///
     /// Fields: source, service, metric, type, temporality (delta, cumulative), unit, description, scope, attributes, resource, value (of a gauge, or the total of a sum), count, sum, mean, min, max, p50, p95 (estimates), buckets (lists of lower bound, upper bound, count), quantiles (stated by the sender), `per_minute` (counted in the minute before the newest point), points, resets, compared (of counters of tokens and cost: what, counted, calls of the same service, agrees), exemplars, time (RFC 3339, UTC). An unknown value is null.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A format of metrics for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MetricFormat {
+    /// A request of OTLP/JSON per line
+    Otlp,
+    /// Requests of OTLP in protobuf
+    OtlpProto,
 }
 
 /// A column of `metrics` to sort by.

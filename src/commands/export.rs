@@ -99,9 +99,9 @@ pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Optio
 }
 
 /// Standard output. On a terminal, characters that could control it are written as JSON escapes; only JSON formats contain such characters.
-struct EscapingStdout<W> {
-    out: W,
-    is_terminal: bool,
+pub(super) struct EscapingStdout<W> {
+    pub(super) out: W,
+    pub(super) is_terminal: bool,
 }
 
 impl<W: Write> Write for EscapingStdout<W> {

@@ -1,20 +1,24 @@
 //! `agno-top metrics`: series of metrics with their values.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use eyre::Report;
 use serde::Serialize;
 
+use super::export::EscapingStdout;
 use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Table, number, text};
-use super::{Outcome, ignore_broken_pipe, json, print_message};
-use crate::cli::{MetricSort, MetricsArgs};
+use super::{Outcome, UsageError, ignore_broken_pipe, json, print_message};
+use crate::cli::{MetricFormat, MetricSort, MetricsArgs};
 use crate::config::Config;
+use crate::export::{Format, Redaction, write_metrics};
 use crate::format;
 use crate::metrics::{Comparison, Series, UsageCounter, Value};
 use crate::model::attributes::AttributeMap;
 use crate::model::metric::{Exemplar, Number};
+use crate::model::{self, Attribute, MetricBatch, MetricPoint, Nanos};
+use crate::query;
 use crate::tui::app::{SeriesSort, sort_series};
 use crate::tui::display::{counted, metric};
 use crate::tui::widget::sparkline;
@@ -24,6 +28,9 @@ const CHART: usize = 20;
 
 /// Lists the series of the sources.
 pub(super) fn run(args: &MetricsArgs, config: &Config) -> Result<Outcome, Report> {
+    if let Some(format) = args.format {
+        return export(args, format, config);
+    }
     let snapshot = Snapshot::read(&args.sources, None, config, true)?;
     let all = snapshot.metrics.series();
     let is_shown = |series: &Series| args.filter.as_ref().is_none_or(|query| query.matches_record(series, snapshot.now));
@@ -62,6 +69,71 @@ pub(super) fn run(args: &MetricsArgs, config: &Config) -> Result<Outcome, Report
         table(shown, &snapshot, Output::stdout(config.ascii)).write(&mut out, Output::stdout(config.ascii))
     };
     ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
+}
+
+/// Writes the points of the series as OTLP.
+fn export(args: &MetricsArgs, format: MetricFormat, config: &Config) -> Result<Outcome, Report> {
+    let format = match format {
+        MetricFormat::Otlp => Format::Otlp,
+        MetricFormat::OtlpProto => Format::OtlpProto,
+    };
+    if format == Format::OtlpProto && io::stdout().is_terminal() {
+        return Err(Report::new(UsageError("otlp-proto is binary and standard output is a terminal; redirect it into a file".to_owned())));
+    }
+    let redaction = match (args.redact_personal, args.redact) {
+        (true, _) => Redaction::Personal,
+        (false, true) => Redaction::Secrets,
+        (false, false) => Redaction::Off,
+    };
+    let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
+    let mut out = BufWriter::new(EscapingStdout { out: io::stdout().lock(), is_terminal: io::stdout().is_terminal() });
+    let (mut result, mut written) = (Ok(()), 0_u64);
+    let now = model::time::now();
+    let snapshot = Snapshot::read_metrics(&args.sources, config, &mut |batch| {
+        if result.is_err() {
+            return;
+        }
+        let is_chosen = |point: &&MetricPoint| args.filter.as_ref().is_none_or(|query| query.matches_record(&Chosen(point), now));
+        let points: Vec<MetricPoint> = batch.points.iter().filter(is_chosen).cloned().collect();
+        written += points.len() as u64;
+        if !points.is_empty() {
+            result = write_metrics(&MetricBatch { points, ..MetricBatch::default() }, format, redactor.as_ref(), &mut out);
+        }
+    })?;
+    if written == 0 {
+        print_message(&format!("no matching metrics in {}", snapshot.names()));
+        return Ok(Outcome::Missing);
+    }
+    ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
+}
+
+/// A point as a filter sees it.
+struct Chosen<'a>(&'a MetricPoint);
+
+impl query::Record for Chosen<'_> {
+    fn name(&self) -> &str {
+        &self.0.metric.name
+    }
+
+    fn service(&self) -> &str {
+        self.0.metric.service()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let values = self.0.attributes.iter().filter_map(|(_, value)| match value {
+            model::Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        std::iter::once(self.0.metric.unit.as_str()).chain(values)
+    }
+
+    fn attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.0.attributes.iter().chain(self.0.metric.resource.iter())
+    }
+
+    fn time(&self) -> Nanos {
+        self.0.time.unwrap_or_default()
+    }
 }
 
 fn table<'a>(shown: impl Iterator<Item = &'a Series>, snapshot: &Snapshot, output: Output) -> Table {

@@ -11,7 +11,7 @@ use super::prune::agrees;
 use super::{Outcome, UsageError, ignore_broken_pipe, print_message};
 use crate::cli::{Agent, SetupArgs};
 use crate::config::Config;
-use crate::model::{Batch, MetricBatch, Value};
+use crate::model::{Batch, MetricBatch};
 use crate::setup::{self, AgentName, Environment, Plan};
 use crate::sources::{ReadLimits, Update};
 use crate::{format, panic_hook};
@@ -187,7 +187,5 @@ fn service(batch: &Batch) -> &str {
 }
 
 fn metric_service(batch: &MetricBatch) -> &str {
-    let resource = batch.points.first().map(|point| &point.metric.resource);
-    let named = resource.and_then(|resource| resource.iter().find(|(name, _)| name == "service.name"));
-    if let Some((_, Value::Text(name))) = named { name } else { "" }
+    batch.points.first().map_or("", |point| point.metric.service())
 }

@@ -17,7 +17,7 @@ use crate::logs::LogStore;
 use crate::metrics::MetricStore;
 use crate::model::price::Prices;
 use crate::model::time::now;
-use crate::model::{Batch, Nanos, Payload, SourceId};
+use crate::model::{Batch, MetricBatch, Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
 use crate::sources::{Handle, Hub, PayloadRequest, ReadLimits, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
@@ -57,19 +57,25 @@ impl Snapshot {
     ///
     /// With `numbers_only`, sources may leave out inputs and the tools that a model requested.
     pub(super) fn read(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
-        let snapshot = Self::read_any(named, since, config, numbers_only)?;
+        let snapshot = Self::read_any(named, since, config, numbers_only, &mut |_| {})?;
         if snapshot.failures.is_empty() { Ok(snapshot) } else { Err(snapshot.failed()) }
     }
 
     /// Reads like [`Snapshot::read`], but leaves out sources that are missing or can't be read, and prints why, if there are others. Then
     /// [`Snapshot::outcome`] tells that something is missing.
     pub(super) fn read_readable(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
-        let snapshot = Self::read_any(named, since, config, numbers_only)?;
+        let snapshot = Self::read_any(named, since, config, numbers_only, &mut |_| {})?;
         if snapshot.failures.len() == snapshot.is_read.len() {
             return Err(snapshot.failed());
         }
         snapshot.failures.iter().for_each(|reason| print_message(reason));
         Ok(snapshot)
+    }
+
+    /// Reads like [`Snapshot::read`], and passes every batch of metrics to `observe`.
+    pub(super) fn read_metrics(named: &[PathBuf], config: &Config, observe: &mut dyn FnMut(&MetricBatch)) -> Result<Self, Report> {
+        let snapshot = Self::read_any(named, None, config, true, observe)?;
+        if snapshot.failures.is_empty() { Ok(snapshot) } else { Err(snapshot.failed()) }
     }
 
     /// Returns how a command ends that found something.
@@ -84,7 +90,13 @@ impl Snapshot {
         Report::msg(last.unwrap_or_default())
     }
 
-    fn read_any(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+    fn read_any(
+        named: &[PathBuf],
+        since: Option<&Since>,
+        config: &Config,
+        numbers_only: bool,
+        observe: &mut dyn FnMut(&MetricBatch),
+    ) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
         let since = since.map(|since| since.resolve(now()));
         let limits = ReadLimits { since, ..ReadLimits::of(config.max_spans.get().into()) };
@@ -98,7 +110,10 @@ impl Snapshot {
             match snapshot.recv()? {
                 Update::Batch(batch) => snapshot.apply(&batch),
                 Update::Logs(batch) => snapshot.logs.apply(batch),
-                Update::Metrics(batch) => snapshot.metrics.apply(batch),
+                Update::Metrics(batch) => {
+                    observe(&batch);
+                    snapshot.metrics.apply(batch);
+                }
                 Update::State(source, state) => snapshot.update_state(source, state),
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! Texts through every view and every export.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -10,7 +10,10 @@ use ratatui::layout::Rect;
 use crate::export::{ExportedSpan, Exporter, Format, Options, Redactor, SpanRecord, TraceRecord};
 use crate::format::safe;
 use crate::keymap::ENTRIES;
+use crate::model::distribution::Shape;
+use crate::model::metric::{Exemplar, Number, PointData, Temporality};
 use crate::model::{Batch, Event, Origin, Payload, PayloadRef, SourceId, SpanId, Status, TraceId, json};
+use crate::model::{Distribution, Metric, MetricBatch, MetricKind, MetricPoint};
 use crate::semconv::{SpanBuilder, SpanHeader};
 use crate::store::{Limits, Store, TraceIx};
 use crate::tui::app::{Action, App, SourceView};
@@ -65,6 +68,29 @@ pub fn views(bytes: &[u8]) {
     export(&payload, &text(name));
 }
 
+/// Returns a histogram and a gauge with any texts.
+fn metrics(payload: &Payload) -> MetricBatch {
+    let point = |kind, data| {
+        let metric = Metric {
+            name: payload.scope.1.clone(),
+            description: payload.status_message.clone(),
+            unit: payload.scope.0.clone(),
+            kind,
+            resource: Arc::new(payload.resource.clone()),
+            scope: Arc::new(payload.scope.clone()),
+        };
+        let attributes = payload.attributes.clone();
+        let exemplar = Exemplar { value: Number::Int(1), time: None, trace: None, span: None, attributes: attributes.clone() };
+        MetricPoint { metric: Arc::new(metric), attributes, start: Some(1), time: Some(2), data, exemplars: vec![exemplar] }
+    };
+    let values = Distribution { count: 3, shape: Shape::Explicit(vec![1.0], vec![1, 2]), ..Distribution::default() };
+    let points = vec![
+        point(MetricKind::Histogram(Temporality::Delta), PointData::Distribution(values)),
+        point(MetricKind::Gauge, PointData::Number(Number::Float(0.5))),
+    ];
+    MetricBatch { source: SourceId(0), received: NOW, points, invalid: 1 }
+}
+
 struct Screen {
     app: App,
     store: Store,
@@ -78,6 +104,7 @@ impl Screen {
         let (mut app, mut store) =
             (App::new(vec![SourceView::new(payload.status_message.clone())], true, 0), Store::new(Limits::default()));
         app.receive(&mut store, batch, NOW);
+        app.receive_metrics(metrics(&payload));
         let terminal = Terminal::new(TestBackend::new(AREA.width, AREA.height)).unwrap_or_else(|never| match never {});
         Self { app, store, payload, terminal, hits: HitMap::default() }
     }

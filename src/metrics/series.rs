@@ -335,8 +335,7 @@ impl Series {
     /// Returns the name of the service that sent it; empty if it has none.
     #[must_use]
     pub fn service(&self) -> &str {
-        let value = self.metric.resource.iter().find(|(name, _)| name == "service.name");
-        if let Some((_, model::Value::Text(name))) = value { name } else { "" }
+        self.metric.service()
     }
 
     /// Returns the bytes of memory that it takes.

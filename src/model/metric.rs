@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::attributes::heap_bytes;
-use super::{Attribute, Distribution, Nanos, SourceId, SpanId, TraceId};
+use super::{Attribute, Distribution, Nanos, SourceId, SpanId, TraceId, Value};
 
 /// Data points that travel together.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,13 @@ pub struct Metric {
 }
 
 impl Metric {
+    /// Returns the name of the service that sent it; empty if it has none.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        let value = self.resource.iter().find(|(name, _)| name == "service.name");
+        if let Some((_, Value::Text(name))) = value { name } else { "" }
+    }
+
     /// Returns the bytes of memory that the metric takes, with its resource.
     #[must_use]
     pub fn memory(&self) -> usize {

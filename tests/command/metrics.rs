@@ -104,3 +104,23 @@ fn counters_of_tokens_are_compared_with_the_calls_and_never_added_up() {
     }
     assert!(compared("d.bytes").is_null());
 }
+
+#[test]
+fn exported_metrics_are_read_as_the_same_series() {
+    let program = program();
+    let of = |file: &str| {
+        let mut series = program.objects(&["metrics", file, "--json"]);
+        for one in &mut series {
+            one["source"].take();
+        }
+        series
+    };
+    for (format, file) in [("otlp", "x.jsonl"), ("otlp-proto", "x.pb")] {
+        let output = program.run(&["metrics", "m.jsonl", "--format", format]);
+        assert_eq!((output.status.code(), errors(&output).as_str()), (Some(0), ""));
+        std::fs::write(program.path(file), output.stdout).unwrap();
+        assert_eq!(of(file), of("m.jsonl"), "{format}");
+    }
+    let some = program.text(&["metrics", "m.jsonl", "--format", "otlp", "--filter", "attr.type:input"]);
+    assert!(some.contains("\"7\"") && !some.contains("latency"), "{some}");
+}

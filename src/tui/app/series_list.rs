@@ -56,6 +56,7 @@ pub struct SeriesList {
     selected: Option<u64>,
     is_page_outdated: bool,
     height: usize,
+    page_width: u16,
     pace: Pace,
     version: u64,
     /// [`MetricStore::membership`] and the number of series when the order was found; `None` if the filter was another.
@@ -104,6 +105,7 @@ impl SeriesList {
             selected: None,
             is_page_outdated: true,
             height: 0,
+            page_width: 0,
             pace: Pace::due(),
             version: 0,
             membership: None,
@@ -236,6 +238,12 @@ impl SeriesList {
         self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
     }
 
+    /// Returns the width of the page in cells.
+    #[must_use]
+    pub fn page_width(&self) -> usize {
+        usize::from(self.page_width)
+    }
+
     /// Whether the page must be written again.
     #[must_use]
     pub fn is_page_outdated(&self) -> bool {
@@ -251,6 +259,8 @@ impl SeriesList {
     /// Sets the number of lines below the heading, and the size of the page.
     pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
         self.height = lines;
+        self.is_page_outdated |= self.page_width != width;
+        self.page_width = width;
         self.pager.resize(width, height);
         self.clamp();
     }

@@ -1,6 +1,8 @@
 //! The view of metrics: a line for each series, and the page about the one under the cursor.
 
 mod page;
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -17,9 +19,9 @@ use crate::tui::widget::sparkline;
 pub(super) use page::page;
 
 /// The widths of the columns with a blank after each.
-const VALUE: u16 = 24;
-const UNIT: u16 = 10;
-const RATE: u16 = 12;
+const VALUE: u16 = 20;
+const UNIT: u16 = 8;
+const RATE: u16 = 11;
 const SEEN: u16 = 10;
 
 /// The widths of the chart, where there is room.
@@ -27,7 +29,7 @@ const CHARTS: [u16; 3] = [31, 21, 13];
 
 /// The smallest widths of the name and of the attributes.
 const NAME: u16 = 24;
-const ATTRIBUTES: u16 = 20;
+const ATTRIBUTES: u16 = 14;
 
 /// A column with its title, its first cell and its width.
 struct Column {

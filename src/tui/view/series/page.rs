@@ -13,7 +13,7 @@ use crate::tui::widget::{Glyphs, sparkline};
 /// Cells before the values.
 const LABEL_WIDTH: usize = 15;
 
-/// The cells of the chart of an hour: one for each minute.
+/// The most cells of the chart of an hour: one for each minute.
 const CHART: usize = 60;
 
 /// The longest bar of a bucket.
@@ -24,7 +24,8 @@ const MAX_BUCKETS: usize = 60;
 
 /// Returns the page about the series under the cursor; empty without one.
 pub(in crate::tui::view) fn page(list: &SeriesList, store: &MetricStore, now: Nanos, glyphs: Glyphs) -> Document {
-    let mut page = Page { document: Document::new(), glyphs };
+    let cells = list.page_width().saturating_sub(LABEL_WIDTH).clamp(10, CHART);
+    let mut page = Page { document: Document::new(), glyphs, cells };
     if let Some(series) = list.current(store) {
         page.identity(series);
         page.value(series, store, now);
@@ -40,6 +41,8 @@ pub(in crate::tui::view) fn page(list: &SeriesList, store: &MetricStore, now: Na
 struct Page {
     document: Document,
     glyphs: Glyphs,
+    /// The cells of the chart.
+    cells: usize,
 }
 
 impl Page {
@@ -92,8 +95,8 @@ impl Page {
         if series.resets() > 0 {
             self.fact("", &format!("counted by {}, which are added up", format::plural(u64::from(series.resets()) + 1, "start")));
         }
-        let chart = metric::heights(&series.chart(store.chart_end(now), CHART));
-        self.fact("last hour", sparkline(&chart, CHART, self.glyphs).trim_end());
+        let chart = metric::heights(&series.chart(store.chart_end(now), self.cells));
+        self.fact("last hour", sparkline(&chart, self.cells, self.glyphs).trim_end());
         self.fact("points", &format!("{}, the last {}", format::count(series.points), format::moment(series.time, now)));
     }
 
