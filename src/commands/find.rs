@@ -37,7 +37,11 @@ pub(super) fn trace(store: &Store, prefix: &str, sources: &str, now: Nanos) -> R
 
 /// Returns the newest trace, one without agents, models and tools only if there is no other.
 fn newest(store: &Store) -> Option<TraceIx> {
-    store.traces().rev().find(|&trace| !store.is_ordinary(trace)).or_else(|| store.traces().next_back())
+    let newest = store.traces().rev().find(|&trace| !store.is_ordinary(trace)).or_else(|| store.traces().next_back())?;
+    let is_alike = |trace: &TraceIx| store.is_ordinary(*trace) == store.is_ordinary(newest);
+    let began_then = store.traces().rev().skip_while(|&trace| store.trace(trace).start > store.trace(newest).start);
+    let began_then = began_then.take_while(|&trace| store.trace(trace).start == store.trace(newest).start);
+    began_then.filter(is_alike).min_by_key(|&trace| store.trace(trace).id)
 }
 
 /// Describes traces for a message, so that the user can choose one.

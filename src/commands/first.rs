@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use crate::model::{Nanos, TraceId};
 use crate::store::{Store, TraceIx};
 
 /// The traces that a command needs, newest first.
@@ -25,6 +26,11 @@ pub(super) enum First {
 pub(super) fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
     let mut seen = HashSet::new();
     let mut mains: Vec<TraceIx> = traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect();
-    mains.sort_by_key(|&main| Reverse(store.trace(main).start));
+    mains.sort_by_key(|&main| newest_first(store, main));
     mains
+}
+
+/// Returns the key that sorts traces: the newest first, and those that began at once by their ids, whatever the order of reading.
+pub(super) fn newest_first(store: &Store, trace: TraceIx) -> (Reverse<Nanos>, TraceId) {
+    (Reverse(store.trace(trace).start), store.trace(trace).id)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use eyre::{Report, bail};
 use tokio::runtime::Runtime;
 
-use super::first::First;
+use super::first::{First, newest_first};
 use super::open::{self, Listener, OpenOptions, Opened};
 use super::{Outcome, UsageError, find, print_message};
 use crate::cli::{Selection, Since};
@@ -212,10 +212,18 @@ impl Snapshot {
         let Some(ids) = ids.into_iter().collect::<Option<HashSet<TraceIx>>>() else { return Ok(None) };
         let until = selection.until.as_ref().map_or(Nanos::MAX, |until| until.resolve(self.now));
         let later = self.store.traces().rev().skip_while(|&trace| self.store.trace(trace).start > until);
-        let recent = later.take_while(|&trace| self.store.trace(trace).start >= since);
+        let mut recent: Vec<TraceIx> = later.take_while(|&trace| self.store.trace(trace).start >= since).collect();
+        recent.sort_by_key(|&trace| newest_first(&self.store, trace));
         let is_selected = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| is_match(&self.store, matcher, trace, self.now));
         let is_named = |trace: &TraceIx| ids.is_empty() || ids.contains(trace);
-        Ok(Some(recent.filter(is_named).filter(is_selected).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect()))
+        Ok(Some(
+            recent
+                .into_iter()
+                .filter(is_named)
+                .filter(is_selected)
+                .take(selection.limit.map_or(usize::MAX, |limit| limit as usize))
+                .collect(),
+        ))
     }
 
     /// Returns the trace whose id starts with `prefix`. If there is none, prints so and returns `None`. The error describes several traces.
