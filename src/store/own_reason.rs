@@ -1,13 +1,16 @@
 //! Failures of runs that are others than the failures below them.
 //!
-//! A failure mostly travels up: the tool's exception ends the agent, too. But an agent may survive a failed tool and fail later for a reason
-//! of its own. Then both are failed steps.
+//! A failure mostly travels up: the tool's exception ends the agent, too, though its text may be another by then. But an agent may survive a
+//! failed tool and fail later for a reason of its own. Then both are failed steps.
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
 use super::ix::RowIx;
 use super::row::OWN_REASON;
 use super::{Changes, Store};
-use crate::model::{SpanType, errors};
+use crate::model::{Nanos, SpanType, errors};
+
+/// A run that ends at most so long after a failed tool, without another step, ended by its failure. Waiting for an untraced model takes longer.
+const TRAVEL: Nanos = 500_000_000;
 
 /// The most failed rows below a run that are compared with it.
 const MAX_COMPARED: usize = 16;
@@ -48,16 +51,18 @@ impl Store {
         is_whole && failed.into_iter().all(|child| self.was_survived(row, child)) && !self.is_told_below(row)
     }
 
-    /// Returns whether a run went on after a failed child: an agent reads the error of a tool, and after any other failure a later step began.
+    /// Returns whether a run went on after the failure below a failed child: a later step began and did not fail, or an agent read a tool's
+    /// error for a while.
     fn was_survived(&self, run: RowIx, child: RowIx) -> bool {
         let fatal = |row: &RowIx| self.children(*row).iter().copied().find(|&child| self.totals(child).fatal > 0);
         let next = |row: &RowIx| if self.below(*row).fatal == 0 || self.row(*row).has_own_reason() { None } else { fatal(row) };
-        let step = std::iter::successors(Some(child), next).last().unwrap_or(child);
+        let step = self.row(std::iter::successors(Some(child), next).last().unwrap_or(child));
         let is_later = |&other: &RowIx| {
             let other = (self.row(other), self.totals(other).fatal);
             !other.0.placeholder && other.0.span_type.is_agent_work() && other.0.start >= self.row(child).end && other.1 == 0
         };
-        self.row(step).span_type == SpanType::Tool || self.children(run).iter().rev().take(MAX_EXAMINED_CHILDREN).any(is_later)
+        let went_on = step.span_type == SpanType::Tool && self.row(run).end.saturating_sub(step.end) > TRAVEL;
+        went_on || self.children(run).iter().rev().take(MAX_EXAMINED_CHILDREN).any(is_later)
     }
 
     /// Returns whether a failed row below a run has the run's error text, or the run's text names that row.

@@ -9,6 +9,8 @@ struct Step {
     id: u64,
     trace: u8,
     parent: Option<u64>,
+    /// How long before its usual end it ends.
+    early: Nanos,
     span_type: SpanType,
     status: Status,
     ending: Ending,
@@ -24,7 +26,21 @@ struct Step {
 
 fn step(id: u64, parent: Option<u64>, span_type: SpanType) -> Step {
     let (status, ending) = (Status::Ok, Ending::Plain);
-    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "", error: "", answers: false }
+    Step {
+        id,
+        trace: 1,
+        parent,
+        early: 0,
+        span_type,
+        status,
+        ending,
+        service: "app",
+        run: "",
+        continues: false,
+        tool: "",
+        error: "",
+        answers: false,
+    }
 }
 
 fn failed(mut step: Step) -> Step {
@@ -43,7 +59,7 @@ fn steps(steps: &[Step]) -> Batch {
             parent: step.parent.map(span_id),
             start: step.id as Nanos * SECOND,
             // A child ends before its parent.
-            end: Some(200 * SECOND - step.id as Nanos * SECOND),
+            end: Some(200 * SECOND - step.id as Nanos * SECOND - step.early),
             status: step.status,
             name: Text::default(),
             facts: SpanFacts {
@@ -98,6 +114,8 @@ fn a_failure_that_travels_up_counts_where_it_began() {
 fn a_run_that_survived_a_failure_and_failed_for_its_own_reason_fails_twice() {
     let tool = |error| Step { error, ..failed(step(2, Some(1), SpanType::Tool)) };
     let agent = |error| Step { error, ..failed(step(1, None, SpanType::Agent)) };
+    // Ends right before its parent.
+    let last = |error| Step { early: -SECOND / 2, ..tool(error) };
     let counts = |parts: &[&Step]| {
         let parts: Vec<&[Step]> = parts.iter().map(|part| std::slice::from_ref(*part)).collect();
         let store = held(&parts);
@@ -111,6 +129,13 @@ fn a_run_that_survived_a_failure_and_failed_for_its_own_reason_fails_twice() {
     for (told, below) in [("ToolError: connection refused", "connection refused"), ("connection refused", "connection refused")] {
         assert_eq!(counts(&[&agent(told), &tool(below)]).0, 1, "{told}");
     }
+    // A failure may travel up with another text.
+    for parts in [[&last("connection refused"), &own], [&own, &last("connection refused")]] {
+        assert_eq!(counts(&parts), (1, vec![false, true], "connection refused".to_owned()));
+    }
+    let answer = Step { early: -199 * SECOND, ..step(199, Some(1), SpanType::Model) };
+    assert_eq!(counts(&[&own, &last("connection refused"), &answer]).0, 2, "a model read the tool's error");
+    assert_eq!(counts(&[&own, &last("connection refused"), &failed(answer)]).0, 2, "the model failed last");
     // A model call that fails ends the run, unless a later step shows that it did not.
     let call = Step { error: "upstream exploded", ..failed(step(2, Some(1), SpanType::Model)) };
     assert_eq!(counts(&[&own, &call]).0, 1);
@@ -347,17 +372,18 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     let names =
         (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
     let error = prop::sample::select(&["", "quota exceeded", "tool exploded", "ToolError: tool exploded"][..]);
-    let step = (kind, (names, error), 1..4u8, any::<(bool, bool)>(), any::<prop::sample::Index>(), 0..5u8);
+    let step = (kind, (names, error), 1..4u8, any::<(bool, bool)>(), any::<prop::sample::Index>(), (0..5u8, 0..4i64));
     proptest::collection::vec(step, 1..40).prop_map(|steps| {
         let mut found: Vec<Step> = Vec::new();
-        for (at, ((span_type, ending, status), ((service, run, tool), error), trace, (continues, answers), parent, rare)) in
+        for (at, ((span_type, ending, status), ((service, run, tool), error), trace, (continues, answers), parent, (rare, early))) in
             steps.into_iter().enumerate()
         {
             let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
             let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
             // Only what looks like a tool call can turn out to watch one.
             let ending = if ending == Ending::Watching && span_type != SpanType::Tool { Ending::Plain } else { ending };
-            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, error, answers });
+            let (id, early) = (at as u64 + 1, (early - 2) * SECOND / 4);
+            found.push(Step { id, trace, parent, early, span_type, status, ending, service, run, continues, tool, error, answers });
         }
         found
     })
@@ -392,5 +418,31 @@ proptest! {
             store.is_failed_step(row)
         });
         prop_assert_eq!(store.all().failed as usize, steps.count());
+    }
+
+    #[test]
+    fn a_failure_travels_up_unless_the_run_went_on(
+        tools in proptest::collection::vec((any::<bool>(), 0..3i64), 1..6),
+        order in Just((0..7usize).collect::<Vec<_>>()).prop_shuffle(),
+        pause in 0..4i64,
+    ) {
+        // One tool after the other, then the run's end.
+        let mut now = 2 * SECOND;
+        let mut all = Vec::new();
+        let timed = |step: Step, end: Nanos| Step { early: 200 * SECOND - step.id as Nanos * SECOND - end, ..step };
+        for (at, (has_failed, length)) in tools.iter().enumerate() {
+            let id = at as u64 * 20 + 2;
+            let tool = Step { error: "connection refused", ..step(id, Some(1), SpanType::Tool) };
+            now = id as Nanos * SECOND + length * SECOND;
+            all.push(timed(if *has_failed { failed(tool) } else { tool }, now));
+        }
+        let pause = pause * SECOND / 4;
+        all.push(timed(Step { error: "quota exceeded", ..failed(step(1, None, SpanType::Agent)) }, now + pause));
+        let parts: Vec<&[Step]> = order.iter().filter_map(|&at| all.get(at)).map(std::slice::from_ref).collect();
+        let store = held(&parts);
+        let failed_tools = tools.iter().filter(|(has_failed, _)| *has_failed).count();
+        let travelled = tools.last().is_some_and(|(has_failed, _)| *has_failed) && pause <= SECOND / 2;
+        prop_assert_eq!(store.all().failed as usize, failed_tools + usize::from(!travelled));
+        prop_assert_eq!(store.is_failed_step(row(&store, 1)), !travelled);
     }
 }
