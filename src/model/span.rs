@@ -41,6 +41,8 @@ pub struct SpanFacts {
     pub naming: Naming,
     /// The model that answered, else the requested one.
     pub model: Text,
+    /// Of a model call, the model that was asked for, if that is another name than `model`: the one at a gateway, say.
+    pub asked_model: Text,
     /// The provider that serves the model.
     pub provider: Text,
     /// The tool's name.

@@ -330,7 +330,7 @@ impl<'a> FieldValue<'a> {
             | Field::ToolParameters
             | Field::Metadata
             | Field::Answer => (!values::is_empty(value)).then_some(Self::Text(value)),
-            Field::Model | Field::Provider if values::is_placeholder(value) => None,
+            Field::Model | Field::AskedModel | Field::Provider if values::is_placeholder(value) => None,
             // Some programs encode even a plain name as JSON.
             _ if let Scalar::Text([b'"', name @ .., b'"']) | Scalar::Escaped([b'\\', b'"', name @ .., b'\\', b'"']) = value => {
                 (!name.is_empty()).then_some(Self::Text(Scalar::Escaped(name)))

@@ -122,6 +122,8 @@ fields! {
         "modelId",
         "genkit:name",
     ],
+    /// The model that a call asked for: its name at a gateway, else the requested one.
+    AskedModel: ["litellm.model_group", "model_group", "gen_ai.request.model", "llm.request.model_name"],
     Provider: [
         "llm.provider",
         "llm.system",
@@ -406,7 +408,7 @@ pub(crate) fn is_key_of(key: &str, field: &str) -> bool {
 }
 
 /// Ends of keys that state a fact under any prefix, as in `my.app.conversation.id`. The first end takes precedence, and an exact key before all.
-pub(super) const ENDS: [(&str, Field); 22] = [
+pub(super) const ENDS: [(&str, Field); 23] = [
     ("conversation.id", Field::Session),
     ("conversation_id", Field::Session),
     ("conversationId", Field::Session),
@@ -421,6 +423,7 @@ pub(super) const ENDS: [(&str, Field); 22] = [
     (TOOL_ARGUMENTS, Field::Input),
     ("tool.call.id", Field::ResponseId),
     ("lc_agent_name", Field::GraphAgent),
+    ("model_group", Field::AskedModel),
     ("usage.input_token_details", Field::InputDetails),
     ("usage.input_tokens_details", Field::InputDetails),
     ("usage.prompt_token_details", Field::InputDetails),
@@ -455,7 +458,7 @@ pub(crate) struct EndEntry {
 pub(super) fn by_end(key: &[u8]) -> Option<EndEntry> {
     // Few keys end in one of these, and then all ends are compared.
     match key.last_chunk()? {
-        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"l.id" | b"ents" | b"name" | b"ails" => {
+        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"l.id" | b"ents" | b"name" | b"ails" | b"roup" => {
             compare_ends(key)
         }
         _ => None,

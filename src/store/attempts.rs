@@ -27,6 +27,7 @@ impl Store {
                 changes.rows.push(call);
                 self.touch(self.row(call).trace(), changes);
                 self.mark_own_reasons(call, changes);
+                self.touch_lenders(request);
             }
         }
     }

@@ -67,6 +67,11 @@ impl Pairing {
     pub(super) fn is_active(&self) -> bool {
         self.is_active
     }
+
+    /// Returns the bytes of memory of the models that calls asked for, estimated.
+    pub(super) fn memory(&self) -> usize {
+        self.lent.memory()
+    }
 }
 
 impl Store {
@@ -238,11 +243,9 @@ impl Store {
 
     /// Returns whether two rows may report one call, if they are failed calls: they have the model or the error in common.
     fn may_be_one_failure(&self, one: RowIx, other: RowIx) -> bool {
-        let [(model, error), (other_model, other_error)] =
-            [one, other].map(|row| (self.stated_model(row).1, self.text(self.row(row).error).trim_end_matches('…')));
+        let [error, other_error] = [one, other].map(|row| self.text(self.row(row).error).trim_end_matches('…'));
         let quotes = |one: &str, other: &str| one.len() >= MIN_QUOTE && other.contains(one);
-        let has_same_model = !model.is_empty() && model == other_model;
-        !self.is_failure(one) || has_same_model || quotes(error, other_error) || quotes(other_error, error)
+        !self.is_failure(one) || self.share_model(one, other) || quotes(error, other_error) || quotes(other_error, error)
     }
 
     /// Returns whether one of two rows is below the other, and a run or a tool call lies between them.

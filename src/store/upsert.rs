@@ -109,6 +109,7 @@ impl Store {
         }
         changes.rows.push(row);
         self.enter_log_spans(row, changes);
+        self.settle_lent(changes);
     }
 
     /// Removes a row, which is linked and has no rows below it, and decides again what depends on it.
@@ -385,6 +386,7 @@ impl Store {
         data.outcome = Outcome::new(span.status, facts.ending);
         self.enter_phase(row, phase);
         self.set_naming(row, facts.naming);
+        self.set_asked_model(row, batch.text(facts.asked_model));
     }
 
     /// Releases the texts and the usage of a row.
@@ -399,6 +401,7 @@ impl Store {
         }
         if usage != NONE {
             self.release_stated_model(row);
+            self.release_asked_model(row);
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
             self.rare_tokens.remove(usage);

@@ -47,6 +47,9 @@ impl Extractor<'_> {
             }
             model => intern(model, batch),
         };
+        let asked =
+            self.text(Field::AskedModel).filter(|asked| span_type == SpanType::Model && !chars(*asked).eq(batch.text(model).chars()));
+        let asked_model = intern(asked, batch);
         let ResponseUsage { usage, id } = self.response_usage(span_type);
         let call_id = || if span_type == SpanType::Tool { self.text(Field::ToolCallId) } else { None };
         let response = match (self.text(Field::ResponseId).or_else(call_id), id) {
@@ -63,6 +66,7 @@ impl Extractor<'_> {
             agent: intern(agent),
             naming,
             model,
+            asked_model,
             provider: intern(self.text(Field::Provider)),
             tool: intern(tool),
             session: intern(self.text(Field::Session).or_else(|| metadata.session.as_deref().map(plain))),

@@ -135,6 +135,21 @@ fn the_key_of_the_highest_rank_wins_in_any_order() {
 }
 
 #[test]
+fn the_name_that_a_call_asked_for_is_kept_if_another_model_answered() {
+    for (attributes, asked) in [
+        (r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "fast", "gen_ai.response.model": "gpt-5"}"#, "fast"),
+        (r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5", "litellm.model_group": "fast"}"#, "fast"),
+        (r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5", "metadata.model_group": "fast"}"#, ""),
+        (r#"{"gen_ai.operation.name": "chat", "gen_ai.response.model": "gpt-5", "metadata.model_group": "fast"}"#, "fast"),
+        (r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5", "model_group": "None"}"#, ""),
+        (r#"{"gen_ai.operation.name": "execute_tool", "gen_ai.request.model": "fast", "gen_ai.response.model": "gpt-5"}"#, ""),
+    ] {
+        let (facts, batch) = facts("x", attributes);
+        assert_eq!(batch.text(facts.asked_model), asked, "{attributes}");
+    }
+}
+
+#[test]
 fn numbers_of_every_type() {
     for (number, expected) in [
         ("12", Some(12)),

@@ -2,14 +2,15 @@
 //! lends them.
 //!
 //! A row may *lend* its counts to another one if it is of another instrumentation or service and of another trace, ran within the time of the
-//! other, began at most [`MAX_LAG`] after it, and has the same output tokens or, if the other states none, names the same model. It does only
-//! if nothing else may: each way there is one call, which several rows of one trace may report. The row then takes part in pairing as
+//! other, began at most [`MAX_LAG`] after it, and has the same output tokens or, if the other states none, names the same model, as the one
+//! that answered or the one that was asked for, by it or by a failed attempt before it. It does only if nothing else may: each way there is one call, which several rows of one trace may report. The row then takes part in pairing as
 //! if it had these counts.
 
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
+use super::super::interner::Symbol;
 use super::super::ix::{NONE, RowIx};
 use super::super::nesting::TOLERANCE;
 use super::super::row::Phase;
@@ -32,11 +33,18 @@ pub(super) struct Lent {
     stating: BTreeSet<(Nanos, RowIx)>,
     /// The lent counts of input and output.
     counts: HashMap<RowIx, (u32, u32)>,
+    /// The models that calls asked for by another name than that of the model that answered.
+    asked_models: HashMap<RowIx, Symbol>,
     /// The starts of the calls that came or went.
     touched: Vec<Nanos>,
 }
 
 impl Lent {
+    /// Returns the bytes of memory of the models that calls asked for, estimated.
+    pub(super) fn memory(&self) -> usize {
+        self.asked_models.capacity() * (size_of::<(RowIx, Symbol)>() + 1)
+    }
+
     /// Returns the counts that a row was lent.
     pub(super) fn counts(&self, row: RowIx) -> Option<(u32, u32)> {
         if self.counts.is_empty() { None } else { self.counts.get(&row).copied() }
@@ -60,6 +68,36 @@ fn is_same_model(one: &str, other: &str) -> bool {
 }
 
 impl Store {
+    /// Remembers the model that a filled row asked for, if it is known by another name than the model that the row states.
+    pub(in crate::store) fn set_asked_model(&mut self, row: RowIx, name: &str) {
+        if !name.is_empty() && self.row(row).usage != NONE && !is_same_model(name, self.text(self.stated_model(row).1)) {
+            let name = self.texts.intern(name);
+            self.pairing.lent.asked_models.insert(row, name);
+        }
+    }
+
+    pub(in crate::store) fn release_asked_model(&mut self, row: RowIx) {
+        if let Some(name) = self.pairing.lent.asked_models.remove(&row) {
+            self.texts.release(name);
+        }
+    }
+
+    /// Returns whether two calls name one model, as the one that answered or the one that was asked for.
+    pub(super) fn share_model(&self, one: RowIx, other: RowIx) -> bool {
+        let names = |row: RowIx| [Some(self.stated_model(row).1), self.pairing.lent.asked_models.get(&row).copied()];
+        let text = |name: Option<Symbol>| name.map_or("", |name| self.text(name));
+        names(one).iter().any(|&name| names(other).iter().any(|&other| is_same_model(text(name), text(other))))
+    }
+
+    /// Returns whether a failed attempt of the request that made a call names the same model as another call.
+    fn shares_model_of_attempt(&self, call: RowIx, other: RowIx) -> bool {
+        let request = self.row(call).parent().filter(|&request| self.below(request).failed > 0);
+        let attempts = request.into_iter().flat_map(|request| self.nested_calls(request));
+        attempts
+            .filter(|&attempt| self.row(attempt).was_retried() && self.row(attempt).usage != NONE)
+            .any(|attempt| self.share_model(attempt, other))
+    }
+
     /// Adds a row to the calls that lack counts or may lend them, if it is one.
     pub(super) fn enter_lent(&mut self, row: RowIx) {
         let start = self.row(row).start;
@@ -81,6 +119,16 @@ impl Store {
         if lent.lacking.remove(&entry) || lent.stating.remove(&entry) {
             lent.touched.push(entry.0);
         }
+        if let Some(request) = self.row(row).parent().filter(|_| self.row(row).was_retried()) {
+            self.touch_lenders(request);
+        }
+    }
+
+    /// Remembers that the attempts of a request changed, whose answer may lend its counts.
+    pub(in crate::store) fn touch_lenders(&mut self, request: RowIx) {
+        let starts = self.nested_calls(request).into_iter().map(|call| (self.row(call).start, call));
+        let starts: Vec<Nanos> = starts.filter(|entry| self.pairing.lent.stating.contains(entry)).map(|entry| entry.0).collect();
+        self.pairing.lent.touched.extend(starts);
     }
 
     /// Decides again which counts are lent around the calls that came or went, and pairs those whose counts changed.
@@ -159,7 +207,7 @@ impl Store {
     fn may_lend(&self, lender: RowIx, row: RowIx) -> bool {
         let output = self.usages[self.row(row).usage].without_filled().usage().output.filter(|output| *output > 0);
         let has_same_output = |output| self.slot(lender).is_some_and(|slot| slot.output == output);
-        let has_same_model = || is_same_model(self.text(self.stated_model(row).1), self.text(self.stated_model(lender).1));
+        let has_same_model = || self.share_model(lender, row) || self.shares_model_of_attempt(lender, row);
         let is_evident = output.map_or_else(has_same_model, has_same_output);
         self.row(lender).trace != self.row(row).trace
             && self.reporter(lender) != self.reporter(row)

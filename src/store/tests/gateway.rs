@@ -266,6 +266,40 @@ fn a_stream_without_usage_and_answer_id_has_the_usage_of_the_only_call_that_may_
             assert_eq!((totals(&store, 1).inputs, store.all().duplicates, store.all().input), (0, 0, 2000), "{model}");
         }
     }
+    // The agent states the name of the model at the gateway, or the gateway that of the agent's.
+    let asked = |mut batch: Batch, name: &str| {
+        batch.spans[0].facts.asked_model = batch.intern(name);
+        batch
+    };
+    for (stream, call) in [
+        (stream("primary", None), asked(call.clone(), "primary")),
+        (asked(stream("primary", None), "gpt-5-mini"), call.clone()),
+        (asked(stream("eu/gpt-5", None), "primary"), asked(call.clone(), "PRIMARY")),
+    ] {
+        for mut store in in_any_order_of(&parts(&[&agent, &stream, &call])) {
+            assert_eq!((totals(&store, 1).input, store.all().calls, store.all().duplicates), (1000, 1, 1));
+            store.apply(&asked(call.clone(), "other"), 100 * SECOND);
+            store.apply(&asked(stream.clone(), "another"), 100 * SECOND);
+            store.check_invariants();
+            assert_eq!((totals(&store, 1).inputs, store.all().duplicates), (0, 0), "they ask for two models");
+        }
+    }
+    // The gateway took another model after the asked one had failed.
+    let request = sent(&Call(2, 3, None, (100, 7950), SpanType::Other, "gateway", "POST", None), "proxy", "", "");
+    let attempt = |model, error| sent(&Call(2, 5, Some(3), (105, 108), SpanType::Model, "gateway", model, None), "proxy", error, "");
+    let answer = sent(&Call(2, 4, Some(3), (110, 7900), SpanType::Model, "gateway", "gpt-5-mini", None), "proxy", "", "");
+    let failed = attempt("primary", "upstream model exploded");
+    for mut store in in_any_order_of(&parts(&[&agent, &stream("primary", None), &request, &failed, &answer])) {
+        assert_eq!((totals(&store, 1).input, store.all().calls, store.all().duplicates), (1000, 1, 1));
+        store.apply(&attempt("another", "upstream model exploded"), 100 * SECOND);
+        store.check_invariants();
+        assert_eq!((totals(&store, 1).inputs, store.all().duplicates), (0, 0), "the attempt asked for another model");
+        store.apply(&attempt("primary", "upstream model exploded"), 100 * SECOND);
+        assert_eq!((totals(&store, 1).input, store.all().duplicates), (1000, 1));
+        store.apply(&sent(&Call(2, 3, None, (100, 7950), SpanType::Agent, "gateway", "Agent", None), "proxy", "", ""), 100 * SECOND);
+        store.check_invariants();
+        assert_eq!((totals(&store, 1).inputs, store.all().duplicates), (0, 0), "an agent made both");
+    }
     let in_run = sent(&Call(2, 9, None, (100, 7950), SpanType::Agent, "other", "Other", None), "proxy", "", "");
     let below = sent(&Call(2, 4, Some(9), (110, 7900), SpanType::Model, "gateway", "gpt-5-mini", None), "proxy", "", "");
     let twin = with_usage(&Call(4, 8, None, (20, 8500), SpanType::Model, "agno", "gpt-5-mini", None), "app", None, None);
