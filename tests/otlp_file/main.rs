@@ -52,6 +52,7 @@ fn open(path: &Path) -> Read {
                 assert_eq!(id, SourceId(3));
                 read.state = state;
             }
+            Update::Logs(_) | Update::Metrics(_) => {}
             other => panic!("{other:?}"),
         }
     }
