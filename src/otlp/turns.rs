@@ -152,7 +152,8 @@ impl Turns {
         }
         let logs_answers = session.logs_answers;
         let turn = self.by_key.entry(key).or_insert_with(|| Turn::new(key, record));
-        let before = turn.bytes();
+        // One without news is new.
+        let before = if turn.news == 0 { 0 } else { turn.bytes() };
         let is_news = turn.push(record, logs_answers, &mut output.spans, &mut output.withdrawn);
         self.bytes = self.bytes + turn.bytes() - before;
         if is_news {

@@ -150,4 +150,13 @@ fn the_number_and_the_size_of_turns_are_bounded() {
     }
     assert!(turns.by_key.len() <= MAX_TURNS && turns.bytes <= MAX_BYTES, "{} {}", turns.by_key.len(), turns.bytes);
     assert!(turns.order.len() <= 64 * MAX_TURNS);
+    // The ids of tools count, too.
+    for number in 0..500 {
+        let id = format!("{number}{text}");
+        let attributes = [("session.id", "s"), ("prompt.id", "one"), ("decision", "accept"), ("call_id", id.as_str())];
+        read(&mut turns, &[event(10, "x.tool_decision", "", &attributes)]);
+    }
+    assert!(turns.bytes <= MAX_BYTES, "{}", turns.bytes);
+    let ids: usize = turns.by_key.values().map(Turn::bytes).sum();
+    assert_eq!(ids, turns.bytes);
 }

@@ -28,6 +28,8 @@ pub(super) struct Turn {
     /// When the model was called, and the time of the event that said so.
     call: Option<(Nanos, Nanos)>,
     tools: HashMap<String, ToolState>,
+    /// The bytes of their ids.
+    tools_bytes: usize,
     /// The number of tools that run.
     running_tools: usize,
     /// The hashes of its events.
@@ -73,6 +75,7 @@ impl Turn {
             payload,
             call: None,
             tools: HashMap::new(),
+            tools_bytes: 0,
             running_tools: 0,
             known: HashSet::new(),
             spans: Vec::new(),
@@ -82,7 +85,7 @@ impl Turn {
 
     /// Returns the bytes of memory that the turn takes, about.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + heap_bytes(&self.payload.attributes) + self.spans_bytes + self.known.len() * 16
+        size_of::<Self>() + heap_bytes(&self.payload.attributes) + self.spans_bytes + self.tools_bytes + self.known.len() * 16
     }
 
     /// Adds an event. Returns `false` if it came before.
@@ -200,6 +203,9 @@ impl Turn {
         let id = &record.ids.call;
         let (mut number, mut began) = (0, None);
         if !id.is_empty() && (self.tools.len() < MAX_KEPT || self.tools.contains_key(id)) {
+            if !self.tools.contains_key(id) {
+                self.tools_bytes += size_of::<(String, ToolState)>() + id.len();
+            }
             let state = self.tools.entry(id.clone()).or_default();
             number = state.ended;
             began = state.began;
