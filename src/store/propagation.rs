@@ -79,20 +79,16 @@ impl Store {
         }
     }
 
-    /// Returns the totals that stand beside a row: those of the row, and beside the first root of a trace those of the trace, without runs
-    /// that leaked, and of the traces that are parts of it.
+    /// Returns the totals that stand beside a row: those of the row, and beside the first root of a trace those of the trace and of the
+    /// traces that are parts of it, as in a list of traces.
     #[must_use]
     pub fn shown_totals(&self, row: RowIx) -> Totals {
         let trace = self.row(row).trace();
-        let data = self.trace(trace);
-        if data.roots().first() != Some(&row) {
-            return self.totals(row);
+        match self.trace(trace).roots().first() {
+            Some(&first) if first == row && self.is_part(trace) => self.totals_of(trace),
+            Some(&first) if first == row => self.group_totals(trace),
+            _ => self.totals(row),
         }
-        let mut totals = if data.leaked == 0 { self.totals_of(trace) } else { self.totals(row) };
-        if !self.is_part(trace) {
-            self.group(trace).skip(1).for_each(|part| totals.add(&self.totals_of(part)));
-        }
-        totals
     }
 
     /// Changes a linked row in a way that may change its totals but neither its name nor its type, and propagates the difference.

@@ -9,7 +9,7 @@ mod symbols;
 mod tokens;
 
 pub use bar::row_bar;
-pub use note::{group_note, note, skew};
+pub use note::{continuation_note, group_note, note, skew};
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
 pub use tokens::{Shares, cost, cost_width, tokens_in_out};
 

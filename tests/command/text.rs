@@ -202,6 +202,12 @@ fn list_joins_a_paused_run_and_its_continuation() {
         "{text}"
     );
     assert!(!text.contains("922b819b"), "{text}");
+    for (part, says) in
+        [("d1305194", "the run was continued in trace 922b819b"), ("922b819b", "continues the run that paused in trace d1305194")]
+    {
+        let shown = program.text(&["show", part, "traces.db"]);
+        assert!(shown.contains(&format!("\nparts    {says}")), "{shown}");
+    }
     let traces = program.objects(&["list", "--json", "traces.db"]);
     let trace = traces.iter().find(|trace| trace["trace_id"].as_str().unwrap().starts_with("d1305194")).unwrap();
     assert!(trace["other_traces"][0].as_str().unwrap().starts_with("922b819b"), "{trace}");

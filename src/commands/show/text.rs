@@ -70,6 +70,9 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     if let Some(note) = display::group_note(store, trace) {
         line(out, "parts", note.into())?;
     }
+    if let Some(note) = store.lead(trace).and_then(|lead| display::continuation_note(store, lead)) {
+        line(out, "parts", note.into())?;
+    }
     for skew in store.skews(trace) {
         line(out, "clock", display::skew(store, skew).into())?;
     }

@@ -94,6 +94,16 @@ pub fn group_note(store: &Store, trace: TraceIx) -> Option<String> {
     }
 }
 
+/// Returns which run a row continues, or where it was continued, in a sentence.
+#[must_use]
+pub fn continuation_note(store: &Store, row: RowIx) -> Option<String> {
+    let (text, other) = match store.continuations(row) {
+        (Some(before), _) => ("continues the run that paused in trace", before),
+        (None, after) => ("the run was continued in trace", after?),
+    };
+    Some(format!("{text} {}", store.trace(store.row(other).trace()).id))
+}
+
 /// Returns the number of traces and their ids.
 fn traces(store: &Store, traces: &[TraceIx]) -> String {
     let ids: Vec<String> = traces.iter().take(MAX_IDS).map(|&part| id(store, part)).collect();

@@ -16,13 +16,13 @@ use super::styling::Styling;
 use super::{HitMap, put, put_right};
 use crate::format;
 use crate::logs::LogStore;
-use crate::model::Nanos;
+use crate::model::{Nanos, SpanType};
 use crate::store::Store;
 use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab, asked_above};
 use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
-use content::Asked;
+use content::{Asked, Place};
 pub use content::{exchange_texts, parameters};
 
 /// Returns the page of the open tab.
@@ -34,7 +34,9 @@ pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, now: Na
         (tab, PayloadState::Ready(payload)) => {
             let asked =
                 asked_above(store, row).map(|above| Asked { beginning: store.text(store.row(above).input), step: detail.question() });
-            content::page(tab, payload, asked)
+            let data = store.row(row);
+            let tool = (data.span_type == SpanType::Tool).then(|| store.text(data.label)).filter(|name| !name.is_empty());
+            content::page(tab, payload, Place { tool, has_calls: store.below(row).calls > 0, asked })
         }
         (_, PayloadState::Failed(reason)) => content::note(reason).into(),
         (_, PayloadState::Missing) => content::note("This span has not ended; Agno writes it when it does.").into(),

@@ -17,6 +17,17 @@ const MAX_EXCHANGE_LINES: usize = 40;
 /// The largest number of bytes of such a line.
 const MAX_EXCHANGE_BYTES: usize = 4096;
 
+/// What the tree tells about a span beside its payload.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place<'a> {
+    /// The name of the tool that the span calls.
+    pub(super) tool: Option<&'a str>,
+    /// Whether model calls stand below the span.
+    pub(super) has_calls: bool,
+    /// The question that the step above states.
+    pub(super) asked: Option<Asked<'a>>,
+}
+
 /// The question that the step above a model call states.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -27,12 +38,10 @@ pub(super) struct Asked<'a> {
 }
 
 /// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
-///
-/// `asked` is the question that the step above states.
-pub(super) fn page(tab: Tab, payload: &Payload, asked: Option<Asked<'_>>) -> Page {
+pub(super) fn page(tab: Tab, payload: &Payload, place: Place<'_>) -> Page {
     match tab {
         Tab::Overview | Tab::Logs => Page::default(),
-        Tab::Messages => messages(payload, asked).into(),
+        Tab::Messages => messages(payload, place).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semconv::output_of(payload), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload),
@@ -49,18 +58,18 @@ pub(super) fn note(text: &str) -> Document {
 }
 
 /// Returns the conversation with a model. A span without messages shows its input and output instead.
-fn messages(payload: &Payload, asked: Option<Asked<'_>>) -> Document {
-    let attributes = &payload.attributes;
+fn messages(payload: &Payload, place: Place<'_>) -> Document {
+    let asked = place.asked;
     let conversation = semconv::conversation(payload);
     let recorded: Vec<&Message> = conversation.input.iter().chain(&conversation.output).collect();
     let mut shown = conversation::pair_results(&recorded);
-    let (input, output) = input_output(payload);
+    let (input, output) = input_output(payload, semconv::tool(&payload.attributes).or(place.tool));
     let above = asked.and_then(|asked| asked.step).map(semconv::conversation).unwrap_or_default();
     if conversation.input.is_empty() {
         match (input, asked) {
             (None, Some(asked)) if !conversation.output.is_empty() || output.is_some() => {
                 let source = |what: &'static str| chat::Message { role: "".into(), parts: vec![Part::Media(what.into())] };
-                let alone = || asked.step.and_then(|step| input_output(step).0);
+                let alone = || asked.step.and_then(|step| input_output(step, semconv::tool(&step.attributes)).0);
                 let mut question = match alone() {
                     _ if !above.input.is_empty() => conversation::pair_results(&above.input.iter().collect::<Vec<_>>()),
                     Some(message) => vec![message],
@@ -83,8 +92,8 @@ fn messages(payload: &Payload, asked: Option<Asked<'_>>) -> Document {
     if let Some(what) = missing_messages(payload) {
         shown.insert(0, chat::Message { role: "".into(), parts: vec![Part::Media(what.into())] });
     }
-    if recorded.is_empty() && semconv::tool(attributes).is_none() && !shown.is_empty() {
-        let hint = "The model calls below this span hold the full messages.";
+    if recorded.is_empty() && place.has_calls && !shown.is_empty() {
+        let hint = "The model calls below this span may hold more messages.";
         shown.push(chat::Message { role: "".into(), parts: vec![Part::Media(hint.into())] });
     }
     if !payload.status_message.is_empty() {
@@ -142,14 +151,14 @@ fn beginning(line: &str) -> String {
     if start.len() < line.len() { format!("{start}…") } else { line.to_owned() }
 }
 
-/// Returns the input and the output value of a span as messages.
-fn input_output(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat::Message<'static>>) {
+/// Returns the input and the output value of a span as messages: of a call of `tool`, the arguments and the result.
+fn input_output<'a>(payload: &'a Payload, tool: Option<&'a str>) -> (Option<chat::Message<'a>>, Option<chat::Message<'a>>) {
     let attributes = &payload.attributes;
     let text = |value: &Value| json::string(&value_text(value)).into_owned().into();
     let (input, output) = (semconv::input(attributes).map(text), semconv::output_of(payload).map(text));
     let message = |role: &'static str, part| chat::Message { role: role.into(), parts: vec![part] };
-    if let Some(name) = semconv::tool(attributes) {
-        let call = input.map(|arguments| message("call", Part::Call { name: name.to_owned().into(), arguments }));
+    if let Some(name) = tool {
+        let call = input.map(|arguments| message("call", Part::Call { name: name.into(), arguments }));
         return (call, output.map(|value| message("result", Part::Result { name: None, value })));
     }
     (input.map(|text| message("input", Part::Text(text))), output.map(|text| message("output", Part::Text(text))))
@@ -227,7 +236,23 @@ mod tests {
     }
 
     fn shown(payload: &Payload, beginning: Option<&str>) -> String {
-        messages(payload, beginning.map(|beginning| Asked { beginning, step: None })).to_text()
+        let asked = beginning.map(|beginning| Asked { beginning, step: None });
+        messages(payload, Place { asked, ..Place::default() }).to_text()
+    }
+
+    #[test]
+    fn a_call_of_a_tool_that_only_the_tree_names_is_one() {
+        let call = payload(&[("input.value", r#"{"city": "Lisbon"}"#), ("output.value", "18C")]);
+        let shown = |place| messages(&call, place).to_text().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+        let tool = Place { tool: Some("weather"), ..Place::default() };
+        assert_eq!(shown(tool), ["call       → weather(city: \"Lisbon\")", "result     ← 18C"]);
+    }
+
+    #[test]
+    fn only_a_step_above_model_calls_points_at_them() {
+        let step = payload(&[("input.value", "hi"), ("output.value", "hello")]);
+        let points = |has_calls| messages(&step, Place { has_calls, ..Place::default() }).to_text().contains("model calls below");
+        assert_eq!([points(true), points(false)], [true, false]);
     }
 
     #[test]
@@ -252,7 +277,8 @@ mod tests {
             [("input.value", long.clone()), ("gen_ai.input.messages", format!(r#"[{{"role": "user", "content": "{long}"}}]"#))]
         {
             let step = payload(&[(key, value.as_str())]);
-            let text = messages(&answer, Some(Asked { beginning: "Weather?", step: Some(&step) })).to_text();
+            let text =
+                messages(&answer, Place { asked: Some(Asked { beginning: "Weather?", step: Some(&step) }), ..Place::default() }).to_text();
             assert_eq!(text.matches("Weather?").count(), 100, "{key}");
             assert!(text.contains("[the input of the step above]"), "{text}");
         }

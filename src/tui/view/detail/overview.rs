@@ -6,7 +6,7 @@ mod usage;
 
 use super::preview::{self, Preview};
 use crate::format;
-use crate::model::{self, Dropped, Nanos, Payload, Value};
+use crate::model::{self, Dropped, Nanos, Payload, SpanType, Value};
 use crate::semconv::log_events::LOG_EVENT_KEY;
 use crate::semconv::{self, parameters};
 use crate::store::{RowIx, Store, Symbol};
@@ -26,7 +26,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     page.speed(store, row);
     page.anomalies(store, row, now);
     match payload {
-        PayloadState::Ready(payload) => page.previews(payload),
+        PayloadState::Ready(payload) => page.previews(payload, store.row(row).span_type == SpanType::Tool),
         PayloadState::Failed(reason) => page.fact("payload", reason, TextRole::Error),
         PayloadState::Missing | PayloadState::Loading => {}
     }
@@ -92,8 +92,8 @@ impl Page {
     }
 
     /// Writes the beginnings of the input and the output.
-    fn previews(&mut self, payload: &Payload) {
-        let previews = preview::of(payload);
+    fn previews(&mut self, payload: &Payload, is_tool: bool) {
+        let previews = preview::of(payload, is_tool);
         for Preview { label, text, left_out } in previews {
             self.fact(&label, &text, TextRole::Plain);
             if left_out > 0 {
@@ -158,12 +158,8 @@ impl Page {
         if let Some(note) = display::group_note(store, data.trace()) {
             self.fact("", &note, TextRole::Faint);
         }
-        let run = match store.continuations(row) {
-            (Some(before), _) => Some(("continues the run that paused in trace", before)),
-            (None, after) => after.map(|after| ("the run was continued in trace", after)),
-        };
-        if let Some((text, other)) = run {
-            self.fact("", &format!("{text} {}", store.trace(store.row(other).trace()).id), TextRole::Faint);
+        if let Some(note) = display::continuation_note(store, row) {
+            self.fact("", &note, TextRole::Faint);
         }
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),

@@ -1,6 +1,9 @@
 //! The beginnings of a span's input and output, which the overview shows below its facts.
 
+use std::borrow::Cow;
+
 use crate::format;
+use crate::model::json::decode_letters;
 use crate::model::{Payload, Value};
 use crate::semconv::{self, Message, ToolCall};
 use crate::tui::app::value_text;
@@ -26,7 +29,7 @@ pub(super) struct Preview {
 
 /// Returns the input and the output: the arguments and the result of a tool, the last message and the answer of a model call, else the
 /// values.
-pub(super) fn of(payload: &Payload) -> Vec<Preview> {
+pub(super) fn of(payload: &Payload, is_tool: bool) -> Vec<Preview> {
     let attributes = &payload.attributes;
     let size: usize = attributes.iter().map(|(_, value)| if let Value::Text(text) = value { text.len() } else { 0 }).sum();
     if size > MAX_READ_BYTES {
@@ -34,7 +37,7 @@ pub(super) fn of(payload: &Payload) -> Vec<Preview> {
         return vec![Preview { label: "input".to_owned(), text, left_out: 0 }];
     }
     let values = [semconv::input(attributes), semconv::output_of(payload)].map(|value| value.map(value_text));
-    if semconv::tool(attributes).is_some() {
+    if is_tool || semconv::tool(attributes).is_some() {
         return labelled(["arguments", "result"], values);
     }
     let conversation = semconv::conversation(payload);
@@ -57,15 +60,21 @@ fn labelled(labels: [&str; 2], values: [Option<String>; 2]) -> Vec<Preview> {
 
 /// Returns the role and the text of a message, and the tools that it calls.
 fn message_text(message: &Message) -> (String, String) {
-    let call = |call: &ToolCall| format!("→ {}({})", call.name, call.arguments);
+    let call = |call: &ToolCall| format!("→ {}({})", call.name, readable(&call.arguments));
     let text = Some(message.text.clone()).filter(|text| !text.is_empty());
     (message.role.clone(), text.into_iter().chain(message.tool_calls.iter().map(call)).collect::<Vec<_>>().join("\n"))
 }
 
+/// Decodes the escaped letters in a text that is JSON.
+fn readable(text: &str) -> Cow<'_, str> {
+    let is_escaped = text.starts_with(['{', '[']) && text.contains("\\u");
+    if is_escaped { Cow::Owned(decode_letters(text.chars(), true).collect()) } else { Cow::Borrowed(text) }
+}
+
 fn preview(label: String, text: &str) -> Preview {
-    let text = text.trim();
+    let text = readable(text.trim());
     let lines = text.match_indices('\n').nth(MAX_LINES - 1).map_or(text.len(), |(at, _)| at);
-    let start = beginning(text, lines.min(MAX_BYTES));
+    let start = beginning(&text, lines.min(MAX_BYTES));
     Preview { label, text: start.to_owned(), left_out: text.len() - start.len() }
 }
 
@@ -85,7 +94,7 @@ mod tests {
     }
 
     fn shown(attributes: &[(&str, &str)]) -> Vec<(String, String, usize)> {
-        of(&payload(attributes)).into_iter().map(|preview| (preview.label, preview.text, preview.left_out)).collect()
+        of(&payload(attributes), false).into_iter().map(|preview| (preview.label, preview.text, preview.left_out)).collect()
     }
 
     fn line(label: &str, text: &str) -> (String, String, usize) {
@@ -101,6 +110,18 @@ mod tests {
             ("output.value", "18C"),
         ];
         assert_eq!(shown(&tool), [line("arguments", "{\"city\": \"Lisbon\"}"), line("result", "18C")]);
+    }
+
+    #[test]
+    fn letters_are_readable_in_values_and_calls() {
+        let tool = [("tool.name", "find"), ("input.value", r#"{"query": "\u5185\u90e8\n"}"#), ("output.value", r"C:\u5185")];
+        assert_eq!(shown(&tool), [line("arguments", r#"{"query": "内部\n"}"#), line("result", r"C:\u5185")]);
+        let call = [
+            ("llm.output_messages.0.message.role", "assistant"),
+            ("llm.output_messages.0.message.tool_calls.0.tool_call.function.name", "find"),
+            ("llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments", r#"{"query": "\u5185"}"#),
+        ];
+        assert_eq!(shown(&call), [line("assistant", r#"→ find({"query": "内"})"#)]);
     }
 
     #[test]
