@@ -72,6 +72,15 @@ fn trees_of_requests_streamed_workflows_nested_teams_and_gateways() {
 }
 
 #[test]
+fn the_line_of_a_trace_holds_what_leaked_into_it_and_the_detail_tells_it_apart() {
+    let mut stage = Stage::open(&fixture("frameworks/agno-team-nested/traces.sqlite"), (120, 36));
+    let text = stage.text();
+    let line = text.lines().find(|line| line.contains("Outer Team")).unwrap();
+    assert!(line.contains("143k"), "as in `list`: {line}");
+    assert!(text.contains("of which in this span: 140,213 in"), "{text}");
+}
+
+#[test]
 fn traces_without_agents_are_hidden_until_asked_for() {
     let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
     let screen = stage.text();

@@ -13,7 +13,7 @@
 
 use smallvec::SmallVec;
 
-use super::ix::RowIx;
+use super::ix::{RowIx, TraceIx};
 use super::row::{Phase, Row};
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanId, SpanType};
@@ -52,6 +52,12 @@ impl Store {
     #[must_use]
     pub fn is_leaked(&self, row: RowIx) -> bool {
         self.row(row).parent().is_none() && self.is_moved(row)
+    }
+
+    /// Returns whether a trace holds runs that leaked.
+    #[must_use]
+    pub fn has_leaked(&self, trace: TraceIx) -> bool {
+        self.trace(trace).leaked > 0
     }
 
     /// Returns whether the row stands elsewhere than under the parent that it names, since it did not run in that parent.

@@ -11,6 +11,16 @@ use crate::tui::display::{Shares, cost, tokens_in_out};
 use crate::tui::widget::text::TextRole;
 
 impl Page {
+    /// Writes the part of the first root in the sums of a trace into which runs leaked.
+    fn without_leaked(&mut self, store: &Store, row: RowIx) {
+        let trace = store.row(row).trace();
+        let totals = store.totals(row);
+        if store.has_leaked(trace) && store.trace(trace).roots().first() == Some(&row) && totals.calls > 0 {
+            let cost = totals.cost().map(|_| format!(" · {}", cost(&totals))).unwrap_or_default();
+            self.fact("", &format!("of which in this span: {}{cost}", tokens(&totals)), TextRole::Faint);
+        }
+    }
+
     /// Writes the tokens and the cost, and where the span states others.
     pub(super) fn totals(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let totals = store.shown_totals(row);
@@ -26,6 +36,7 @@ impl Page {
                 if totals.calls > 1 { format!(" by {} of them", format::count(totals.cache_unstated.into())) } else { String::new() };
             self.fact("", &format!("cache not stated{calls}: input and cost may be higher"), TextRole::Faint);
         }
+        self.without_leaked(store, row);
         self.rare_tokens(&store.rare_tokens(row));
         let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
         if let Some(own) = stated {
