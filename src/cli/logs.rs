@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::selection::parse_filter;
+use super::selection::parse_record_filter;
 use crate::query::Query;
 
 /// The arguments of `logs`.
@@ -15,7 +15,7 @@ pub struct LogsArgs {
     pub sources: Vec<PathBuf>,
 
     /// Only records that match this filter: 'level:>=warn service:codex event:tool log:"exit code"'; what it asks of spans only is left aside
-    #[arg(long, value_name = "EXPR", value_parser = parse_filter, allow_hyphen_values = true)]
+    #[arg(long, value_name = "EXPR", value_parser = parse_record_filter, allow_hyphen_values = true)]
     pub filter: Option<Query>,
 
     /// At most this many records, the newest

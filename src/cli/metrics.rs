@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::selection::parse_filter;
+use super::selection::parse_record_filter;
 use crate::query::Query;
 
 /// The arguments of `metrics`.
@@ -15,7 +15,7 @@ pub struct MetricsArgs {
     pub sources: Vec<PathBuf>,
 
     /// Only series that match this filter: 'token service:claude-code attr.type:input'; what it asks of spans only is left aside
-    #[arg(long, value_name = "EXPR", value_parser = parse_filter, allow_hyphen_values = true)]
+    #[arg(long, value_name = "EXPR", value_parser = parse_record_filter, allow_hyphen_values = true)]
     pub filter: Option<Query>,
 
     /// Sort by a column: metric by the name, numbers with the largest first, seen with the newest first

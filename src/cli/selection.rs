@@ -84,8 +84,13 @@ impl Until {
     }
 }
 
-/// Parses a filter expression. The error names the position of the mistake.
+/// Parses a filter of spans. The error names the position of the mistake.
 pub(super) fn parse_filter(line: &str) -> Result<Query, String> {
+    Query::parse_of_spans(line).map_err(|error| positioned(&error))
+}
+
+/// Parses a filter of log records or metrics, which leave aside what it asks of spans.
+pub(super) fn parse_record_filter(line: &str) -> Result<Query, String> {
     line.parse().map_err(|error: ParseError| positioned(&error))
 }
 

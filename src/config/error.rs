@@ -11,7 +11,6 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Why it can't be read.
-        #[source]
         error: std::io::Error,
     },
     /// A key or a value is wrong.

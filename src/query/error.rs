@@ -61,6 +61,12 @@ pub enum ParseErrorKind {
     /// A condition that is empty, or a word without a field where a condition must be meant.
     #[error("{}", not_a_condition(.0))]
     NotACondition(String),
+    /// A field of log records in a filter of spans.
+    #[error("only log records have {0}, and no span would match; agno-top logs --filter takes it")]
+    OnlyOfLogs(String),
+    /// A value in quotes of another kind.
+    #[error("quotes are written \": {0:?} would be searched with its quotes")]
+    OtherQuotes(String),
     /// Several values for a field that takes one.
     #[error("this field takes one value")]
     SeveralValues,

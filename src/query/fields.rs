@@ -36,6 +36,9 @@ pub const FIELDS: [(&str, &str); 29] = [
     ("attr.", "an attribute: attr.NAME:value"),
 ];
 
+/// The fields that only log records have.
+pub(super) const LOG_FIELDS: [&str; 3] = ["level", "event", "log"];
+
 /// The former name of the field `time`.
 pub(super) const FORMER_TIME: &str = "dur";
 

@@ -1,7 +1,7 @@
 //! The terms of a filter line: fields, values and comparisons.
 
 use super::error::{ParseError, ParseErrorKind};
-use super::fields::{FORMER_TIME, KINDS, STATUSES};
+use super::fields::{FORMER_TIME, KINDS, LOG_FIELDS, STATUSES};
 use super::lexer::{Operator, Value, Word, words};
 use super::time::TimeBound;
 use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
@@ -30,10 +30,19 @@ impl std::str::FromStr for Query {
 }
 
 impl Query {
-    /// Parses a condition that must be able to hold: a status may stand alone, and other words without a field are errors, as searches in
-    /// names they would seldom match.
+    /// Parses a filter of spans. Fields of log records are errors, as no span would match them.
+    pub fn parse_of_spans(line: &str) -> Result<Self, ParseError> {
+        let words = words(line)?;
+        refuse_log_fields(&words)?;
+        terms(words)
+    }
+
+    /// Parses a condition of spans that must be able to hold: a status may stand alone, and other words without a field are errors, as
+    /// searches in names they would seldom match. So are values that no text equals.
     pub fn parse_condition(line: &str) -> Result<Self, ParseError> {
         let mut words = words(line)?;
+        refuse_log_fields(&words)?;
+        refuse_impossible_values(&words)?;
         if words.is_empty() {
             return Err(ParseError::new(0, ParseErrorKind::NotACondition(String::new())));
         }
@@ -51,6 +60,29 @@ impl Query {
         }
         terms(words)
     }
+}
+
+fn refuse_log_fields(words: &[Word]) -> Result<(), ParseError> {
+    let is_of_logs = |field: &&String| LOG_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(field));
+    match words.iter().find_map(|word| Some((word, word.field.as_ref().filter(is_of_logs)?))) {
+        Some((word, field)) => Err(ParseError::new(word.at + usize::from(word.negated), ParseErrorKind::OnlyOfLogs(field.clone()))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses empty quotes, and values in quotes that are no quotes here, as a shell or an editor makes them.
+fn refuse_impossible_values(words: &[Word]) -> Result<(), ParseError> {
+    for (word, value) in words.iter().flat_map(|word| word.values.iter().map(move |value| (word, value))) {
+        let text = value.text();
+        if text.is_empty() && word.operator != Operator::NotEqual {
+            let name = word.field.as_deref().unwrap_or("\"\"");
+            return Err(ParseError::new(value.at, ParseErrorKind::MissingValue(name.to_owned())));
+        }
+        if !value.is_quoted && !value.is_regex && text.starts_with(['\'', '‘', '’', '“', '”', '`']) {
+            return Err(ParseError::new(value.at, ParseErrorKind::OtherQuotes(text)));
+        }
+    }
+    Ok(())
 }
 
 fn terms(words: Vec<Word>) -> Result<Query, ParseError> {
