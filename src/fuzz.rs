@@ -6,6 +6,7 @@
 
 mod configuration;
 mod filter;
+mod signals;
 #[cfg(test)]
 mod tests;
 mod views;

@@ -4,6 +4,7 @@
     cargo build --release && benches/soak/soak.py [--minutes 60] [--rate 500]
 
 Needs Linux and Python 3.9; as root it also fills the disk of the recording for a twentieth of the time, halfway. Exits with 1 on a breach.
+Below ten minutes memory still warms up, and the disk is full for too short a time to refuse anything for sure: both are shown, not judged.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from senders import Counts, Sender, SlowSender
 
 MEMORY = 64  # MB of --max-memory, reached within minutes
 GROWTH = 1.05
+FULL_RUN = 600  # seconds from which the refusals of a full disk and the growth of memory are judged
 DISK = 8 << 30
 
 
@@ -149,18 +151,20 @@ def report(disk, counts, writer, tail, recording, programs, seconds):
     # A refused request that is recorded nevertheless is a lie unless some try of it got no answer.
     lies = counts.given_up & (whole | partial) - counts.unknown
     lost = writer.written - tail.ids
-    breaches = []
+    is_full_run, breaches = seconds >= FULL_RUN, []
 
-    def row(name, value, broken=False):
-        print(f"{name:<48}{value}{'   BREACH' if broken else ''}")
-        breaches.extend([name] * broken)
+    def row(name, value, broken=False, needs_full_run=False):
+        is_judged = is_full_run or not needs_full_run
+        note = "" if is_judged else "   (not judged below 10 minutes)"
+        print(f"{name:<48}{value}{'   BREACH' if broken and is_judged else note}")
+        breaches.extend([name] * (broken and is_judged))
 
     print()
     row("requests acknowledged (50 spans each)", f"{len(counts.acknowledged)}, {len(counts.acknowledged) * SPANS / seconds:.0f} spans/s, {counts.slow} of them slow")
     row("acknowledged, not or only partly recorded", len(missing), bool(missing))
     row("refused to the end, yet recorded", len(lies), bool(lies))
     row("recorded in part", len(partial), bool(partial))
-    row("refused to the end", f"{len(counts.given_up)}" + (f" (disk never full: {disk.refused})" if disk.refused else ""), not disk.refused and not counts.refusals)
+    row("refused to the end", f"{len(counts.given_up)}" + (f" (disk never full: {disk.refused})" if disk.refused else ""), not disk.refused and not counts.refusals, True)
     for status, (count, text) in sorted(counts.refusals.items(), key=str):
         row(f"  tries answered {status}", f"{count}: {text}")
     row("senders cut off in a request; log events", f"{counts.aborted}; {counts.logs}")
@@ -171,11 +175,11 @@ def report(disk, counts, writer, tail, recording, programs, seconds):
     row("  not printed by tail; printed twice", f"{len(lost)}; {tail.repeated}", bool(lost or tail.repeated))
     for name, (program, before, after, used, code) in zip(("screen", "tail"), programs):
         first, second, peak, later_peak = memory(program, seconds)
-        row(f"{name}: median memory, first and second half", f"{first:.1f}, {second:.1f} MB", second > first * GROWTH)
+        row(f"{name}: median memory, first and second half", f"{first:.1f}, {second:.1f} MB", second > first * GROWTH, True)
         row(f"{name}: peak memory, first and second half", f"{peak:.1f}, {later_peak:.1f} MB")
         row(f"{name}: descriptors before and after", f"{before}, {after}", after > before)
         row(f"{name}: processor time; exit code", f"{used:.0f} s; {code}", code is None)
-    print("BREACH: " + ", ".join(breaches) if breaches else "held")
+    print("BREACH: " + ", ".join(breaches) if breaches else "held" if is_full_run else "held, as far as a run below 10 minutes tells")
     return bool(breaches)
 
 

@@ -82,7 +82,9 @@ mod tests {
 
     #[test]
     fn fail_on_refuses_what_no_span_matches() {
-        for refused in ["level:error", "-level:error", "error LOG:x", "event:tool|mcp", "agent:\"\"", "agent=\"\"", "\"\"", "agent:'x'", "agent=“x”"] {
+        for refused in
+            ["level:error", "-level:error", "error LOG:x", "event:tool|mcp", "agent:\"\"", "agent=\"\"", "\"\"", "agent:'x'", "agent=“x”"]
+        {
             assert!(parse_fail_on(refused).is_err(), "{refused}");
         }
         assert!(parse_fail_on("agent!=\"\" name:\"'\" name:it's").is_ok());

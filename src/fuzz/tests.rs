@@ -111,7 +111,16 @@ fn filter() {
 
 #[test]
 fn views() {
-    run(super::views, &seeds::views(), 20);
+    run(super::views, &seeds::views(), 12);
+}
+
+#[test]
+fn every_view_tab_and_window_is_drawn() {
+    let drawn = super::views::walk(&seeds::views()[0]);
+    let views = crate::tui::app::View::ALL.map(|(_, name)| name);
+    let tabs = crate::tui::app::Tab::ALL.map(|(_, name)| name);
+    let left_out: Vec<_> = views.iter().chain(&tabs).chain(&super::views::WINDOWS).filter(|name| !drawn.contains(*name)).collect();
+    assert!(left_out.is_empty(), "{left_out:?}");
 }
 
 #[test]

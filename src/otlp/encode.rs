@@ -82,7 +82,8 @@ fn link(Link { trace, span, trace_state, attributes }: Link) -> span::Link {
     }
 }
 
-fn key_values(attributes: Vec<Attribute>) -> Vec<KeyValue> {
+/// Converts attributes.
+pub(crate) fn key_values(attributes: Vec<Attribute>) -> Vec<KeyValue> {
     nested_key_values(attributes, 0)
 }
 
