@@ -51,7 +51,7 @@ pub(super) const SHORT_KEYS: &str = concat!(
     r"|(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-|csk-)[A-Za-z0-9_-]{20,}|r8_[A-Za-z0-9]{30,}|fw_[A-Za-z0-9]{20,}|fc-[a-f0-9]{32}",
     r"|pa-[A-Za-z0-9_-]{40,}|key-[a-f0-9]{32}|SK[a-f0-9]{32}|re_[A-Za-z0-9]{8,}_[A-Za-z0-9]{16,}|rnd_[A-Za-z0-9]{20,}|vc[pkiar]_[A-Za-z0-9]{24,}",
     r"|(?:live|test)_[A-Za-z0-9]{30,}|sl\.[A-Za-z0-9_-]{60,}|EAA[A-Za-z0-9]{80,}|A{20}[A-Za-z0-9%]{40,}|1//0[A-Za-z0-9_-]{40,}|AQ\.[A-Za-z0-9_-]{40,}",
-    r"|cio[A-Za-z0-9]{32}|LTAI[A-Za-z0-9]{16,}|AKID[A-Za-z0-9]{24,}|EAAA[A-Za-z0-9_-]{58,}",
+    r"|vercel_blob_rw_[A-Za-z0-9_]{20,}|a[sk]-[A-Za-z0-9]{22}\b|cio[A-Za-z0-9]{32}|LTAI[A-Za-z0-9]{16,}|AKID[A-Za-z0-9]{24,}|EAAA[A-Za-z0-9_-]{58,}",
 );
 
 /// Private keys, up to their end, or to the end of the text if they are cut.

@@ -76,6 +76,20 @@ pub(super) const PLACES: &[(&str, Check)] = &[
         r#"((?i-u:\b(?:the|your|our|this|its|their|his|her)[ \t]+(?:[a-z]+[ \t]+)?(?:api[ _-]?key|password|passwd|passphrase|client[ _-]?secret|secret|(?:access|auth|bearer|api)[ _-]?token|token)[ \t]+is[ \t]+)\\*["']?)([^\s"'`\\,;&}\])\[:=]*[A-Za-z][^\s"'`\\,;&}\])]{3,})()"#,
         Check::Key,
     ),
+    // Passwords in other languages, and a colon of full width.
+    (
+        r#"((?i:passwort|kennwort|contraseña|senha|mot de passe|пароль|密码|密碼|口令|パスワード|비밀번호)\\*["']?[ \t]*(?:[:=]|：)[ \t]*\\*["']?)([^\s"'`\\,;&}\])：]{6,})()"#,
+        Check::Key,
+    ),
+    (r#"((?i-u:NAME)\\*["']?[ \t]*：[ \t]*\\*["']?)([^\s"'`\\,;&}\])：]{6,})()"#, Check::Key),
+    // Rows of tables, YAML lists of names and values.
+    (r"(\|[ \t]*(?i-u:[a-z0-9_ -]*(?:NAME))[ \t]*\|[ \t]*)([^\s|]{8,})([ \t]*\|)", Check::Key),
+    (
+        r#"(\b(?i-u:name:[ \t]*\\*["']?[a-z0-9_-]*(?:NAME)\\*["']?[ \t]*(?:\r?\n|\\n)[ \t]*value:[ \t]*\\*["']?))([^\s"'\\]+)()"#,
+        Check::Value,
+    ),
+    // JSON web keys, and Wi-Fi.
+    (r#"(\\*"(?:d|p|q|dp|dq|qi|k)\\*"[ \t]*:[ \t]*\\*")([A-Za-z0-9_-]{40,})()"#, Check::Key),
     // XML: elements, and pairs of attributes.
     (r"(<(?i-u:[a-z0-9_.:-]*(?:NAME))>)([^<>\r\n]+)(</)", Check::Value),
     (r#"((?i-u:(?:name|key)=\\*["'][a-z0-9_.:-]*(?:NAME)\\*["'][ \t]+value=\\*["']))([^"'\\<>]+)()"#, Check::Quoted),
@@ -93,12 +107,28 @@ pub(super) const PLACES: &[(&str, Check)] = &[
         Check::None,
     ),
     (r"((?i-u:\baws_(?:secret_access_key|session_token)[ \t]+))([A-Za-z0-9/+=]{16,})()", Check::Key),
+    (
+        r#"((?:\bopenssl\b[^\r\n|;]{0,200}?[ \t]-[kK][ \t]+|\bvault[ \t]+login[ \t]+|\bgh[ \t]+secret[ \t]+set\b[^\r\n|;]{0,200}?[ \t](?:-b|--body)[ \t=]+|\b(?:sqlcmd|bcp|osql)\b[^\r\n|;]{0,200}?[ \t]-P[ \t]+|\bnet[ \t]+use\b[^\r\n|;]{0,200}?[ \t]/user:\S+[ \t]+)\\*["']?)([^\s"'\\<-][^\s"'\\]*)()"#,
+        Check::Key,
+    ),
+    (r#"(\b(?:ENV|(?i-u:setx|setenv|config:set))[ \t]+(?-u:[A-Z0-9_]*)(?i-u:NAME)[ \t]+\\*["']?)([^\s"'\\=]+)()"#, Check::Value),
+    // Arguments in a list: ["--password", "value"].
+    (
+        r#"(["']--?(?i-u:(?:[a-z-]+-)?(?:api-?key|access-?key|secret-?key|password|passwd|passphrase|token|secret))\\*["'][ \t]*,\s*\\*["'])([^"'\\]+)()"#,
+        Check::Quoted,
+    ),
+    // The files of credentials of FTP and PostgreSQL.
+    (r"((?i-u:\blogin[ \t]+)\S+(?i-u:[ \t]+password[ \t]+))(\S+)()", Check::Value),
+    (r#"((?:^|[\s"'])[A-Za-z0-9_.*-]+:(?:5432|5433|6432|\*):[A-Za-z0-9_*-]+:[A-Za-z0-9_.@-]+:)([^\s:"'\\]+)()"#, Check::None),
     // The signature of a shared access URL, and the code of a sign-in or of a function.
     (r"((?i-u:[?&;](?:sig|[a-z-]*signature)=))([A-Za-z0-9%+/=_-]{20,})()", Check::None),
+    (r"((?i-u:[?&;]key=))([A-Za-z0-9_-]{24,})()", Check::Key),
     (r"((?i-u:[?&;]code=))([A-Za-z0-9%+/=_.-]{40,})()", Check::Key),
     // The password in the address of an Oracle database.
     (r#"((?i-u:jdbc:oracle:[a-z]+:)[^/\s@"'\\]+/)([^\s@"'\\]+)(@)"#, Check::None),
     // Keys in the environment, of services that are not known.
+    (r"((?i-u:\b[a-z_]*(?:ssh|become|sudo|db|user|admin|root|smtp|mail|ftp|proxy|login)_pass)[ \t]*=[ \t]*)VALUE()", Check::Value),
+    (r"((?-u:\b[A-Z0-9_]*(?:SECRET|PASSWORD|APIKEY|API_KEY)_[A-Z0-9_]+)[ \t]*=[ \t]*)([A-Za-z0-9+=_-][A-Za-z0-9/+=_-]{15,})()", Check::Key),
     (r"((?-u:[A-Z0-9]_(?:KEY|PAT|PW))[ \t]*=[ \t]*)([A-Za-z0-9+/=_-]{16,})()", Check::Key),
     // A token, but not a count of tokens, which is a number, nor prose, which has words after a colon.
     (r#"((?i-u:token)\\*["']?\]?[ \t]*=[ \t]*)([0-9.]*[^\s"'`\\,;&}\])0-9.][^\s"'`\\,;&}\])]*)()"#, Check::Value),
@@ -111,7 +141,7 @@ pub(super) const PLACES: &[(&str, Check)] = &[
 pub(super) const ESCAPE: &str = r"(?-u:\\(?:[bfnrt]|u[0-9A-Fa-f]{4}))";
 
 /// The name of a secret in a text.
-pub(super) const NAME: &str = r"api[_-]?key|password|passwd|passphrase|passcode|(?:\b|_)(?:pwd|pass)|[a-z0-9]pwd|secret(?:[_-]?key|(?:[_-][a-z]+)*)|token|cookie|jwt|credentials?|(?:access|private|account|signing|encryption|decryption|master|subscription|functions?|auth|admin|ssh|hmac|storage|license|activation)[_-]?key|shared[_-]?access[_-]?signature|connection[_-]?string|(?:\b|_)(?:otp|pw|bearer)|recovery[_-]?codes?|security[_-]?answer";
+pub(super) const NAME: &str = r"api[_-]?key|password|passwd|passphrase|passcode|(?:\b|_)(?:pwd|pass)|[a-z0-9]pwd|secret(?:[_-]?key|(?:[_-][a-z]+)*)|token|cookie|jwt|credentials?|(?:access|private|account|signing|encryption|decryption|master|subscription|functions?|auth|admin|ssh|hmac|storage|license|activation)[_-]?key|shared[_-]?access[_-]?signature|connection[_-]?string|(?:\b|_)(?:otp|pw|bearer|psk)|mnemonic|seed[_-]?phrase|recovery[_-]?codes?|security[_-]?answer";
 
 /// A name up to its value, which is in quotes.
 ///
