@@ -74,7 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tui",
         ],
     ),
-    ("fuzz", &["config", "export", "format", "keymap", "model", "query", "semconv", "sources", "store", "tui"]),
+    ("fuzz", &["config", "export", "format", "keymap", "model", "otlp", "query", "semconv", "sources", "store", "tui"]),
     ("version", &[]),
     ("main", &["cli", "commands", "config", "format", "log", "panic_hook", "version"]),
 ];

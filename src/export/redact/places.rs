@@ -76,9 +76,9 @@ pub(super) const PLACES: &[(&str, Check)] = &[
         r#"((?i-u:\b(?:the|your|our|this|its|their|his|her)[ \t]+(?:[a-z]+[ \t]+)?(?:api[ _-]?key|password|passwd|passphrase|client[ _-]?secret|secret|(?:access|auth|bearer|api)[ _-]?token|token)[ \t]+is[ \t]+)\\*["']?)([^\s"'`\\,;&}\])\[:=]*[A-Za-z][^\s"'`\\,;&}\])]{3,})()"#,
         Check::Key,
     ),
-    // Passwords in other languages, and a colon of full width.
+    // Passwords in other languages, names of two words, and a colon of full width.
     (
-        r#"((?i:passwort|kennwort|contraseña|senha|mot de passe|пароль|密码|密碼|口令|パスワード|비밀번호)\\*["']?[ \t]*(?:[:=]|：)[ \t]*\\*["']?)([^\s"'`\\,;&}\])：]{6,})()"#,
+        r#"((?i:passwort|kennwort|contraseña|senha|mot de passe|пароль|密码|密碼|口令|パスワード|비밀번호|(?:api|access|secret|auth) (?:key|token))\\*["']?[ \t]*(?:[:=]|：)[ \t]*\\*["']?)([^\s"'`\\,;&}\])：]{6,})()"#,
         Check::Key,
     ),
     (r#"((?i-u:NAME)\\*["']?[ \t]*：[ \t]*\\*["']?)([^\s"'`\\,;&}\])：]{6,})()"#, Check::Key),
@@ -100,7 +100,10 @@ pub(super) const PLACES: &[(&str, Check)] = &[
         r#"((?i-u:--(?:[a-z-]+-)?(?:api-?key|access-?key|secret-?key|password|passwd|passphrase|token|secret)(?:[ \t]+|=)\\*["']?))([^\s"'`\\,;&}\])-][^\s"'`\\,;&}\])]*)()"#,
         Check::Value,
     ),
-    (r#"((?i-u:\bcurl\b)[^\r\n|;]{0,300}?[ \t](?:-u|--user|--proxy-user)[ \t=]*\\*["']?[^\s:"'\\]*:)([^\s"'\\]+)()"#, Check::NotNumber),
+    (
+        r#"((?i-u:\bcurl\b)[^\r\n|;]{0,300}?[ \t](?:-u|--user|--proxy-user)[ \t=]*\\*["']?[^\s:"'\\]*:)(/?[^\s"'\\/][^\s"'\\]*)()"#,
+        Check::NotNumber,
+    ),
     (r#"((?i-u:\b(?:mysql(?:dump|admin)?|mariadb(?:-dump)?)\b)[^\r\n|;]{0,200}?[ \t]-p)([^\s"'\\]+)()"#, Check::None),
     (
         r#"((?:(?i-u:\bsshpass)[ \t]+-p[ \t]*|(?i-u:\bredis-cli\b)[^\r\n|;]{0,200}?[ \t]-a[ \t]+|(?i-u:\b(?:docker|podman|nerdctl|buildah|skopeo|oras|az|registry)[ \t]+login\b)[^\r\n|;]{0,200}?[ \t]-p[ \t]+|(?i-u:\bldap[a-z]+\b)[^\r\n|;]{0,200}?[ \t]-w[ \t]+|\bzip\b[^\r\n|;]{0,200}?[ \t]-P[ \t]+|[ \t]-pass(?:in|out)?[ \t]+pass:|\bhtpasswd[ \t]+-[A-Za-z]*b[A-Za-z]*[ \t]+\S+[ \t]+\S+[ \t]+|\bmc[ \t]+alias[ \t]+set[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+|\b(?:smbclient|rpcclient)\b[^\r\n|;]{0,200}?[ \t]-U[ \t]*[^\s%]*%)\\*["']?)([^\s"'\\]+)()"#,
@@ -118,8 +121,9 @@ pub(super) const PLACES: &[(&str, Check)] = &[
         Check::Quoted,
     ),
     // The files of credentials of FTP and PostgreSQL.
-    (r"((?i-u:\blogin[ \t]+)\S+(?i-u:[ \t]+password[ \t]+))(\S+)()", Check::Value),
+    (r"(\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+)(\S+)()", Check::Value),
     (r#"((?:^|[\s"'])[A-Za-z0-9_.*-]+:(?:5432|5433|6432|\*):[A-Za-z0-9_*-]+:[A-Za-z0-9_.@-]+:)([^\s:"'\\]+)()"#, Check::None),
+    (r#"(\bresponse=\\*")([A-Za-z0-9+/=]{14,})(\\*")"#, Check::Key),
     // The signature of a shared access URL, and the code of a sign-in or of a function.
     (r"((?i-u:[?&;](?:sig|[a-z-]*signature)=))([A-Za-z0-9%+/=_-]{20,})()", Check::None),
     (r"((?i-u:[?&;]key=))([A-Za-z0-9_-]{24,})()", Check::Key),
@@ -241,12 +245,15 @@ fn is_placeholder(value: &str) -> bool {
         || reads.iter().any(|start| value.starts_with(start))
 }
 
-/// Whether a value is the variable of the same name: `token=token`, `password = self.password`.
+/// Whether a value is the variable of the same name: `token=token`, `password = self.password`, `api_key=settings.openai_api_key`.
 fn is_same_name(before: &str, value: &str) -> bool {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let name = before.trim_end_matches(|c: char| !is_name(c));
     let name = &name[name.trim_end_matches(is_name).len()..];
-    !name.is_empty() && value.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case(name))
+    let Some((object, last)) = value.rsplit_once('.') else { return !name.is_empty() && value.eq_ignore_ascii_case(name) };
+    let names = [name, "authorization"].map(str::to_ascii_lowercase);
+    let is_object = object.chars().all(|c| is_name(c) || c == '.');
+    !name.is_empty() && is_object && names.iter().any(|name| last.to_ascii_lowercase().ends_with(name))
 }
 
 /// Whether a quoted text only stands for a value: `<your key>`, `[REDACTED]`, `${KEY}`, `{{ key }}`, `***`.
