@@ -29,6 +29,7 @@ mod token_parts;
 mod values;
 
 pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
+use extractor::AGNO_SCOPE;
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;
 pub(crate) use keys::is_key_of;
@@ -37,5 +38,5 @@ pub use messages::{Conversation, Message, ToolCall, conversation, host, input, l
 pub use parameters::{PARAMETERS, Parameter, find_parameter, parameter, parameters};
 pub use preview::{ERROR_PREVIEW, INPUT_PREVIEW, PREVIEW_WINDOW, beginning, preview};
 pub use span_builder::{SpanBuilder, SpanHeader};
-pub(crate) use stored_events::{ends_span, is_stored_events, restore_events, stored_exception, with_events};
+pub(crate) use stored_events::{ends_span, is_stored_events, restore_attributes, set_sender, stored_attributes, stored_exception};
 pub use token_parts::{TokenPart, token_part};

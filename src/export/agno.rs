@@ -10,7 +10,7 @@ use super::{ExportedSpan, SpanWriter, TraceRecord};
 use crate::model::Attribute;
 use crate::model::attributes::AttributeMap;
 use crate::model::time::to_isoformat;
-use crate::semconv::{agno_context, with_events};
+use crate::semconv::{agno_context, stored_attributes};
 use crate::store::RunStatus;
 
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl<W: Write> SpanWriter<W> for Agno {
         } else {
             out.write_all(b",")?;
         }
-        serde_json::to_writer(&mut *out, &span_dict(&span, &with_events(&span.payload)))?;
+        serde_json::to_writer(&mut *out, &span_dict(&span, &stored_attributes(&span.payload)))?;
         Ok(())
     }
 

@@ -12,6 +12,8 @@ pub(super) use facts::PROMPT_PREFIX;
 pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;
 
+pub(super) use usage::AGNO_SCOPE;
+
 use super::attributes::PENDING;
 use super::keys::{
     CALLED_TOOL, EndEntry, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
@@ -213,9 +215,10 @@ impl<'a> Extractor<'a> {
         }
     }
 
-    /// Sets the name of the service that sent a root span. It names an agent that has no name of its own.
+    /// Sets the name of the service that sent a root span; if it is empty, an attribute may hold it. It names an agent that has no name of its
+    /// own.
     pub fn service(&mut self, name: &'a [u8]) {
-        self.seen.service = Some(Scalar::Text(name));
+        self.seen.service = if name.is_empty() { self.text(Field::StoredService) } else { Some(Scalar::Text(name)) };
     }
 
     /// Adds `N.message.role` or `N.message.content`. They come side by side in either order, or all roles before all texts, as PostgreSQL

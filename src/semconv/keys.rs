@@ -5,6 +5,12 @@ use super::log_events::LOG_EVENT_KEY;
 /// The number of fields.
 pub(super) const FIELDS: usize = KEYS.len();
 
+/// The attribute of a recorded span that holds the name of the service.
+pub(super) const STORED_SERVICE_KEY: &str = "agno_top.service";
+
+/// The attribute of a recorded span that holds the name of the instrumentation scope.
+pub(super) const STORED_SCOPE_KEY: &str = "agno_top.scope";
+
 /// The prefix of the keys of a message that was sent to a model (OpenInference), before its number.
 pub(crate) const INPUT_MESSAGES: &str = "llm.input_messages.";
 
@@ -349,6 +355,9 @@ fields! {
     ],
     /// The log event that the span was made from.
     LogEvent: [LOG_EVENT_KEY],
+    /// The service and the scope that sent a span, where its source has no other place for them.
+    StoredService: [STORED_SERVICE_KEY],
+    StoredScope: [STORED_SCOPE_KEY],
     /// Logfire's type of record; see [`PENDING`](super::attributes::PENDING).
     RecordType: ["logfire.span_type"],
     PendingParent: ["logfire.pending_parent_id"],

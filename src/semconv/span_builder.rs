@@ -145,8 +145,11 @@ impl<'a> SpanBuilder<'a> {
             (id, parent, end) = (running, grandparent, None);
         }
         let name = utf8_lossy(self.name);
+        let [service, stored_scope] = self.attributes.stored_sender();
+        let scope = scope.or(stored_scope.as_deref());
         let mut facts = self.attributes.facts(&name, scope, batch);
-        facts.service = batch.intern_service(&utf8_lossy(self.service));
+        let service = service.filter(|_| self.service.is_empty());
+        facts.service = batch.intern_service(&service.map_or_else(|| utf8_lossy(self.service), Cow::Owned));
         facts.host = batch.intern_host(&utf8_lossy(self.host));
         facts.has_remote_parent = self.has_remote_parent;
         facts.ending = self.attributes.ending(&EndedSpan {

@@ -7,7 +7,7 @@ use chrono::DateTime;
 
 use crate::model::json::{self, Scalar};
 use crate::model::{Batch, Nanos, Payload, PayloadRef, Span, SpanId, SpanKind, Status, TraceId, Value, time};
-use crate::semconv::{SpanBuilder, SpanHeader, beginning, ends_span, is_stored_events, restore_events, stored_exception};
+use crate::semconv::{SpanBuilder, SpanHeader, beginning, ends_span, is_stored_events, restore_attributes, stored_exception};
 
 /// The columns that a span is read from, in the order of [`AgnoRow`].
 pub(super) const COLUMNS: [&str; 9] =
@@ -55,6 +55,7 @@ impl AgnoRow<'_> {
         let status = status.and_then(|code| Status::parse(std::str::from_utf8(code).ok()?));
         builder.status(status.unwrap_or_default(), message.unwrap_or_default());
         let events = scan(attributes.unwrap_or(b"null"), &mut builder)?;
+        builder.name_agent_by_service(parent.is_none());
         let exception = events.and_then(stored_exception);
         if let Some((kind, message, time)) = &exception {
             builder.exception(kind.as_bytes(), message.as_bytes());
@@ -77,7 +78,7 @@ pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
     let span_kind = SpanKind::Internal;
     let status_message = String::from_utf8_lossy(status_message).into_owned();
     let mut payload = Payload { attributes, status_message, span_kind, ..Payload::default() };
-    restore_events(&mut payload);
+    restore_attributes(&mut payload);
     let stack = ("stack trace", "none: Agno's database stores none; send OTLP to get it");
     if !payload.status_message.is_empty() && payload.events.is_empty() {
         payload.notes.push((stack.0.to_owned(), stack.1.to_owned()));

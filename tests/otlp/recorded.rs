@@ -72,3 +72,38 @@ fn a_recording_has_the_numbers_of_what_was_sent() {
     let failed = recorded.values().filter(|trace| trace["failed"] == true).count();
     assert!(recorded.len() > 350 && failed > 20, "{} traces, {failed} failed", recorded.len());
 }
+
+#[test]
+fn a_call_of_an_agent_and_its_gateway_counts_once_in_a_recording() {
+    let span = |id: &str, parent: &str, name: &str, times: (u64, u64), attributes: &str| {
+        let (trace, [start, end]) = (&id[..1].repeat(32), [times.0, times.1].map(|millis| (1_795_900_000_000 + millis) * 1_000_000));
+        format!(
+            r#"{{"traceId":"{trace}","spanId":"{id}","parentSpanId":"{parent}","name":"{name}","startTimeUnixNano":"{start}","endTimeUnixNano":"{end}","attributes":[{attributes}]}}"#
+        )
+    };
+    let text = |key: &str, value: &str| format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#);
+    let call = format!(
+        r#"{},{},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"777"}}}},{{"key":"gen_ai.usage.output_tokens","value":{{"intValue":"10"}}}}"#,
+        text("gen_ai.operation.name", "chat"),
+        text("gen_ai.request.model", "gpt-4o-mini")
+    );
+    let agent = text("gen_ai.operation.name", "invoke_agent");
+    let spans = [
+        ("app", "sdk", span("1000000000000001", "", "invoke_agent", (0, 9000), &agent)),
+        ("app", "sdk", span("1000000000000002", "1000000000000001", "chat", (10, 8000), &call)),
+        ("proxy", "gateway", span("2000000000000003", "", "request", (110, 1200), &call)),
+    ];
+    let groups = spans.map(|(service, scope, span)| {
+        let resource = text("service.name", service);
+        format!(r#"{{"resource":{{"attributes":[{resource}]}},"scopeSpans":[{{"scope":{{"name":"{scope}"}},"spans":[{span}]}}]}}"#)
+    });
+    let body = format!(r#"{{"resourceSpans":[{}]}}"#, groups.join(","));
+    let directory = tempfile::tempdir().unwrap();
+    let listener = Listener::with(recording(&directory.path().join("recorded.db")), 64);
+    assert_eq!(listener.client().post("/v1/traces", &[("content-type", "application/json")], body.as_bytes()).status, 200);
+    std::fs::write(directory.path().join("sent.json"), body).unwrap();
+    let [sent, recorded] = ["sent.json", "recorded.db"].map(|source| list(directory.path(), &[source.to_owned()]));
+    assert_eq!(sent, recorded);
+    let facts: Vec<_> = recorded.values().map(|trace| (trace["agent"].as_str(), trace["input_tokens"].as_u64())).collect();
+    assert_eq!(facts, [(Some("app"), Some(777)), (None, None)]);
+}

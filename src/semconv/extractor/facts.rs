@@ -88,6 +88,11 @@ impl Extractor<'_> {
         }
     }
 
+    /// Returns the names of the service and of the scope that stand in attributes.
+    pub(in crate::semconv) fn stored_sender(&self) -> [Option<String>; 2] {
+        [Field::StoredService, Field::StoredScope].map(|field| self.text(field).map(|name| chars(name).collect()))
+    }
+
     /// Decides what the span does. `graph_agent` is the agent that its metadata names.
     fn span_type(&self, name: &str, graph_agent: Option<&str>) -> SpanType {
         let stated = match self.slot(Field::Kind) {

@@ -11,7 +11,7 @@ use crate::semconv::response_usage::{
 use crate::semconv::values;
 
 /// The name of the instrumentation scope of Agno's own instrumentation.
-pub(super) const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
+pub(in crate::semconv) const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 
 /// The highest cost of a call, in billionths of a dollar. A million such calls still fit in a sum.
 const MAX_COST: i64 = 9_000_000_000_000;

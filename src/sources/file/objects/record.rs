@@ -7,7 +7,7 @@ use crate::model::json::parse;
 use crate::model::{Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value, time};
 use crate::otlp::encode::SpanData;
 use crate::otlp::json::{self, brief};
-use crate::semconv::{SPAN_KIND_KEY, restore_events};
+use crate::semconv::{SPAN_KIND_KEY, restore_attributes};
 
 /// Decodes a span. `trace` is the id of the trace that the span stands in, for spans that don't name it.
 pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData, String> {
@@ -47,7 +47,7 @@ pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData
         scope_attributes: scope.map("attributes"),
         ..Payload::default()
     };
-    restore_events(&mut payload);
+    restore_attributes(&mut payload);
     if is_phoenix {
         payload.attributes = flatten_attributes(payload.attributes, fields);
     }

@@ -9,7 +9,7 @@ use crate::model::attributes::AttributeMap;
 use crate::model::time::{now, to_isoformat};
 use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
 use crate::otlp::{payload, rows};
-use crate::semconv::{agno_context, with_events};
+use crate::semconv::{agno_context, set_sender, stored_attributes};
 use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
@@ -65,7 +65,8 @@ pub(super) fn write(body: &[u8], traces: &mut Statement<'_>, spans: &mut Stateme
     let _ = payload::for_each(body, |at, payload| drop(payloads.insert(at as i64, payload)));
     let mut by_trace: Vec<(TraceId, Vec<FinishedSpan<'_>>)> = Vec::new();
     for span in &batch.spans {
-        let Some((end, payload)) = span.end.zip(payloads.remove(&span.payload_ref.0)) else { continue };
+        let Some((end, mut payload)) = span.end.zip(payloads.remove(&span.payload_ref.0)) else { continue };
+        set_sender(&mut payload, batch.text(span.facts.service), batch.text(span.facts.scope));
         match by_trace.iter_mut().find(|(trace, _)| *trace == span.trace) {
             Some((_, spans)) => spans.push((span, end, payload)),
             None => by_trace.push((span.trace, vec![(span, end, payload)])),
@@ -117,7 +118,7 @@ fn write_span((span, end, payload): &FinishedSpan<'_>, batch: &Batch, now: &str,
         to_isoformat(span.start),
         to_isoformat(*end),
         end.saturating_sub(span.start).max(0) / 1_000_000,
-        AttributeMap(&with_events(payload)).to_json(),
+        AttributeMap(&stored_attributes(payload)).to_json(),
         now,
     ])?;
     Ok(())
