@@ -24,8 +24,11 @@ fn answer(directory: &Path, server: &Server, database: &str, question: &str) -> 
 #[test]
 fn a_part_of_a_database_has_the_answers_of_the_whole() {
     let Some(server) = Server::shared() else { return };
-    let databases = [server.database(), server.database()];
-    for (database, is_whole) in databases.iter().zip([false, true]) {
+    let (partitioned, mut writer) = crate::partitions::database(server);
+    writer.run("CREATE TABLE ai.early PARTITION OF ai.agno_spans FOR VALUES FROM ('2025-11-01T00') TO ('2025-11-01T03')");
+    writer.run("CREATE TABLE ai.others PARTITION OF ai.agno_spans DEFAULT");
+    let databases = [server.database(), server.database(), partitioned];
+    for (database, is_whole) in databases.iter().zip([false, true, false]) {
         let mut writer = server.writer(database);
         writer.run(&spans(1, 3001));
         // Traces of ten spans, a minute apart, a few of them failed or long.
@@ -51,7 +54,7 @@ fn a_part_of_a_database_has_the_answers_of_the_whole() {
     let mut writer = server.writer(&databases[0]);
     let ids = writer.ask("SELECT DISTINCT trace_id FROM ai.agno_spans ORDER BY 1");
     let old = &ids[ids.len() / 3];
-    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let directories = [0, 1, 2].map(|_| tempfile::tempdir().unwrap());
     let questions = [
         "list --limit 3 --json".to_owned(),
         "list --limit 3 --all".to_owned(),
@@ -65,11 +68,14 @@ fn a_part_of_a_database_has_the_answers_of_the_whole() {
         "export --limit 2".to_owned(),
     ];
     for question in &questions {
-        let [part, whole] = [0, 1].map(|at| answer(directories[at].path(), server, &databases[at], question));
+        let [part, whole, partitioned] = [0, 1, 2].map(|at| answer(directories[at].path(), server, &databases[at], question));
         assert_eq!((part.0, &part.1), (whole.0, &whole.1), "{question}");
+        assert_eq!((part.0, &part.1), (partitioned.0, &partitioned.1), "partitioned: {question}");
     }
-    let [part, whole] = [0, 1].map(|at| answer(directories[at].path(), server, &databases[at], "list --limit 1").2);
-    assert!(part.matches("read a part").count() > questions.len() / 2, "{part}");
+    let [part, whole, partitioned] = [0, 1, 2].map(|at| answer(directories[at].path(), server, &databases[at], "list --limit 1").2);
+    for part in [part, partitioned] {
+        assert!(part.matches("read a part").count() > questions.len() / 2, "{part}");
+    }
     assert!(!whole.contains("read a part"), "{whole}");
 }
 

@@ -111,7 +111,10 @@ fn tables_that_cannot_be_followed_are_reported() {
             "CREATE TABLE ai.s (a int); CREATE VIEW ai.agno_spans AS SELECT * FROM ai.s".to_owned(),
             "ai.agno_spans in NAME is a view, which can't be followed",
         ),
-        (format!("CREATE TABLE ai.agno_spans ({columns}) PARTITION BY RANGE (created_at)"), "is a partitioned table"),
+        (
+            format!("CREATE TABLE ai.agno_spans ({columns}) PARTITION BY RANGE (created_at); CREATE INDEX ON ai.agno_spans (span_id)"),
+            "has no index on created_at",
+        ),
         ("CREATE TABLE ai.agno_spans (span_id text)".to_owned(), "has no column trace_id; it is not a table of spans"),
         (format!("CREATE TABLE ai.agno_spans ({columns})"), "has no index on created_at, so that every poll would read the whole table"),
         (format!("CREATE TABLE ai.agno_spans ({columns}); CREATE INDEX ON ai.agno_spans (created_at)"), "has no index on span_id"),

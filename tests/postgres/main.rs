@@ -11,6 +11,7 @@ mod excerpt;
 mod failures;
 mod lifecycle;
 mod manners;
+mod partitions;
 mod payloads;
 #[path = "../agno/mod.rs"]
 mod real;

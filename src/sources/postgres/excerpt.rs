@@ -49,7 +49,7 @@ async fn read_in_transaction(
     updates: &UpdateSender,
 ) -> Result<Option<Found>, Error> {
     let state = inspect(session, location).await?;
-    let definition = TableDefinition::read(session, state.oid).await?;
+    let definition = TableDefinition::read(session, &state).await?;
     if !has_indexes(session, state.oid).await? {
         return Ok(None);
     }

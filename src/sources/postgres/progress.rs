@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
+use super::rows::RowInfo;
 use super::snapshot::{SizeHistory, Snapshot};
-use super::table::{TableDefinition, TableState};
+use super::table::{TableDefinition, TableState, split};
 use crate::model::time::now;
 use crate::model::{Nanos, Origin};
 use crate::sources::{ReadLimits, State, UpdateSender};
@@ -47,15 +48,12 @@ pub(super) struct Progress {
     pub(super) oldest: Option<String>,
     /// The snapshot of the last read.
     pub(super) last: Option<Snapshot>,
-    /// The table's `relfilenode` at the last read.
-    pub(super) file: u32,
+    /// The tables that hold the rows, as they were at the last read.
+    pub(super) parts: HashMap<u32, PartProgress>,
     /// When the table was read last, in the time of this machine.
     pub(super) read_at: Nanos,
     /// Until when the table was read before it was rewritten, until a sweep has told old rows from new ones.
     pub(super) rewritten: Option<Nanos>,
-    /// The table's size in blocks at the last read.
-    pub(super) blocks: u64,
-    pub(super) sizes: SizeHistory,
     /// All rows of transactions before this one were sent or existed at the start.
     pub(super) base: u64,
     /// The rows sent that transactions from `base` on wrote.
@@ -67,11 +65,23 @@ pub(super) struct Progress {
 /// The state of loading the rows that existed at the start, newest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Load {
-    /// The `created_at` and the `ctid` of the last row read.
+    /// The `created_at` and the place of the last row read.
     pub(super) last: Option<(String, String)>,
     pub(super) done: u64,
     pub(super) total: u64,
     pub(super) origin: Origin,
+}
+
+/// What is known of a table that holds rows.
+#[derive(Debug, Default)]
+pub(super) struct PartProgress {
+    /// Its `relfilenode`.
+    file: u32,
+    /// Its size in blocks.
+    pub(super) blocks: u64,
+    pub(super) sizes: SizeHistory,
+    /// If it was attached with rows, which may be older, the last snapshot before that; until a sweep has read it whole.
+    attached: Option<Snapshot>,
 }
 
 /// A scan of all blocks for rows that were missed.
@@ -120,11 +130,9 @@ impl Progress {
             first: None,
             oldest: None,
             last: None,
-            file: 0,
+            parts: HashMap::new(),
             read_at: 0,
             rewritten: None,
-            blocks: 0,
-            sizes: SizeHistory::default(),
             base: 0,
             sent: Sent::default(),
             sweep: None,
@@ -160,7 +168,7 @@ impl Progress {
     pub(super) fn begin(&mut self, state: &TableState) {
         self.base = state.snapshot.lowest;
         self.first = Some(state.snapshot.clone());
-        self.file = state.file;
+        self.parts = state.parts.iter().map(|part| (part.oid, PartProgress { file: part.file, ..PartProgress::default() })).collect();
         let origin = if std::mem::take(&mut self.was_missing) { Origin::Live } else { Origin::History };
         self.load = Some(Load { total: state.rows.unwrap_or(0).min(self.limits.limit), origin, ..Load::default() });
         self.set_read(state);
@@ -173,10 +181,46 @@ impl Progress {
 
     /// Records that all new rows in this state of the table were sent.
     pub(super) fn set_read(&mut self, state: &TableState) {
-        self.sizes.add(state.snapshot.next, state.blocks);
-        self.blocks = state.blocks;
+        for part in &state.parts {
+            let known = self.parts.entry(part.oid).or_default();
+            known.sizes.add(state.snapshot.next, part.blocks);
+            known.blocks = part.blocks;
+        }
         self.read_at = now();
         self.last = Some(state.snapshot.clone());
+    }
+
+    /// Prepares for tables that were rewritten, attached or detached since the last read.
+    pub(super) fn set_parts(&mut self, state: &TableState) {
+        self.parts.retain(|oid, _| state.parts.iter().any(|part| part.oid == *oid));
+        for part in &state.parts {
+            let is_known = self.parts.get(&part.oid).map(|known| known.file == part.file);
+            if is_known == Some(true) {
+                continue;
+            }
+            let attached = self.last.clone().filter(|_| is_known.is_none() && part.blocks > 0);
+            let sweeps = is_known.is_some() || attached.is_some();
+            self.parts.insert(part.oid, PartProgress { file: part.file, attached, ..PartProgress::default() });
+            if is_known.is_some() {
+                // Every row has another `ctid`, and may seem to be of the transaction that rewrote it.
+                self.rewritten.get_or_insert(self.read_at);
+            }
+            if sweeps {
+                self.sweeps.is_due = true;
+                self.sweep = None;
+            }
+        }
+    }
+
+    /// Returns the tables of which every row is to be read.
+    pub(super) fn attached(&self) -> Vec<u32> {
+        self.parts.iter().filter(|(_, part)| part.attached.is_some()).map(|(oid, _)| *oid).collect()
+    }
+
+    /// Whether the row existed at the start, or before its table was attached.
+    pub(super) fn is_old(&self, row: &RowInfo<'_>) -> bool {
+        let part = split(row.place).0.parse().ok().and_then(|oid: u32| self.parts.get(&oid));
+        [self.first.as_ref(), part.and_then(|part| part.attached.as_ref())].into_iter().flatten().any(|before| before.sees(row.transaction))
     }
 
     /// Records that a row is sent, as the transaction wrote it. Returns `false` if it was sent before.
@@ -200,7 +244,7 @@ impl Progress {
     pub(super) fn sweep_if_due(&mut self, state: &TableState) -> bool {
         let starts = self.sweep.is_none() && self.must_sweep();
         if starts {
-            self.sweep = Some(Sweep { next: 0, end: state.blocks, base: state.snapshot.lowest, duration: Duration::ZERO });
+            self.sweep = Some(Sweep { next: 0, end: state.height(), base: state.snapshot.lowest, duration: Duration::ZERO });
             self.sweeps.is_due = false;
         }
         starts
@@ -223,6 +267,7 @@ impl Progress {
         let (base, took) = (sweep.base, sweep.duration);
         self.sweep = None;
         self.rewritten = None;
+        self.parts.values_mut().for_each(|part| part.attached = None);
         self.base = base;
         if self.first.as_ref().is_some_and(|first| first.next <= base) {
             // All rows from now on are new.

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::progress::{Load, Progress};
 use super::rows::{self, RowInfo};
 use super::session::{Session, number};
-use super::table::{TableDefinition, TableState, inspect};
+use super::table::{TableDefinition, TableState, inspect, split};
 use super::tail;
 use crate::model::{Batch, SpanId};
 
@@ -41,8 +41,8 @@ async fn read_in_transaction(
     }
     progress.table = Some(state.oid);
     let definition = match &progress.definition {
-        Some(definition) => definition.clone(),
-        None => TableDefinition::read(session, state.oid).await?,
+        Some(definition) if definition.is_of(&state) => definition.clone(),
+        _ => TableDefinition::read(session, &state).await?,
     };
     let reader = Reader { session, location, definition: &definition, state: &state };
     if progress.last.is_some() {
@@ -79,9 +79,12 @@ impl Reader<'_> {
         let floor = progress.limits.since.and_then(|since| self.definition.earliest_created(since));
         let found = match &load.last {
             None => self.session.query(&self.definition.select_newest(self.location), &[(&wanted.to_string(), Type::TEXT)]).await?,
-            Some((created, ctid)) => {
+            Some((created, place)) => {
+                let (table, ctid) = split(place);
                 let sql = self.definition.select_before(self.location, floor.as_deref());
-                self.session.query(&sql, &[(created, Type::TEXT), (ctid, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?
+                self.session
+                    .query(&sql, &[(created, Type::TEXT), (&table, Type::TEXT), (&ctid, Type::TEXT), (&wanted.to_string(), Type::TEXT)])
+                    .await?
             }
         };
         progress.adapt_page(begun.elapsed());
@@ -91,7 +94,7 @@ impl Reader<'_> {
         let mut batch = progress.updates.batch(load.origin);
         let mut taken: Vec<_> = found.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))).collect();
         // Of a database without an encoding the time may be unreadable: then the next page begins at an earlier row of this one.
-        load.last = taken.iter().rev().find_map(|(_, info)| Some((info.created?.to_owned(), info.ctid.to_owned())));
+        load.last = taken.iter().rev().find_map(|(_, info)| Some((info.created?.to_owned(), info.place.to_owned())));
         let is_last = found.len() < wanted || load.last.is_none();
         // The order by time does not reach rows without `created_at`.
         let sql = self.definition.select(self.location, "WHERE created_at IS NULL LIMIT 10000");
@@ -122,7 +125,7 @@ impl Reader<'_> {
 
     /// Returns the number of rows, of a very large table estimated.
     async fn rows(&self) -> Result<u64, Error> {
-        let estimate = self.state.rows.unwrap_or(self.state.blocks * ROWS_PER_BLOCK);
+        let estimate = self.state.rows.unwrap_or(self.state.blocks() * ROWS_PER_BLOCK);
         if estimate > MAX_COUNTED {
             return Ok(estimate);
         }

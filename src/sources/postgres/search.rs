@@ -59,7 +59,7 @@ impl Scan {
     async fn read(&mut self, session: &Session, location: &Location) -> Result<Hits, Error> {
         let state = inspect(session, location).await?;
         // Rows that are added during the search are checked separately.
-        let (total, left) = self.blocks.unwrap_or((state.blocks, state.blocks));
+        let (total, left) = self.blocks.unwrap_or_else(|| (state.height(), state.height()));
         let from = left.saturating_sub(self.slice_blocks);
         let begun = Instant::now();
         let patterns = patterns(&self.search.query);

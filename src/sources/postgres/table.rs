@@ -19,25 +19,55 @@ use crate::sources::sql::literal;
 const REPORTING_VERSION: u32 = 15;
 
 /// The order in which existing rows are read.
-const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.ctid DESC";
+const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.tableoid DESC, span.ctid DESC";
+
+/// The place of a row as a text, such as `16385(0,1)`: the table that holds it, and its `ctid` there.
+pub(super) const PLACE: &str = "tableoid::text || ctid::text";
+
+/// The server's counters of the rows written to each `part`.
+const COUNTER: &str = "sum(pg_stat_get_tuples_inserted(part) + pg_stat_get_tuples_updated(part))";
 
 /// The state of the table in one snapshot.
 #[derive(Clone, Debug)]
 pub(super) struct TableState {
     pub(super) snapshot: Snapshot,
     pub(super) oid: u32,
+    /// The tables that hold the rows: the table itself, or its partitions.
+    pub(super) parts: Vec<Part>,
+    /// The estimated number of rows; `None` if a part was never analyzed.
+    pub(super) rows: Option<u64>,
+}
+
+/// A table that holds rows: the table of spans, or a partition of it.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) oid: u32,
+    /// Its quoted name; `None` if the user may read it only as a part of the whole.
+    pub(super) name: Option<String>,
     /// The `relfilenode`, which changes when the table is truncated or rewritten.
     pub(super) file: u32,
     /// The size in blocks.
     pub(super) blocks: u64,
-    /// The estimated number of rows; `None` if the table was never analyzed.
-    pub(super) rows: Option<u64>,
+}
+
+impl TableState {
+    /// Returns the size of all parts, in blocks.
+    pub(super) fn blocks(&self) -> u64 {
+        self.parts.iter().map(|part| part.blocks).sum()
+    }
+
+    /// Returns the size of the longest part, in blocks: a range of blocks is read in every part at once.
+    pub(super) fn height(&self) -> u64 {
+        self.parts.iter().map(|part| part.blocks).max().unwrap_or(0)
+    }
 }
 
 /// The definition of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TableDefinition {
     oid: u32,
+    /// The tables that hold the rows, as an array of PostgreSQL.
+    parts: String,
     /// The type of `created_at`.
     created_type: String,
     /// Whether `created_at` may be null.
@@ -50,10 +80,16 @@ pub(super) struct TableDefinition {
 
 /// Begins a transaction and reads the state of the table.
 pub(super) async fn inspect(session: &Session, location: &Location) -> Result<TableState, Error> {
-    let sql = "SELECT pg_current_snapshot()::text, pg_is_in_recovery()::text, n.oid::text, c.oid::text, c.relkind::text, c.relfilenode::text, \
-        (pg_relation_size(c.oid) / current_setting('block_size')::int)::text, c.reltuples::bigint::text, c.relpages::text \
+    let sql = "SELECT pg_current_snapshot()::text, pg_is_in_recovery()::text, n.oid::text, c.oid::text, c.relkind::text, \
+        p.oid::text, p.relkind::text, p.relfilenode::text, (pg_relation_size(p.oid) / current_setting('block_size')::int)::text, \
+        p.reltuples::bigint::text, p.relpages::text, CASE WHEN p.oid = c.oid OR has_table_privilege(p.oid, 'SELECT') \
+            AND has_schema_privilege(p.relnamespace, 'USAGE') THEN format('%I.%I', m.nspname, p.relname) END \
         FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1 \
-        LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = $2";
+        LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = $2 \
+        LEFT JOIN LATERAL (SELECT c.oid AS part WHERE c.relkind <> 'p' \
+            UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf AND c.relkind = 'p') AS tree ON true \
+        LEFT JOIN pg_catalog.pg_class p ON p.oid = tree.part \
+        LEFT JOIN pg_catalog.pg_namespace m ON m.oid = p.relnamespace";
     let rows = session.begin(sql, &[(&location.schema, Type::TEXT), (&location.tables.spans, Type::TEXT)]).await?;
     let row = rows.first().ok_or(Error::Changed)?;
     let snapshot = text(row, 0).and_then(|snapshot| Snapshot::parse(snapshot, text(row, 1) == Some("true"))).ok_or(Error::Changed)?;
@@ -62,21 +98,34 @@ pub(super) async fn inspect(session: &Session, location: &Location) -> Result<Ta
     }
     match text(row, 4) {
         None => return Err(Error::NoTable(tables(session, location).await?)),
-        Some("r") => {}
+        Some("r" | "p") => {}
         Some("v") => return Err(Error::NotATable("a view")),
         Some("m") => return Err(Error::NotATable("a materialized view")),
-        Some("p") => return Err(Error::NotATable("a partitioned table")),
         Some("f") => return Err(Error::NotATable("a foreign table")),
         Some(_) => return Err(Error::NotATable("not a table")),
     }
-    let (oid, file, blocks) = (number(row, 3), number(row, 5), number(row, 6));
-    let blocks = blocks.ok_or(Error::Changed)?;
-    Ok(TableState { snapshot, oid: oid.ok_or(Error::Changed)?, file: file.ok_or(Error::Changed)?, blocks, rows: estimate(row, blocks) })
+    let oid = number(row, 3).ok_or(Error::Changed)?;
+    let (mut parts, mut estimates) = (Vec::new(), Some(0));
+    // A partitioned table without partitions has one row without a part.
+    for row in rows.iter().filter(|row| text(row, 5).is_some()) {
+        if text(row, 6) != Some("r") {
+            return Err(Error::NotATable("a table with partitions on other servers"));
+        }
+        let (oid, file, blocks) = (number(row, 5), number(row, 7), number(row, 8));
+        let blocks = blocks.ok_or(Error::Changed)?;
+        estimates = estimates.zip(estimate(row, blocks)).map(|(sum, rows)| sum + rows);
+        let name = text(row, 11).map(ToOwned::to_owned);
+        parts.push(Part { oid: oid.ok_or(Error::Changed)?, name, file: file.ok_or(Error::Changed)?, blocks });
+    }
+    Ok(TableState { snapshot, oid, parts, rows: estimates })
 }
 
 /// Scales the row count of the last analysis by the growth of the table.
 fn estimate(row: &Row, blocks: u64) -> Option<u64> {
-    let (rows, pages): (i64, u64) = (number(row, 7)?, number(row, 8)?);
+    if blocks == 0 {
+        return Some(0);
+    }
+    let (rows, pages): (i64, u64) = (number(row, 9)?, number(row, 10)?);
     let rows = u64::try_from(rows).ok().filter(|_| pages > 0)?;
     Some((rows as f64 / pages as f64 * blocks as f64) as u64)
 }
@@ -84,14 +133,26 @@ fn estimate(row: &Row, blocks: u64) -> Option<u64> {
 /// Returns the names of some tables of the schema.
 async fn tables(session: &Session, location: &Location) -> Result<Vec<String>, Error> {
     let sql = "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-        WHERE n.nspname = $1 AND c.relkind = 'r' ORDER BY 1 LIMIT 20";
+        WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 20";
     let rows = session.query(sql, &[(&location.schema, Type::TEXT)]).await?;
     Ok(rows.iter().filter_map(|row| text(row, 0)).map(ToOwned::to_owned).collect())
 }
 
+fn oids(state: &TableState) -> String {
+    let mut oids: Vec<String> = state.parts.iter().map(|part| part.oid.to_string()).collect();
+    oids.sort();
+    format!("{{{}}}", oids.join(","))
+}
+
+/// Splits a [`PLACE`] into the table and the `ctid`.
+pub(super) fn split(place: &str) -> (&str, &str) {
+    place.split_at(place.find('(').unwrap_or(place.len()))
+}
+
 impl TableDefinition {
     /// Reads the definition. The table must have the columns of a row, and indexes on time and id.
-    pub(super) async fn read(session: &Session, oid: u32) -> Result<Self, Error> {
+    pub(super) async fn read(session: &Session, state: &TableState) -> Result<Self, Error> {
+        let oid = state.oid;
         let sql = "SELECT a.attname::text, format_type(a.atttypid, NULL), a.attnotnull::text, \
             EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid \
                 AND i.indpred IS NULL)::text \
@@ -112,6 +173,7 @@ impl TableDefinition {
         let is_nullable = text(created, 2) != Some("true");
         Ok(Self {
             oid,
+            parts: oids(state),
             created_type: text(created, 1).unwrap_or("text").to_owned(),
             is_nullable,
             counts_late: session.version < REPORTING_VERSION,
@@ -119,10 +181,14 @@ impl TableDefinition {
         })
     }
 
+    /// Whether this is the definition of the table in this state.
+    pub(super) fn is_of(&self, state: &TableState) -> bool {
+        self.oid == state.oid && self.parts == oids(state)
+    }
+
     /// Returns the server's counter of rows written to the table. The server updates it late, and counts rolled-back rows, too.
     pub(super) async fn rows_written(&self, session: &Session) -> Result<Option<u64>, Error> {
-        let oid = self.oid;
-        let sql = format!("SELECT (pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid}))::text");
+        let sql = format!("SELECT {COUNTER}::text FROM unnest('{}'::oid[]) AS part", self.parts);
         Ok(session.value_outside(&sql).await?.and_then(|rows| rows.parse().ok()))
     }
 
@@ -135,11 +201,11 @@ impl TableDefinition {
     /// Returns an expression that changes when somebody works in this database. It begins with `t` if that is hidden from the user: then it
     /// changes only with the table.
     pub(super) fn activity(&self) -> String {
-        let oid = self.oid;
+        let parts = &self.parts;
         format!(
-            "(SELECT concat_ws(' ', count(*) > count(state_change), count(*), max(state_change), max(backend_start), pg_relation_size({oid}), \
-             pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid})) FROM pg_catalog.pg_stat_activity \
-             WHERE datname = current_database() AND backend_type <> 'autovacuum worker' AND application_name IS DISTINCT FROM '{APPLICATION}')"
+            "(SELECT concat_ws(' ', count(*) > count(state_change), count(*), max(state_change), max(backend_start), \
+             (SELECT concat_ws(' ', sum(pg_relation_size(part)), {COUNTER}) FROM unnest('{parts}'::oid[]) AS part)) \
+             FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND backend_type <> 'autovacuum worker' AND application_name IS DISTINCT FROM '{APPLICATION}')"
         )
     }
 
@@ -148,11 +214,11 @@ impl TableDefinition {
         format!("created_at >= {}::{}", literal(created), self.created_type)
     }
 
-    /// Returns a statement that reads rows: `ctid`, transaction, `created_at`, then the columns of a row; `clauses` follow the table name.
+    /// Returns a statement that reads rows: their place, transaction, `created_at`, then the columns of a row; `clauses` follow the table name.
     ///
     /// In `ORDER BY` a bare `created_at` means the result column, which is text. The table's column is `span.created_at`.
     pub(super) fn select(&self, location: &Location, clauses: &str) -> String {
-        format!("SELECT ctid::text, xmin::text, created_at::text{} FROM {} AS span {clauses}", self.columns, location.spans())
+        format!("SELECT {PLACE}, xmin::text, created_at::text{} FROM {} AS span {clauses}", self.columns, location.spans())
     }
 
     /// Returns a statement that reads the newest rows. Its parameter is their number.
@@ -168,10 +234,11 @@ impl TableDefinition {
     }
 
     /// Returns a statement that reads the rows before a row, newest first, none of them created before `floor`. Its parameters are
-    /// `created_at` and `ctid` of the row, and the number of rows.
+    /// `created_at`, `tableoid` and `ctid` of the row, and the number of rows.
     pub(super) fn select_before(&self, location: &Location, floor: Option<&str>) -> String {
-        let before = format!("(span.created_at, span.ctid) < ($1::text::{}, $2::text::tid)", self.created_type);
+        let before =
+            format!("(span.created_at, span.tableoid, span.ctid) < ($1::text::{}, $2::text::oid, $3::text::tid)", self.created_type);
         let floor = floor.map_or_else(String::new, |floor| format!(" AND span.{}", self.created_since(floor)));
-        self.select(location, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $3::text::int"))
+        self.select(location, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $4::text::int"))
     }
 }

@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::rows::{self, RowInfo};
 use super::session::{Session, number, text};
 use super::snapshot::Snapshot;
-use super::table::{TableDefinition, TableState};
+use super::table::{PLACE, Part, TableDefinition, TableState, split};
 use crate::model::{Batch, Origin};
 
 /// Blocks read before the former end, because new rows also fill the free space of the last blocks.
@@ -47,15 +47,7 @@ pub(super) async fn read(
     state: &TableState,
     progress: &mut Progress,
 ) -> Result<[Batch; 2], Error> {
-    if progress.file != state.file {
-        // The table was rewritten: every row has another `ctid`, and may seem to be of the transaction that rewrote it.
-        progress.file = state.file;
-        progress.rewritten.get_or_insert(progress.read_at);
-        progress.sizes = super::snapshot::SizeHistory::default();
-        progress.blocks = 0;
-        progress.sweeps.is_due = true;
-        progress.sweep = None;
-    }
+    progress.set_parts(state);
     if progress.sweep_if_due(state) {
         progress.reset_row_count(definition.rows_written(session).await?);
     }
@@ -63,24 +55,39 @@ pub(super) async fn read(
     let search = Search { location, snapshot: &state.snapshot, exclude_old: exclude_old(definition, progress) };
     let mut parts = Vec::new();
     if let Some(from) = from {
-        parts.push(search.blocks(from, end_of_table(state, from, progress), None));
+        let margin = MARGIN / state.parts.len().max(1) as u64;
+        for part in &state.parts {
+            match &part.name {
+                Some(name) => {
+                    parts.push(search.blocks(name, &state.snapshot.condition(from), end_of_part(part, from, margin, progress), None))
+                }
+                // The whole table has no order by block: a sweep and the times find the rows.
+                None => progress.sweeps.is_due = true,
+            }
+        }
         parts.extend(search.by_time(from));
     }
-    let swept = progress.sweep.as_ref().map(|sweep| (sweep.next, (sweep.next + SWEEP_BLOCKS).min(sweep.end)));
+    let step = (SWEEP_BLOCKS / state.parts.len().max(1) as u64).max(1);
+    let swept = progress.sweep.as_ref().map(|sweep| (sweep.next, (sweep.next + step).min(sweep.end)));
     if let Some((next, end)) = swept {
-        parts.push(search.blocks(progress.base, next, Some(end)));
+        let mut condition = state.snapshot.condition(progress.base);
+        let attached = progress.attached();
+        if !attached.is_empty() {
+            condition = format!("({condition} OR tableoid IN ({}))", attached.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+        }
+        parts.push(search.blocks(&location.spans(), &condition, next, Some(end)));
     }
     let mut batches = [Origin::History, Origin::Live].map(|origin| progress.updates.batch(origin));
     let begun = Instant::now();
     if !parts.is_empty() {
         let candidates = session.query(&parts.join(" UNION ALL "), &[]).await?;
-        let ctids = unsent(&candidates, &state.snapshot, progress);
-        let found = fetch(session, location, definition, &ctids).await?;
+        let places = unsent(&candidates, &state.snapshot, progress);
+        let found = fetch(session, location, definition, &places).await?;
         // All rows have arrived, so that each row that is recorded as sent is sent.
         for row in &found {
             let info = RowInfo::new(row, &state.snapshot);
             if progress.insert_sent(info.key, info.transaction) {
-                let is_old = progress.first.as_ref().is_some_and(|first| first.sees(info.transaction));
+                let is_old = progress.is_old(&info);
                 let [old, new] = &mut batches;
                 if is_old {
                     rows::read(row, &info, old);
@@ -105,9 +112,10 @@ pub(super) async fn read(
 }
 
 /// Returns the block from which on the transaction and later ones appended rows.
-fn end_of_table(state: &TableState, from: u64, progress: &mut Progress) -> u64 {
-    let start = progress.sizes.before(from).unwrap_or(0).min(progress.blocks).saturating_sub(MARGIN);
-    let earliest = state.blocks.saturating_sub(MAX_BLOCKS);
+fn end_of_part(part: &Part, from: u64, margin: u64, progress: &mut Progress) -> u64 {
+    let before = progress.parts.get(&part.oid).map_or(0, |known| known.sizes.before(from).unwrap_or(0).min(known.blocks));
+    let start = before.saturating_sub(margin);
+    let earliest = part.blocks.saturating_sub(MAX_BLOCKS);
     progress.sweeps.is_due |= start < earliest;
     start.max(earliest)
 }
@@ -133,12 +141,10 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Returns a statement that reads a range of blocks. Their numbers are literals, because with parameters the planner reads all blocks.
-    fn blocks(&self, from: u64, start: u64, end: Option<u64>) -> String {
+    fn blocks(&self, table: &str, condition: &str, start: u64, end: Option<u64>) -> String {
         let end = end.map_or_else(String::new, |end| format!(" AND ctid < '({end},0)'::tid"));
         format!(
-            "SELECT '{BY_BLOCK}', ctid::text, xmin::text, span_id::text FROM {} WHERE ctid >= '({start},0)'::tid{end} AND {}{}",
-            self.location.spans(),
-            self.snapshot.condition(from),
+            "SELECT '{BY_BLOCK}', {PLACE}, xmin::text, span_id::text FROM {table} WHERE ctid >= '({start},0)'::tid{end} AND {condition}{}",
             self.exclude_old
         )
     }
@@ -149,8 +155,8 @@ impl Search<'_> {
         let now = "WHERE created_at::text < to_char(now() AT TIME ZONE 'UTC' + interval '2 s', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
         ["", now].map(|condition| {
             format!(
-                "SELECT '{BY_TIME}', ctid::text, xmin::text, span_id::text FROM \
-                 (SELECT ctid, xmin, span_id, created_at FROM {} {condition} ORDER BY created_at DESC LIMIT {WINDOW}) AS newest WHERE {}{}",
+                "SELECT '{BY_TIME}', {PLACE}, xmin::text, span_id::text FROM \
+                 (SELECT tableoid, ctid, xmin, span_id, created_at FROM {} {condition} ORDER BY created_at DESC LIMIT {WINDOW}) AS newest WHERE {}{}",
                 self.location.spans(),
                 self.snapshot.condition(from),
                 self.exclude_old
@@ -159,28 +165,29 @@ impl Search<'_> {
     }
 }
 
-/// Returns the `ctid`s of rows that were not sent yet.
+/// Returns the places of rows that were not sent yet.
 fn unsent(candidates: &[Row], snapshot: &Snapshot, progress: &mut Progress) -> Vec<String> {
-    let (mut ctids, mut by_time) = (HashSet::new(), 0);
+    let (mut places, mut by_time) = (HashSet::new(), 0);
     for row in candidates {
-        let (Some(ctid), Some(transaction)) = (text(row, 1), number(row, 2)) else { continue };
-        if progress.was_sent(rows::key(text(row, 3), ctid), snapshot.widen(transaction)) {
+        let (Some(place), Some(transaction)) = (text(row, 1), number(row, 2)) else { continue };
+        if progress.was_sent(rows::key(text(row, 3), place), snapshot.widen(transaction)) {
             continue;
         }
-        by_time += usize::from(text(row, 0) == Some(BY_TIME) && !ctids.contains(ctid));
-        ctids.insert(ctid.to_owned());
+        by_time += usize::from(text(row, 0) == Some(BY_TIME) && !places.contains(place));
+        places.insert(place.to_owned());
     }
     // So many rows are in freed space that there may be more.
     progress.sweeps.is_due |= by_time > WINDOW / 2;
-    ctids.into_iter().collect()
+    places.into_iter().collect()
 }
 
-/// Reads rows by their `ctid`s, which are valid in this transaction.
-async fn fetch(session: &Session, location: &Location, definition: &TableDefinition, ctids: &[String]) -> Result<Vec<Row>, Error> {
-    let sql = definition.select(location, "WHERE ctid = ANY ($1::text[]::tid[])");
+/// Reads rows by their places, which are valid in this transaction.
+async fn fetch(session: &Session, location: &Location, definition: &TableDefinition, places: &[String]) -> Result<Vec<Row>, Error> {
+    let sql = definition.select(location, &format!("WHERE ctid = ANY ($1::text[]::tid[]) AND {PLACE} = ANY ($2)"));
     let mut found = Vec::new();
-    for ctids in ctids.chunks(PAGE) {
-        found.extend(session.query(&sql, &[(&ctids, Type::TEXT_ARRAY)]).await?);
+    for places in places.chunks(PAGE) {
+        let ctids: Vec<&str> = places.iter().map(|place| split(place).1).collect();
+        found.extend(session.query(&sql, &[(&ctids, Type::TEXT_ARRAY), (&places, Type::TEXT_ARRAY)]).await?);
     }
     Ok(found)
 }
