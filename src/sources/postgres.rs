@@ -46,7 +46,7 @@ pub(super) use session::{Parameter, Session};
 /// The interval of polls: while the agent writes, and while it does not.
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
 /// The interval of polls while only other databases of the server are written.
-const APART_POLL: Duration = Duration::from_millis(700);
+const APART_POLL: Duration = Duration::from_secs(1);
 /// The interval of polls where nothing is read but on demand.
 const ON_DEMAND: Duration = Duration::from_secs(3600);
 /// The interval of polls while the table does not exist.

@@ -17,7 +17,7 @@ const COUNT_AFTER: Duration = Duration::from_secs(30);
 /// After this time without work in this database, changes of the server are those of other databases.
 const APART_AFTER: Duration = Duration::from_secs(5);
 /// How often the table is then looked at all the same: seldom, and more often where work in the database is hidden.
-const APART_VISITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(3)];
+const APART_VISITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(6)];
 /// The interval of asking whether anybody works in this database.
 const ACTIVITY_INTERVAL: Duration = Duration::from_secs(1);
 /// An expression that changes with every transaction on the server.
