@@ -96,6 +96,30 @@ actions! {
 }
 
 impl Action {
+    /// Whether the action acts on the tree of traces alone, so that it does nothing in the other views.
+    #[must_use]
+    pub fn needs_tree(self) -> bool {
+        matches!(
+            self,
+            Self::Mark
+                | Self::CopySpan
+                | Self::Fold
+                | Self::Unfold
+                | Self::FoldBelow
+                | Self::FoldAll
+                | Self::NextTab
+                | Self::PreviousTab
+                | Self::ZoomIn
+                | Self::ZoomOut
+                | Self::ZoomReset
+                | Self::Earlier
+                | Self::Later
+                | Self::Measure
+                | Self::Ordinary
+                | Self::CriticalPath
+        )
+    }
+
     /// Returns the rows by which the action moves, down if positive; `None` if it does not move by rows. `page` is the height of a page.
     #[must_use]
     pub fn rows(self, page: isize) -> Option<isize> {

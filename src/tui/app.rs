@@ -11,6 +11,7 @@ mod help;
 mod insights;
 mod intake;
 mod line;
+mod list_pane;
 mod log_actions;
 mod log_list;
 mod mouse;

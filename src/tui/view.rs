@@ -109,18 +109,18 @@ pub fn write_pages(app: &mut App, store: &Store) {
         let page = detail::page(&app.detail, store, &app.logs, app.now);
         app.detail.set_page(page);
     }
-    if let Some(list) = app.log_list.as_mut().filter(|list| list.is_page_outdated()) {
+    if let Some(list) = app.log_list.as_mut().filter(|list| list.pane.is_page_outdated) {
         let page = logs::page(list, &app.logs, app.now);
-        list.set_page(page);
+        list.pane.set_page(page);
     }
     let glyphs = Styling { theme: app.themes.current(), ascii: app.ascii }.glyphs();
-    if let Some(list) = app.series_list.as_mut().filter(|list| list.is_page_outdated()) {
+    if let Some(list) = app.series_list.as_mut().filter(|list| list.pane.is_page_outdated) {
         let page = series::page(list, &app.metrics, app.now, glyphs);
-        list.set_page(page);
+        list.pane.set_page(page);
     }
-    if let Some(open) = app.table.as_mut().filter(|open| open.is_page_outdated()) {
+    if let Some(open) = app.table.as_mut().filter(|open| open.pane.is_page_outdated) {
         let page = table::page(open, store, &app.aggregates, app.now);
-        open.set_page(page);
+        open.pane.set_page(page);
     }
 }
 

@@ -149,7 +149,7 @@ impl App {
         let mut has_more = false;
         if let Some(list) = &mut self.log_list {
             let has_notes = list.leaves_filter_aside() || self.logs.first() > 0;
-            list.set_size(lines.saturating_sub(usize::from(has_notes)), detail);
+            list.pane.set_size(lines.saturating_sub(usize::from(has_notes)), detail);
             if self.held_back.is_none() {
                 has_more = list.refresh(&self.logs, self.now);
             }

@@ -15,38 +15,18 @@ impl App {
             Action::Detail => self.focus = Focus::FullDetail,
             Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
             Action::Copy => {
-                let text = list.pager.document().to_text();
+                let text = list.pane.pager.document().to_text();
                 return ControlFlow::Break((!text.is_empty()).then(|| Effect::Copy { what: "the log record".to_owned(), text }));
             }
             Action::Filter if self.focus != Focus::Traces => {
                 self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
-            Action::Wrap => list.pager.set_wrap(!list.pager.is_wrapped()),
-            // These need a trace under the cursor.
-            Action::Mark
-            | Action::CopySpan
-            | Action::Fold
-            | Action::Unfold
-            | Action::FoldBelow
-            | Action::FoldAll
-            | Action::NextTab
-            | Action::PreviousTab
-            | Action::NextMatch
-            | Action::PreviousMatch
-            | Action::Sort
-            | Action::SortBy
-            | Action::Reverse
-            | Action::ZoomIn
-            | Action::ZoomOut
-            | Action::ZoomReset
-            | Action::Earlier
-            | Action::Later
-            | Action::Measure
-            | Action::Ordinary
-            | Action::CriticalPath => {}
+            Action::Wrap => list.pane.pager.set_wrap(!list.pane.pager.is_wrapped()),
+            _ if action.needs_tree() => {}
+            Action::NextMatch | Action::PreviousMatch | Action::Sort | Action::SortBy | Action::Reverse => {}
             _ => {
                 let is_in_list = self.focus == Focus::Traces;
-                let is_handled = if is_in_list { list.handle(&self.logs, action) } else { list.handle_in_page(action) };
+                let is_handled = if is_in_list { list.handle(&self.logs, action) } else { list.pane.scroll_page(action) };
                 return if is_handled { ControlFlow::Break(None) } else { ControlFlow::Continue(()) };
             }
         }

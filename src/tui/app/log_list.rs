@@ -7,13 +7,12 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Action;
+use super::list_pane::ListPane;
 use crate::logs::{LogNumber, LogStore};
 use crate::model::{Attribute, LogContent, LogRecord, Nanos, SpanId, TraceId, Value};
 use crate::query::{Query, Record};
 use crate::sources::log_content;
 use crate::tui::display::log;
-use crate::tui::widget::pager::Pager;
-use crate::tui::widget::text::Document;
 
 /// How long a frame tests records against the filter.
 const SLICE: Duration = Duration::from_millis(3);
@@ -24,14 +23,10 @@ const MAX_LINES: usize = 512;
 /// The state of the view of logs.
 #[derive(Debug)]
 pub struct LogList {
-    /// The number of the line under the cursor.
-    pub cursor: usize,
-    /// The number of the first line on the screen.
-    pub top: usize,
     /// Whether the cursor stays on the newest record.
     pub follows: bool,
-    /// The page about the record under the cursor.
-    pub pager: Pager,
+    /// The cursor, and the page about its record.
+    pub pane: ListPane,
     query: Query,
     /// The records that match, in order; unused without a filter.
     matching: VecDeque<LogNumber>,
@@ -40,8 +35,6 @@ pub struct LogList {
     /// The record under the cursor.
     selected: Option<LogNumber>,
     lines: HashMap<LogNumber, LogLine>,
-    is_page_outdated: bool,
-    height: usize,
     end: LogNumber,
 }
 
@@ -140,17 +133,13 @@ impl LogList {
     #[must_use]
     pub fn new(filter: &str) -> Self {
         Self {
-            cursor: 0,
-            top: 0,
             follows: true,
-            pager: Pager::new(Document::new()),
+            pane: ListPane::new(),
             query: filter.parse().unwrap_or_default(),
             matching: VecDeque::new(),
             next: 0,
             selected: None,
             lines: HashMap::new(),
-            is_page_outdated: true,
-            height: 0,
             end: 0,
         }
     }
@@ -190,8 +179,8 @@ impl LogList {
         }
         self.end = logs.end();
         let found = self.selected.and_then(|selected| self.line_of(logs, selected));
-        self.cursor = if self.follows { usize::MAX } else { found.unwrap_or(self.cursor) };
-        self.clamp(logs);
+        self.pane.cursor = if self.follows { usize::MAX } else { found.unwrap_or(self.pane.cursor) };
+        self.pane.clamp(self.len(logs));
         self.select(logs);
         self.is_filtered() && self.next < logs.end()
     }
@@ -229,7 +218,7 @@ impl LogList {
         if self.lines.len() > MAX_LINES {
             self.lines.clear();
         }
-        for line in self.top..self.top + self.height {
+        for line in self.pane.top..self.pane.top + self.pane.height {
             let Some(number) = self.number(logs, line) else { break };
             if let Some(record) = logs.get(number) {
                 self.lines.entry(number).or_insert_with(|| LogLine::new(record));
@@ -239,48 +228,21 @@ impl LogList {
 
     /// Returns the lines on the screen, each with its number.
     pub fn visible<'a>(&'a self, logs: &'a LogStore, height: usize) -> impl Iterator<Item = (usize, &'a LogLine)> {
-        (self.top..self.top + height).map_while(|line| Some((line, self.lines.get(&self.number(logs, line)?)?)))
+        (self.pane.top..self.pane.top + height).map_while(|line| Some((line, self.lines.get(&self.number(logs, line)?)?)))
     }
 
     fn select(&mut self, logs: &LogStore) {
-        let selected = self.number(logs, self.cursor);
+        let selected = self.number(logs, self.pane.cursor);
         if selected != self.selected {
             self.selected = selected;
-            self.is_page_outdated = true;
+            self.pane.is_page_outdated = true;
         }
-    }
-
-    /// Keeps the cursor within the lines, and on the screen.
-    fn clamp(&mut self, logs: &LogStore) {
-        self.cursor = self.cursor.min(self.len(logs).saturating_sub(1));
-        let height = self.height.max(1);
-        self.top = self.top.min(self.cursor).min(self.len(logs).saturating_sub(height)).max((self.cursor + 1).saturating_sub(height));
-    }
-
-    /// Whether the page must be written again.
-    #[must_use]
-    pub fn is_page_outdated(&self) -> bool {
-        self.is_page_outdated
-    }
-
-    /// Replaces the page.
-    pub fn set_page(&mut self, page: Document) {
-        self.pager.replace(page);
-        self.is_page_outdated = false;
-    }
-
-    /// Sets the number of lines below the heading, and the size of the page, before [`LogList::refresh`].
-    pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
-        self.height = lines;
-        self.pager.resize(width, height);
     }
 
     /// Moves the cursor to a line, or to the last one, which it then follows.
     pub(super) fn go_to(&mut self, logs: &LogStore, line: usize) {
-        self.cursor = line;
-        self.clamp(logs);
+        self.pane.go_to(line, self.len(logs));
         self.follows = line >= self.len(logs);
-        self.pager.scroll_to_top();
         self.select(logs);
     }
 
@@ -293,16 +255,13 @@ impl LogList {
 
     /// Moves the cursor. Returns whether the list handles the action.
     pub(super) fn handle(&mut self, logs: &LogStore, action: Action) -> bool {
-        let page = self.height.saturating_sub(1).max(1) as isize;
         match action {
-            Action::Top => self.go_to(logs, 0),
-            Action::Bottom => self.go_to(logs, usize::MAX),
             Action::Follow => {
                 self.follows = !self.follows;
             }
             Action::NextError | Action::PreviousError => self.go_to_error(logs, action == Action::NextError),
-            _ => match action.rows(page) {
-                Some(by) => self.go_to(logs, self.cursor.saturating_add_signed(by)),
+            _ => match self.pane.target(action) {
+                Some(line) => self.go_to(logs, line),
                 None => return false,
             },
         }
@@ -313,23 +272,11 @@ impl LogList {
     fn go_to_error(&mut self, logs: &LogStore, forward: bool) {
         let is_error =
             |line: &usize| self.number(logs, *line).and_then(|at| logs.get(at)).is_some_and(|record| record.severity >= log::ERROR);
-        let found = if forward { (self.cursor + 1..self.len(logs)).find(is_error) } else { (0..self.cursor).rev().find(is_error) };
+        let found =
+            if forward { (self.pane.cursor + 1..self.len(logs)).find(is_error) } else { (0..self.pane.cursor).rev().find(is_error) };
         if let Some(line) = found {
             self.go_to(logs, line);
         }
-    }
-
-    /// Scrolls the page. Returns whether the page handles the action.
-    pub(super) fn handle_in_page(&mut self, action: Action) -> bool {
-        match action {
-            Action::Top => self.pager.scroll_to_top(),
-            Action::Bottom => self.pager.scroll_to_end(),
-            _ => match action.rows(self.height.max(2) as isize - 1) {
-                Some(rows) => self.pager.scroll(rows),
-                None => return false,
-            },
-        }
-        true
     }
 
     /// Whether records came since the last frame.

@@ -95,25 +95,25 @@ impl App {
             (HitTarget::Traces | HitTarget::Line(_) | HitTarget::Detail, _) if self.log_list.is_some() => {
                 let Some(list) = &mut self.log_list else { return };
                 if target == HitTarget::Detail {
-                    list.pager.scroll(lines);
+                    list.pane.pager.scroll(lines);
                 } else {
-                    list.go_to(&self.logs, list.cursor.saturating_add_signed(notches));
+                    list.go_to(&self.logs, list.pane.cursor.saturating_add_signed(notches));
                 }
             }
             (HitTarget::Traces | HitTarget::Line(_) | HitTarget::Detail, _) if self.series_list.is_some() => {
                 let Some(list) = &mut self.series_list else { return };
                 if target == HitTarget::Detail {
-                    list.pager.scroll(lines);
+                    list.pane.pager.scroll(lines);
                 } else {
-                    list.go_to(&self.metrics, list.cursor.saturating_add_signed(notches));
+                    list.go_to(&self.metrics, list.pane.cursor.saturating_add_signed(notches));
                 }
             }
             (HitTarget::Traces | HitTarget::Line(_) | HitTarget::Detail, _) if self.table.is_some() => {
                 let Some(table) = &mut self.table else { return };
                 if target == HitTarget::Detail {
-                    table.pager.scroll(lines);
+                    table.pane.pager.scroll(lines);
                 } else {
-                    table.go_to(table.cursor.saturating_add_signed(notches));
+                    table.go_to(table.pane.cursor.saturating_add_signed(notches));
                 }
             }
             (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_) | HitTarget::Foot(_), _) => self.tree.scroll(store, lines),

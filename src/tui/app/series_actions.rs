@@ -28,27 +28,11 @@ impl App {
             Action::Filter if self.focus != Focus::Traces => {
                 self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
-            Action::Wrap => list.pager.set_wrap(!list.pager.is_wrapped()),
+            Action::Wrap => list.pane.pager.set_wrap(!list.pane.pager.is_wrapped()),
             // Only the list and the page have what these act on.
             Action::NextMatch | Action::PreviousMatch if self.focus == Focus::Traces => {}
-            Action::Mark
-            | Action::CopySpan
-            | Action::Fold
-            | Action::Unfold
-            | Action::FoldBelow
-            | Action::FoldAll
-            | Action::NextTab
-            | Action::PreviousTab
-            | Action::NextError
-            | Action::PreviousError
-            | Action::ZoomIn
-            | Action::ZoomOut
-            | Action::ZoomReset
-            | Action::Earlier
-            | Action::Later
-            | Action::Measure
-            | Action::Ordinary
-            | Action::CriticalPath => {}
+            _ if action.needs_tree() => {}
+            Action::NextError | Action::PreviousError => {}
             _ => {
                 let is_in_list = self.focus == Focus::Traces;
                 let is_handled = if is_in_list { list.handle(&self.metrics, action) } else { list.handle_in_page(&self.metrics, action) };

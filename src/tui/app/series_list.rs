@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::time::Instant;
 
 use super::Action;
+use super::list_pane::ListPane;
 use super::refresh::Pace;
 use crate::metrics::{Comparison, MetricStore, Series, UsageCounter};
 use crate::model::metric::Exemplar;
@@ -15,8 +16,6 @@ use crate::query::{Query, Record};
 use crate::settings::named_enum;
 use crate::store::Store;
 use crate::tui::display::counted;
-use crate::tui::widget::pager::Pager;
-use crate::tui::widget::text::Document;
 
 named_enum! {
     /// What the series are sorted by.
@@ -41,12 +40,8 @@ pub struct SeriesList {
     pub sorted: SeriesSort,
     /// Whether the order is reversed.
     pub is_reversed: bool,
-    /// The index of the line under the cursor.
-    pub cursor: usize,
-    /// The index of the first line on the screen.
-    pub top: usize,
-    /// The page about the series under the cursor.
-    pub pager: Pager,
+    /// The cursor, and the page about its series.
+    pub pane: ListPane,
     /// The index of the chosen exemplar of the series under the cursor, from the newest.
     pub exemplar: usize,
     query: Query,
@@ -54,8 +49,6 @@ pub struct SeriesList {
     order: Vec<usize>,
     /// The id of the series under the cursor.
     selected: Option<u64>,
-    is_page_outdated: bool,
-    height: usize,
     page_width: u16,
     pace: Pace,
     version: u64,
@@ -96,15 +89,11 @@ impl SeriesList {
         Self {
             sorted: SeriesSort::default(),
             is_reversed: false,
-            cursor: 0,
-            top: 0,
-            pager: Pager::new(Document::new()),
+            pane: ListPane::new(),
             exemplar: 0,
             query: filter.parse().unwrap_or_default(),
             order: Vec::new(),
             selected: None,
-            is_page_outdated: true,
-            height: 0,
             page_width: 0,
             pace: Pace::due(),
             version: 0,
@@ -139,7 +128,7 @@ impl SeriesList {
         if self.version != store.version() {
             self.version = store.version();
             self.pace.invalidate();
-            self.is_page_outdated = true;
+            self.pane.is_page_outdated = true;
         }
         let is_moved = self.membership.is_some_and(|(_, moved)| moved != store.membership().1);
         if !self.pace.is_due() && !is_moved {
@@ -161,8 +150,8 @@ impl SeriesList {
         (self.membership, self.listed) = (membership, all.len());
         self.pace.finish(begun);
         let is_selected = |at: &usize| Some(all[*at].id) == self.selected;
-        self.cursor = self.order.iter().position(is_selected).unwrap_or(self.cursor);
-        self.clamp();
+        self.pane.cursor = self.order.iter().position(is_selected).unwrap_or(self.pane.cursor);
+        self.pane.clamp(self.order.len());
         self.select(store);
     }
 
@@ -172,7 +161,7 @@ impl SeriesList {
             let begun = Instant::now();
             self.compared = counted::compare(metrics, store);
             self.compared_pace.finish(begun);
-            self.is_page_outdated = true;
+            self.pane.is_page_outdated = true;
         }
     }
 
@@ -207,14 +196,14 @@ impl SeriesList {
 
     /// Returns the series on the screen with the indexes of their lines.
     pub fn visible<'a>(&'a self, store: &'a MetricStore, height: usize) -> impl Iterator<Item = (usize, &'a Series)> {
-        let shown = self.order.iter().enumerate().skip(self.top).take(height);
+        let shown = self.order.iter().enumerate().skip(self.pane.top).take(height);
         shown.filter_map(|(line, &at)| Some((line, store.series().get(at)?)))
     }
 
     /// Returns the series under the cursor.
     #[must_use]
     pub fn current<'a>(&self, store: &'a MetricStore) -> Option<&'a Series> {
-        store.series().get(*self.order.get(self.cursor)?)
+        store.series().get(*self.order.get(self.pane.cursor)?)
     }
 
     /// Returns the chosen exemplar of the series under the cursor.
@@ -228,14 +217,8 @@ impl SeriesList {
         let selected = self.current(store).map(|series| series.id);
         if selected != self.selected {
             (self.selected, self.exemplar) = (selected, 0);
-            self.is_page_outdated = true;
+            self.pane.is_page_outdated = true;
         }
-    }
-
-    /// Keeps the cursor within the lines, and on the screen.
-    fn clamp(&mut self) {
-        self.cursor = self.cursor.min(self.order.len().saturating_sub(1));
-        self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
     }
 
     /// Returns the width of the page in cells.
@@ -244,32 +227,17 @@ impl SeriesList {
         usize::from(self.page_width)
     }
 
-    /// Whether the page must be written again.
-    #[must_use]
-    pub fn is_page_outdated(&self) -> bool {
-        self.is_page_outdated
-    }
-
-    /// Replaces the page.
-    pub fn set_page(&mut self, page: Document) {
-        self.pager.replace(page);
-        self.is_page_outdated = false;
-    }
-
     /// Sets the number of lines below the heading, and the size of the page.
     pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
-        self.height = lines;
-        self.is_page_outdated |= self.page_width != width;
+        self.pane.is_page_outdated |= self.page_width != width;
         self.page_width = width;
-        self.pager.resize(width, height);
-        self.clamp();
+        self.pane.set_size(lines, (width, height));
+        self.pane.clamp(self.order.len());
     }
 
     /// Moves the cursor to a line, or to the last one.
     pub(super) fn go_to(&mut self, store: &MetricStore, line: usize) {
-        self.cursor = line;
-        self.clamp();
-        self.pager.scroll_to_top();
+        self.pane.go_to(line, self.order.len());
         self.select(store);
     }
 
@@ -282,17 +250,14 @@ impl SeriesList {
 
     /// Moves the cursor or sorts the lines. Returns whether the list handles the action.
     pub(super) fn handle(&mut self, store: &MetricStore, action: Action) -> bool {
-        let page = self.height.saturating_sub(1).max(1) as isize;
         match action {
-            Action::Top => self.go_to(store, 0),
-            Action::Bottom => self.go_to(store, usize::MAX),
             Action::Sort => {
                 let next = SeriesSort::ALL[(self.sorted as usize + 1) % SeriesSort::ALL.len()].0;
                 self.sort_by(store, next, false);
             }
             Action::Reverse => self.sort_by(store, self.sorted, !self.is_reversed),
-            _ => match action.rows(page) {
-                Some(by) => self.go_to(store, self.cursor.saturating_add_signed(by)),
+            _ => match self.pane.target(action) {
+                Some(line) => self.go_to(store, line),
                 None => return false,
             },
         }
@@ -302,20 +267,15 @@ impl SeriesList {
     /// Scrolls the page, or chooses another exemplar. Returns whether the page handles the action.
     pub(super) fn handle_in_page(&mut self, store: &MetricStore, action: Action) -> bool {
         match action {
-            Action::Top => self.pager.scroll_to_top(),
-            Action::Bottom => self.pager.scroll_to_end(),
             Action::NextMatch | Action::PreviousMatch => {
                 let last = self.current(store).map_or(0, |series| series.exemplars.len().saturating_sub(1));
                 let by = if action == Action::NextMatch { 1 } else { -1 };
                 self.exemplar = self.exemplar.saturating_add_signed(by).min(last);
-                self.is_page_outdated = true;
+                self.pane.is_page_outdated = true;
+                true
             }
-            _ => match action.rows(self.height.max(2) as isize - 1) {
-                Some(rows) => self.pager.scroll(rows),
-                None => return false,
-            },
+            _ => self.pane.scroll_page(action),
         }
-        true
     }
 
     /// Whether the order waits to be found again.

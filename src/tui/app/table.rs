@@ -6,13 +6,12 @@ mod lines;
 
 use std::time::Instant;
 
+use super::list_pane::ListPane;
 use super::refresh::Pace;
 use super::{Action, Aggregates, TraceTree};
 use crate::model::SpanType;
 use crate::settings::named_enum;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
-use crate::tui::widget::pager::Pager;
-use crate::tui::widget::text::Document;
 pub use columns::{Cell, TableColumn};
 use index::Index;
 
@@ -111,15 +110,9 @@ pub struct Table {
     pub sorted: usize,
     /// Whether the order is reversed.
     pub is_reversed: bool,
-    /// The index of the line under the cursor.
-    pub cursor: usize,
-    /// The index of the first line on the screen.
-    pub top: usize,
-    /// The page about the line under the cursor.
-    pub pager: Pager,
-    is_page_outdated: bool,
+    /// The cursor, and the page about its line.
+    pub pane: ListPane,
     index: Index,
-    height: usize,
     pace: Pace,
 }
 
@@ -132,12 +125,8 @@ impl Table {
             lines: Vec::new(),
             sorted: columns::default_sort(view),
             is_reversed: false,
-            cursor: 0,
-            top: 0,
-            pager: Pager::new(Document::new()),
-            is_page_outdated: true,
+            pane: ListPane::new(),
             index: Index::new(view, store, tree),
-            height: 0,
             pace: Pace::due(),
         }
     }
@@ -175,16 +164,16 @@ impl Table {
         let more = self.index.advance(store, tree);
         if self.pace.is_due() {
             let begun = Instant::now();
-            let key = self.lines.get(self.cursor).map(|line| line.key.clone());
+            let key = self.lines.get(self.pane.cursor).map(|line| line.key.clone());
             self.lines = lines::lines(self.view, store, aggregates, &self.index);
             self.sort();
             self.pace.finish(begun);
             if more {
                 self.pace.invalidate();
             }
-            self.cursor = key.and_then(|key| self.lines.iter().position(|line| line.key == key)).unwrap_or(self.cursor);
-            self.clamp();
-            self.is_page_outdated = true;
+            self.pane.cursor = key.and_then(|key| self.lines.iter().position(|line| line.key == key)).unwrap_or(self.pane.cursor);
+            self.pane.clamp(self.lines.len());
+            self.pane.is_page_outdated = true;
         }
         more
     }
@@ -198,37 +187,16 @@ impl Table {
         }
     }
 
-    /// Keeps the cursor within the lines, and on the screen.
-    fn clamp(&mut self) {
-        self.cursor = self.cursor.min(self.lines.len().saturating_sub(1));
-        self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
-    }
-
-    /// Whether the page about the line under the cursor must be written again.
-    #[must_use]
-    pub fn is_page_outdated(&self) -> bool {
-        self.is_page_outdated
-    }
-
-    /// Replaces the page about the line under the cursor.
-    pub fn set_page(&mut self, page: Document) {
-        self.pager.replace(page);
-        self.is_page_outdated = false;
-    }
-
     /// Sets the number of lines below the heading, and the size of the page.
-    pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
-        self.height = lines;
-        self.pager.resize(width, height);
-        self.clamp();
+    pub(super) fn set_size(&mut self, lines: usize, page: (u16, u16)) {
+        self.pane.set_size(lines, page);
+        self.pane.clamp(self.lines.len());
     }
 
     /// Moves the cursor to a line, or to the last one.
     pub(super) fn go_to(&mut self, line: usize) {
-        self.cursor = line;
-        self.clamp();
-        self.pager.scroll_to_top();
-        self.is_page_outdated = true;
+        self.pane.go_to(line, self.lines.len());
+        self.pane.is_page_outdated = true;
     }
 
     /// Sorts by a column and moves the cursor to the top.
@@ -240,27 +208,11 @@ impl Table {
 
     /// Moves the cursor or sorts the lines. Returns whether the table handles the action.
     pub(super) fn handle(&mut self, action: Action) -> bool {
-        let page = self.height.saturating_sub(1).max(1) as isize;
         match action {
-            Action::Top => self.go_to(0),
-            Action::Bottom => self.go_to(usize::MAX),
             Action::Sort => self.sort_by((self.sorted + 1) % self.columns().len(), false),
             Action::Reverse => self.sort_by(self.sorted, !self.is_reversed),
-            _ => match action.rows(page) {
-                Some(by) => self.go_to(self.cursor.saturating_add_signed(by)),
-                None => return false,
-            },
-        }
-        true
-    }
-
-    /// Scrolls the page about the line under the cursor. Returns whether the page handles the action.
-    pub(super) fn handle_in_page(&mut self, action: Action) -> bool {
-        match action {
-            Action::Top => self.pager.scroll_to_top(),
-            Action::Bottom => self.pager.scroll_to_end(),
-            _ => match action.rows(self.height.max(2) as isize - 1) {
-                Some(rows) => self.pager.scroll(rows),
+            _ => match self.pane.target(action) {
+                Some(line) => self.go_to(line),
                 None => return false,
             },
         }
@@ -276,7 +228,7 @@ impl Table {
     /// Returns the line under the cursor.
     #[must_use]
     pub fn line(&self) -> Option<&Line> {
-        self.lines.get(self.cursor)
+        self.lines.get(self.pane.cursor)
     }
 
     /// Returns the turns of the session or the failed spans under the cursor, by start time.

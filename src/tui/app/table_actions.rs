@@ -59,30 +59,11 @@ impl App {
             Action::Filter if self.focus != Focus::Traces => {
                 self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
-            Action::Wrap => table.pager.set_wrap(!table.pager.is_wrapped()),
-            // These need a trace under the cursor.
-            Action::Mark
-            | Action::CopySpan
-            | Action::Fold
-            | Action::Unfold
-            | Action::FoldBelow
-            | Action::FoldAll
-            | Action::NextTab
-            | Action::PreviousTab
-            | Action::NextError
-            | Action::PreviousError
-            | Action::NextMatch
-            | Action::PreviousMatch
-            | Action::ZoomIn
-            | Action::ZoomOut
-            | Action::ZoomReset
-            | Action::Earlier
-            | Action::Later
-            | Action::Measure
-            | Action::Ordinary
-            | Action::CriticalPath => {}
+            Action::Wrap => table.pane.pager.set_wrap(!table.pane.pager.is_wrapped()),
+            _ if action.needs_tree() => {}
+            Action::NextError | Action::PreviousError | Action::NextMatch | Action::PreviousMatch => {}
             _ => {
-                let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.handle_in_page(action) };
+                let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.pane.scroll_page(action) };
                 return if is_handled { ControlFlow::Break(None) } else { ControlFlow::Continue(()) };
             }
         }

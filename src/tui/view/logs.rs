@@ -42,7 +42,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let inner = styling.draw_frame(buffer, area, Block::new(), app.focus == Focus::Traces);
     let len = list.len(&app.logs);
     let count = format::count(len as u64);
-    let place = if len == 0 { count } else { format!("{} of {count}", format::count(list.cursor as u64 + 1)) };
+    let place = if len == 0 { count } else { format!("{} of {count}", format::count(list.pane.cursor as u64 + 1)) };
     tabs::draw(buffer, hits, area, app, &place, styling);
     let (heading, inner) = layout::split_heading(inner, area.height);
     let columns = columns(inner.width);
@@ -60,7 +60,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     for ((line, record), y) in list.visible(&app.logs, usize::from(lines)).zip(inner.y..) {
         let area = Rect { y, height: 1, ..inner };
         hits.add(area, HitTarget::Line(line));
-        if line == list.cursor {
+        if line == list.pane.cursor {
             buffer.set_style(area, styling.cursor());
             put(buffer, inner.x, y, 1, "▎", styling.key());
         }
@@ -115,7 +115,7 @@ pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, list: &LogLi
     let event = record.event();
     let name = if event.is_empty() { " log record ".to_owned() } else { format!(" {event} ") };
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &name, styling.text().patch(styling.title()));
-    detail::draw_text(buffer, area, &list.pager, styling);
+    detail::draw_text(buffer, area, &list.pane.pager, styling);
 }
 
 /// Returns the page about the record under the cursor; empty without one.

@@ -45,7 +45,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     }
     let inner = styling.draw_frame(buffer, area, Block::new(), app.focus == Focus::Traces);
     let count = format::count(list.len() as u64);
-    let place = if list.is_empty() { count } else { format!("{} of {count}", format::count(list.cursor as u64 + 1)) };
+    let place = if list.is_empty() { count } else { format!("{} of {count}", format::count(list.pane.cursor as u64 + 1)) };
     tabs::draw(buffer, hits, area, app, &place, styling);
     let (heading, inner) = layout::split_heading(inner, area.height);
     let columns = columns(inner);
@@ -73,7 +73,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     for ((line, series), y) in list.visible(&app.metrics, usize::from(lines)).zip(inner.y..) {
         let area = Rect { y, height: 1, ..inner };
         hits.add(area, HitTarget::Line(line));
-        if line == list.cursor {
+        if line == list.pane.cursor {
             buffer.set_style(area, styling.cursor());
             put(buffer, inner.x, y, 1, "▎", styling.key());
         }
@@ -172,5 +172,5 @@ pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, list: &Serie
     put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), styling.frame(app.focus != Focus::Traces));
     let name = format!(" {} ", series.metric.name);
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &name, styling.text().patch(styling.title()));
-    detail::draw_text(buffer, area, &list.pager, styling);
+    detail::draw_text(buffer, area, &list.pane.pager, styling);
 }

@@ -26,11 +26,11 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     }
     let inner = styling.draw_frame(buffer, area, Block::new(), app.focus == Focus::Traces);
     let count = format::count(table.lines.len() as u64);
-    let place = if table.lines.is_empty() { count } else { format!("{} of {count}", format::count(table.cursor as u64 + 1)) };
+    let place = if table.lines.is_empty() { count } else { format!("{} of {count}", format::count(table.pane.cursor as u64 + 1)) };
     tabs::draw(buffer, hits, area, app, &place, styling);
     let (heading, inner) = layout::split_heading(inner, area.height);
     let columns = fit_columns(table, app, inner);
-    let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height));
+    let lines = table.lines.iter().enumerate().skip(table.pane.top).take(usize::from(inner.height));
     let mut x = inner.x + 1;
     for &(at, column, width) in columns.iter().filter(|_| !heading.is_empty()) {
         let arrow = match (table.sorted == at, table.is_reversed) {
@@ -51,7 +51,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     for (line, y) in lines.zip(inner.y..) {
         let line_area = Rect { y, height: 1, ..inner };
         hits.add(line_area, HitTarget::Line(line.0));
-        if line.0 == table.cursor {
+        if line.0 == table.pane.cursor {
             buffer.set_style(line_area, styling.cursor());
             put(buffer, inner.x, y, 1, "▎", styling.key());
         }
@@ -85,7 +85,7 @@ fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn
     let width = inner.width.saturating_sub(2);
     let least = if table.view == View::Errors { MESSAGE_WIDTH } else { NAME_WIDTH }.min(width);
     let mut left = width - least;
-    let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
+    let shown = table.lines.iter().skip(table.pane.top).take(usize::from(inner.height));
     let mut fitting: Vec<(usize, TableColumn, u16)> = Vec::new();
     for (at, &column) in table.columns().iter().enumerate() {
         // The sign of a lower bound takes a cell.
@@ -159,5 +159,5 @@ pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Tabl
     put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), styling.frame(app.focus != Focus::Traces));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), styling.text().patch(styling.title()));
-    detail::draw_text(buffer, area, &table.pager, styling);
+    detail::draw_text(buffer, area, &table.pane.pager, styling);
 }

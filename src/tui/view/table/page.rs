@@ -16,7 +16,7 @@ const LABEL_WIDTH: usize = 15;
 /// Returns the page of the line under the cursor; an empty one if there is no line.
 pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggregates, now: Nanos) -> Document {
     let mut page = Page(Document::new());
-    let Some(line) = table.lines.get(table.cursor) else { return page.0 };
+    let Some(line) = table.lines.get(table.pane.cursor) else { return page.0 };
     match (&line.key, table.view) {
         (GroupKey::Name(_), View::Sessions) => page.session(store, table, now),
         (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
