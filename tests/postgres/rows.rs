@@ -66,6 +66,7 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         agent,
         naming,
         model,
+        asked_model,
         provider,
         tool,
         session,
@@ -85,7 +86,7 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         has_remote_parent,
         from_log,
     } = facts;
-    let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service, host]
+    let texts = [name, error, agent, model, asked_model, provider, tool, session, user, run, input, calls, response, scope, service, host]
         .map(|text| batch.text(*text));
     format!(
         "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {texts:?}"
