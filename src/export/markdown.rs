@@ -250,7 +250,9 @@ fn write_messages(heading: String, messages: &[(String, Message)], written: &mut
         if let Some(heading) = heading.take() {
             report.messages.push((format!("### {heading}"), None));
         }
-        report.messages.push((format!("**{name}**"), Some(message.text.clone()).filter(|text| !text.is_empty())));
+        let is_empty = message.text.is_empty() && message.reasoning.is_empty() && message.tool_calls.is_empty();
+        let name = if is_empty { format!("**{name}** (empty)") } else { format!("**{name}**") };
+        report.messages.push((name, Some(message.text.clone()).filter(|text| !text.is_empty())));
         if !message.reasoning.is_empty() {
             report.messages.push(("**reasoning**".to_owned(), Some(message.reasoning.clone())));
         }
@@ -274,7 +276,8 @@ fn result_key(text: &str) -> String {
 /// Writes the input and the result of a tool.
 fn write_tool(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut Report) {
     let (input, output) = (semconv::input(&span.payload.attributes).map(text), semconv::output_of(&span.payload).map(text));
-    report.messages.push((format!("### {}", title(&span.record)), None));
+    let nothing = if input.is_none() && output.is_none() { " (no input or output recorded)" } else { "" };
+    report.messages.push((format!("### {}{nothing}", title(&span.record)), None));
     report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));
     if let Some(output) = output {
         written.insert(result_key(&output));

@@ -168,6 +168,30 @@ the answer
 }
 
 #[test]
+fn headings_without_content_say_so() {
+    let [mut tool, mut model] = [SpanType::Tool, SpanType::Model].map(|kind| {
+        let mut span = spans().remove(0);
+        (span.record.kind, span.payload.attributes) = (kind, Vec::new());
+        span
+    });
+    (tool.record.tool, model.record.model) = (Some("look_up".to_owned()), Some("m".to_owned()));
+    model.payload.attributes = vec![
+        text("llm.input_messages.0.message.role", "user"),
+        text("llm.input_messages.0.message.content", ""),
+        text("llm.output_messages.0.message.content", "hi"),
+    ];
+    let mut exporter = Exporter::new(&Options { format: Format::Markdown, ..Options::default() }, Vec::new());
+    exporter.trace(trace()).unwrap();
+    for span in [tool, model] {
+        exporter.span(span).unwrap();
+    }
+    let report = String::from_utf8(exporter.finish().unwrap()).unwrap();
+    assert!(report.contains("### tool look_up (no input or output recorded)\n"), "{report}");
+    assert!(report.contains("**user** (empty)\n"), "{report}");
+    assert!(!report.contains("**assistant** (empty)"), "{report}");
+}
+
+#[test]
 fn many_long_texts_use_the_available_space() {
     for limit in [8000, 9000, 10_000] {
         let mut exporter = Exporter::new(&Options { format: Format::Markdown, redactor: None, max_chars: Some(limit) }, Vec::new());

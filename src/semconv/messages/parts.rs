@@ -38,10 +38,10 @@ impl<'a> Envelope<'a> {
         if get(map, &["role"]).is_some() {
             return None;
         }
-        // The items of a list under one name, and in each the value under another.
-        let each = |list: &str, inner: &str| match get(map, &[list]) {
+        // The items of a list under one name, and in each the value under others.
+        let each = |list: &str, inner: &[&str]| match get(map, &[list]) {
             Some(Value::List(items)) => {
-                Some(items.iter().filter_map(|item| if let Value::Map(item) = item { get(item, &[inner]) } else { None }).collect())
+                Some(items.iter().filter_map(|item| if let Value::Map(item) = item { get(item, inner) } else { None }).collect())
             }
             _ => None,
         };
@@ -58,8 +58,8 @@ impl<'a> Envelope<'a> {
         let messages: Option<Vec<&Value>> = match get(map, &["content", "message"]) {
             // Gemini's response, as the Agent Development Kit records it.
             Some(content @ Value::Map(inner)) if get(inner, &["parts", "role"]).is_some() => Some(vec![content]),
-            // The responses of OpenAI and Gemini.
-            _ => each("choices", "message").or_else(|| each("candidates", "content")).or_else(|| generations(map)),
+            // The responses of OpenAI and Gemini; Genkit's candidates are messages.
+            _ => each("choices", &["message"]).or_else(|| each("candidates", &["content", "message"])).or_else(|| generations(map)),
         };
         messages.map(|messages| Self { system: None, messages })
     }

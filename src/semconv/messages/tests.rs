@@ -180,8 +180,14 @@ fn requests_and_responses_of_providers_are_read() {
         ),
         ("genkit:output", json!({"finishReason": "stop", "message": {"content": [{"text": "It is 21 degrees."}], "role": "model"}})),
     ]);
-    assert_eq!(genkit.input, [asked[0].clone(), request, returned("a1", "w", "21C")]);
+    assert_eq!(genkit.input, [asked[0].clone(), request.clone(), returned("a1", "w", "21C")]);
     assert_eq!(genkit.output, answered);
+    let candidates = of_values(&[(
+        "genkit:output",
+        json!({"candidates": [{"index": 0, "message": {"content": [{"toolRequest": {"input": {"city": "Lisbon"}, "name": "w", "ref": "a1"}}],
+            "role": "model"}}], "custom": {"candidates": [{"content": {"parts": [], "role": "model"}}]}}),
+    )]);
+    assert_eq!(candidates.output, [request]);
     for key in ["llm.messages", "agent.messages"] {
         assert_eq!(of_values(&[(key, json!([{"role": "user", "content": [{"type": "text", "text": "Weather?"}]}]))]).input, asked, "{key}");
     }
