@@ -29,7 +29,7 @@ pub use args::{ExportArgs, SendArgs, TailArgs};
 pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
 pub use logs::LogsArgs;
-pub use metrics::{MetricFormat, MetricSort, MetricsArgs};
+pub use metrics::{MetricSort, MetricsArgs, OtlpFormat};
 pub use selection::{LAST, Selection, Since, Until};
 pub use setup::{Agent, SetupArgs};
 pub use show::{ShowArgs, ShowFormat};

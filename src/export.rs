@@ -10,16 +10,19 @@ pub mod record;
 pub mod redact;
 
 pub use metrics::write_metrics;
+pub use otlp::{redacted_log, write_logs};
 pub use record::{SpanRecord, TraceRecord, UsageRecord};
 pub use redact::{Redaction, Redactor};
 
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chrono::NaiveDateTime;
 
-use crate::model::{Payload, Status};
+use crate::logs::{LogNumber, LogStore};
+use crate::model::{LogRecord, Nanos, Payload, Status, TraceId};
 use crate::semconv::remove_pending_marker;
 use crate::store::{RowIx, Store, TraceIx};
 
@@ -148,6 +151,14 @@ pub trait SpanWriter<W: Write> {
     /// Writes a span of the trace.
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()>;
 
+    /// Returns whether the format holds log records. It does not by default.
+    fn holds_logs(&self) -> bool {
+        false
+    }
+
+    /// Takes a log record of the traces. Drops it by default.
+    fn log(&mut self, _: LogRecord) {}
+
     /// Ends the export. Writes nothing by default.
     fn finish(&mut self, _: &mut W) -> io::Result<()> {
         Ok(())
@@ -199,6 +210,22 @@ impl<W: Write> Exporter<W> {
         self.writer.span(span, &mut self.out)
     }
 
+    /// Returns whether the format holds log records.
+    #[must_use]
+    pub fn holds_logs(&self) -> bool {
+        self.writer.holds_logs()
+    }
+
+    /// Adds a log record of the traces. Only OTLP/JSON holds such: in protobuf, a request holds one signal.
+    pub fn log(&mut self, record: &LogRecord) -> io::Result<()> {
+        let record = match &self.redactor {
+            Some(redactor) => redacted_log(record, redactor)?,
+            None => record.clone(),
+        };
+        self.writer.log(record);
+        Ok(())
+    }
+
     /// Ends the export and returns the output.
     pub fn finish(mut self) -> io::Result<W> {
         self.writer.finish(&mut self.out)?;
@@ -217,6 +244,25 @@ impl<W> std::fmt::Debug for Exporter<W> {
 #[must_use]
 pub fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
     store.walk(trace).filter(|&(row, _)| !store.row(row).placeholder).collect()
+}
+
+/// Returns the log records of traces in the order in which they came: those that name a trace of them, and those of the session and the time
+/// of a trace with a run that name no trace. Costs the records in memory.
+#[must_use]
+pub fn logs_of(store: &Store, logs: &LogStore, traces: &[TraceIx]) -> Vec<LogRecord> {
+    let ids: HashSet<TraceId> = traces.iter().map(|&trace| store.trace(trace).id).collect();
+    let all = (logs.first()..logs.end()).filter_map(|number| Some((number, logs.get(number)?)));
+    let mut numbers: BTreeSet<LogNumber> =
+        all.filter(|(_, record)| record.trace.is_some_and(|id| ids.contains(&id))).map(|(number, _)| number).collect();
+    for &trace in traces {
+        let (trace, rows) = (store.trace(trace), store.rows_of(trace));
+        let end = if trace.counts().running > 0 { Nanos::MAX } else { trace.end };
+        let runs = rows.into_iter().filter(|&row| store.row(row).span_type.is_agentic());
+        let sessions: BTreeSet<&str> = runs.map(|row| store.text(store.session(row))).collect();
+        let of_session = sessions.into_iter().flat_map(|session| logs.of_session(session, trace.start, end));
+        numbers.extend(of_session.filter(|&number| logs.get(number).is_some_and(|record| record.trace.is_none())));
+    }
+    numbers.into_iter().filter_map(|number| logs.get(number).cloned()).collect()
 }
 
 /// Returns the span of a row, with an empty payload.
@@ -312,7 +358,7 @@ fn slug(text: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{SpanId, TraceId};
+    use crate::model::SpanId;
     use crate::store::RunStatus;
 
     fn trace(id: u8, name: &str) -> TraceRecord {

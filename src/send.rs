@@ -2,12 +2,16 @@
 
 use std::io;
 
-use crate::export::{ExportedSpan, Exporter, Format, Options};
+use crate::export::{ExportedSpan, Exporter, Format, Options, write_logs};
+use crate::model::LogRecord;
 use crate::sources::otlp::EndpointError;
-use crate::sources::otlp::client::{Client, ClientError, Message};
+use crate::sources::otlp::client::{Accepted, Client, ClientError, Message};
 
 /// The maximum number of spans per request.
 const MAX_SPANS: usize = 512;
+
+/// The maximum number of log records per request.
+const MAX_RECORDS: usize = 1024;
 
 /// The size in bytes at which a request is sent. Its last span may exceed it.
 const MAX_BYTES: usize = 1 << 20;
@@ -78,18 +82,13 @@ impl Sender {
     }
 
     /// Sends the remaining spans.
-    pub fn finish(&mut self, mut on_retry: impl FnMut(&str)) -> io::Result<()> {
+    pub fn finish(&mut self, on_retry: impl FnMut(&str)) -> io::Result<()> {
         if self.spans == 0 {
             return Ok(());
         }
         let message = Message::traces(std::mem::take(&mut self.body));
         let spans = std::mem::take(&mut self.spans) as u64;
-        let wait = |error: &ClientError, delay| {
-            on_retry(&error.to_string());
-            std::thread::sleep(delay);
-            true
-        };
-        let response = self.client.send(&message, ATTEMPTS, wait).map_err(io::Error::other)?;
+        let response = self.post(&message, on_retry)?;
         let rejected = response.rejected.min(spans);
         self.sent.accepted += spans - rejected;
         self.sent.rejected += rejected;
@@ -97,6 +96,38 @@ impl Sender {
             self.sent.reason = response.reason;
         }
         Ok(())
+    }
+
+    /// Sends log records in requests of their own. Returns the number of those that the endpoint accepted. Fails if it rejects a request:
+    /// many endpoints take no log records.
+    pub fn send_logs(&mut self, records: &[LogRecord], mut on_retry: impl FnMut(&str)) -> io::Result<u64> {
+        let mut accepted = 0;
+        let mut rest = records;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |record: &&LogRecord| {
+                let is_first = bytes == 0;
+                bytes += record.encoded.len().max(1);
+                is_first || bytes <= MAX_BYTES
+            };
+            let count = rest.iter().take(MAX_RECORDS).take_while(fits).count();
+            let (request, later) = rest.split_at(count);
+            let mut body = Vec::new();
+            write_logs(request, Format::OtlpProto, &mut body)?;
+            let response = self.post(&Message::logs(body), &mut on_retry)?;
+            accepted += (count as u64).saturating_sub(response.rejected);
+            rest = later;
+        }
+        Ok(accepted)
+    }
+
+    fn post(&self, message: &Message, mut on_retry: impl FnMut(&str)) -> io::Result<Accepted> {
+        let wait = |error: &ClientError, delay| {
+            on_retry(&error.to_string());
+            std::thread::sleep(delay);
+            true
+        };
+        self.client.send(message, ATTEMPTS, wait).map_err(io::Error::other)
     }
 }
 

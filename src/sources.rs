@@ -149,6 +149,11 @@ pub enum Request {
         /// Which traces.
         wanted: Wanted,
     },
+    /// Read the log records beside the spans, which [`Request::Read`] leaves out. The answer is [`Update::Read`].
+    Logs {
+        /// Returned with the answer.
+        ticket: u64,
+    },
     /// Free the memory of these payloads, which will not be requested again. Each span is released once.
     Release(Vec<PayloadRef>),
     /// The program is about to be stopped: close listeners and connections, so that no sender waits for it. Answer when they are closed.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::OtlpFormat;
 use super::selection::parse_record_filter;
 use crate::query::Query;
 
@@ -21,6 +22,18 @@ pub struct LogsArgs {
     /// At most this many records, the newest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
+
+    /// Write the records as OTLP: otlp (JSON, a request per line) or otlp-proto, which agno-top and other programs read
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true, conflicts_with = "json")]
+    pub format: Option<OtlpFormat>,
+
+    /// Hide API keys, tokens, passwords, e-mail addresses and matches of `redact_patterns`
+    #[arg(long)]
+    pub redact: bool,
+
+    /// As --redact, and also card and account numbers, phone numbers, IP addresses and e-mail addresses of any script
+    #[arg(long)]
+    pub redact_personal: bool,
 
     /// Write one JSON object per line
     ///

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::selection::parse_record_filter;
+use crate::export::Format;
 use crate::query::Query;
 
 /// The arguments of `metrics`.
@@ -28,7 +29,7 @@ pub struct MetricsArgs {
 
     /// Write the points of the series as OTLP: otlp (JSON, a request per line) or otlp-proto, which agno-top and other programs read
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true, conflicts_with_all = ["json", "sort", "limit"])]
-    pub format: Option<MetricFormat>,
+    pub format: Option<OtlpFormat>,
 
     /// With --format, hide API keys, tokens, passwords, e-mail addresses and matches of `redact_patterns`
     #[arg(long, requires = "format")]
@@ -45,13 +46,22 @@ pub struct MetricsArgs {
     pub json: bool,
 }
 
-/// A format of metrics for other programs.
+/// A format of metrics and logs for other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MetricFormat {
+pub enum OtlpFormat {
     /// A request of OTLP/JSON per line
     Otlp,
     /// Requests of OTLP in protobuf
     OtlpProto,
+}
+
+impl From<OtlpFormat> for Format {
+    fn from(format: OtlpFormat) -> Self {
+        match format {
+            OtlpFormat::Otlp => Self::Otlp,
+            OtlpFormat::OtlpProto => Self::OtlpProto,
+        }
+    }
 }
 
 /// A column of `metrics` to sort by.

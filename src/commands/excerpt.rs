@@ -14,7 +14,8 @@ use super::snapshot::Snapshot;
 use super::{UsageError, print_message};
 use crate::cli::{LAST, Selection};
 use crate::config::Config;
-use crate::model::{Nanos, TraceId};
+use crate::export;
+use crate::model::{LogRecord, Nanos, TraceId};
 use crate::query::Matcher;
 use crate::sources::{PayloadRequest, Request, Update, Wanted, file};
 use crate::store::{RowIx, TraceIx};
@@ -96,6 +97,18 @@ impl Snapshot {
         Ok(self.receive(ticket)?.is_some())
     }
 
+    /// Returns the log records of traces.
+    pub(super) fn logs_of(&mut self, traces: &[TraceIx]) -> Result<Vec<LogRecord>, Report> {
+        if self.is_excerpt()
+            && let Some(source) = self.hub.sources().first().map(|source| source.id)
+        {
+            let ticket = self.hub.next_ticket();
+            self.hub.send(source, Request::Logs { ticket });
+            self.receive(ticket)?;
+        }
+        Ok(export::logs_of(&self.store, &self.logs, traces))
+    }
+
     /// Has the source search the payloads of the spans that are held.
     pub(super) fn check_payloads(&mut self, matcher: &mut Matcher) -> Result<(), Report> {
         let query = Arc::new(matcher.query().payload_query());
@@ -140,6 +153,7 @@ impl Snapshot {
         loop {
             match self.recv()? {
                 Update::Batch(batch) => self.apply(&batch),
+                Update::Logs(batch) => self.logs.apply(batch),
                 Update::Read { ticket: answered, from } if answered == ticket => {
                     self.set_now();
                     return Ok(from);

@@ -8,7 +8,7 @@ use eyre::{Context, Report, bail};
 
 use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, json, open, print_message, spans};
-use crate::cli::ExportArgs;
+use crate::cli::{ExportArgs, OtlpFormat};
 use crate::config::Config;
 use crate::export::{Exporter, Format, NewFile, Options, Redaction, TraceRecord};
 use crate::format;
@@ -19,11 +19,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     if args.max_chars.is_some() && args.format != Format::Markdown {
         return Err(Report::new(UsageError("--max-chars is for --format markdown".to_owned())));
     }
-    let redaction = match (args.redact_personal, args.redact) {
-        (true, _) => Redaction::Personal,
-        (false, true) => Redaction::Secrets,
-        (false, false) => Redaction::Off,
-    };
+    let redaction = Redaction::of_options(args.redact, args.redact_personal);
     let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
     let options = Options { format: args.format, redactor, max_chars: args.max_chars };
     let is_stdout = args.output == Path::new("-");
@@ -94,14 +90,30 @@ pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Optio
         })?;
     }
     spans::report_missing(missing);
+    let logs = snapshot.logs_of(traces)?;
+    if exporter.holds_logs() {
+        logs.iter().try_for_each(|record| exporter.log(record))?;
+    } else if !logs.is_empty() {
+        let records = format::plural(logs.len() as u64, "log record");
+        print_message(&format!("{records} left out; --format otlp holds them, and so does agno-top logs"));
+    }
     exporter.finish()?;
     Ok(count)
 }
 
+/// Returns standard output for requests of this format. The error is a terminal, which is no place for protobuf.
+pub(super) fn otlp_output(format: OtlpFormat) -> Result<impl Write, Report> {
+    let is_terminal = io::stdout().is_terminal();
+    if is_terminal && format == OtlpFormat::OtlpProto {
+        return Err(Report::new(UsageError("otlp-proto is binary and standard output is a terminal; redirect it into a file".to_owned())));
+    }
+    Ok(BufWriter::new(EscapingStdout { out: io::stdout().lock(), is_terminal }))
+}
+
 /// Standard output. On a terminal, characters that could control it are written as JSON escapes; only JSON formats contain such characters.
-pub(super) struct EscapingStdout<W> {
-    pub(super) out: W,
-    pub(super) is_terminal: bool,
+struct EscapingStdout<W> {
+    out: W,
+    is_terminal: bool,
 }
 
 impl<W: Write> Write for EscapingStdout<W> {

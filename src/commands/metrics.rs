@@ -1,16 +1,16 @@
 //! `agno-top metrics`: series of metrics with their values.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 
 use eyre::Report;
 use serde::Serialize;
 
-use super::export::EscapingStdout;
+use super::export::otlp_output;
 use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Table, number, text};
-use super::{Outcome, UsageError, ignore_broken_pipe, json, print_message};
-use crate::cli::{MetricFormat, MetricSort, MetricsArgs};
+use super::{Outcome, ignore_broken_pipe, json, print_message};
+use crate::cli::{MetricSort, MetricsArgs, OtlpFormat};
 use crate::config::Config;
 use crate::export::{Format, Redaction, write_metrics};
 use crate::format;
@@ -72,21 +72,11 @@ pub(super) fn run(args: &MetricsArgs, config: &Config) -> Result<Outcome, Report
 }
 
 /// Writes the points of the series as OTLP.
-fn export(args: &MetricsArgs, format: MetricFormat, config: &Config) -> Result<Outcome, Report> {
-    let format = match format {
-        MetricFormat::Otlp => Format::Otlp,
-        MetricFormat::OtlpProto => Format::OtlpProto,
-    };
-    if format == Format::OtlpProto && io::stdout().is_terminal() {
-        return Err(Report::new(UsageError("otlp-proto is binary and standard output is a terminal; redirect it into a file".to_owned())));
-    }
-    let redaction = match (args.redact_personal, args.redact) {
-        (true, _) => Redaction::Personal,
-        (false, true) => Redaction::Secrets,
-        (false, false) => Redaction::Off,
-    };
+fn export(args: &MetricsArgs, format: OtlpFormat, config: &Config) -> Result<Outcome, Report> {
+    let mut out = otlp_output(format)?;
+    let format = Format::from(format);
+    let redaction = Redaction::of_options(args.redact, args.redact_personal);
     let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
-    let mut out = BufWriter::new(EscapingStdout { out: io::stdout().lock(), is_terminal: io::stdout().is_terminal() });
     let (mut result, mut written) = (Ok(()), 0_u64);
     let now = model::time::now();
     let snapshot = Snapshot::read_metrics(&args.sources, config, &mut |batch| {

@@ -13,6 +13,7 @@ use crate::config::values::resolve_secret;
 use crate::config::{Config, Header};
 use crate::export::ExportedSpan;
 use crate::format;
+use crate::model::LogRecord;
 use crate::send::Sender;
 use crate::store::TraceIx;
 
@@ -52,10 +53,23 @@ pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
         print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.reason));
     }
     result?;
-    if sent.rejected > 0 {
+    send_logs(&mut sender, &snapshot.logs_of(&traces)?);
+    if sender.sent().rejected > 0 {
         bail!("not every span was accepted");
     }
     Ok(outcome)
+}
+
+/// Sends log records, and says how that went: an endpoint for traces may take none.
+fn send_logs(sender: &mut Sender, records: &[LogRecord]) {
+    if records.is_empty() {
+        return;
+    }
+    let (name, count) = (sender.name().to_owned(), format::plural(records.len() as u64, "log record"));
+    match sender.send_logs(records, |reason| print_message(&format!("retrying: {}", format::safe(reason)))) {
+        Ok(accepted) => print_message(&format!("{name} accepted {} of {count}", format::count(accepted))),
+        Err(error) => print_message(&format!("{count} not sent: {name}: {}", format::safe(&error.to_string()))),
+    }
 }
 
 /// Sends every span that has ended.

@@ -1,8 +1,11 @@
-//! OTLP: one trace export request, in JSON or in protobuf.
+//! OTLP: one trace export request, in JSON or in protobuf. In JSON, log records stand beside the spans.
 //!
 //! Consecutive spans with equal resource and scope share a group. OTLP has no times before 1970: such a time becomes 0.
 
 mod json;
+mod logs;
+
+pub use logs::{redacted_log, write_logs};
 
 use std::io::{self, Write};
 
@@ -10,6 +13,7 @@ use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::{ExportedSpan, SpanWriter};
+use crate::model::LogRecord;
 use crate::otlp::encode::{SpanData, SpanMessages, TracesEncoder};
 
 impl From<ExportedSpan> for SpanMessages {
@@ -34,6 +38,8 @@ impl From<ExportedSpan> for SpanMessages {
 pub(super) struct OtlpJson {
     /// The resource and the scope of the open group.
     group: Option<(Resource, InstrumentationScope)>,
+    /// The log records, which follow the spans.
+    logs: Vec<LogRecord>,
 }
 
 impl<W: Write> SpanWriter<W> for OtlpJson {
@@ -60,8 +66,21 @@ impl<W: Write> SpanWriter<W> for OtlpJson {
         json::write(&span, json::non_finite(&span.attributes).into_iter().chain(events).chain(links), out)
     }
 
+    fn holds_logs(&self) -> bool {
+        true
+    }
+
+    fn log(&mut self, record: LogRecord) {
+        self.logs.push(record);
+    }
+
     fn finish(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(if self.group.is_some() { b"]}]}]}\n" } else { b"{\"resourceSpans\":[]}\n" })
+        out.write_all(if self.group.is_some() { b"]}]}]" } else { b"{\"resourceSpans\":[]" })?;
+        if !self.logs.is_empty() {
+            out.write_all(b",\"resourceLogs\":")?;
+            logs::write_groups(&self.logs, out)?;
+        }
+        out.write_all(b"}\n")
     }
 }
 

@@ -12,7 +12,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use places::{Check, PLACES};
 
 use super::{ExportedSpan, SpanRecord, TraceRecord};
-use crate::model::{Attribute, Event, Link, Payload, Value};
+use crate::model::{Attribute, Event, Link, LogContent, LogGroup, Payload, Value};
 use crate::semconv::{ERROR_PREVIEW, beginning};
 
 /// Replaces a secret.
@@ -36,6 +36,16 @@ pub enum Redaction {
 impl Redaction {
     /// All, from the least to the most.
     pub const ALL: [Self; 3] = [Self::Off, Self::Secrets, Self::Personal];
+
+    /// Returns what the options `--redact` and `--redact-personal` ask for.
+    #[must_use]
+    pub fn of_options(secrets: bool, personal: bool) -> Self {
+        match (personal, secrets) {
+            (true, _) => Self::Personal,
+            (false, true) => Self::Secrets,
+            (false, false) => Self::Off,
+        }
+    }
 
     /// Returns its redactor, which also redacts matches of these regular expressions; `None` if nothing is hidden.
     ///
@@ -212,6 +222,18 @@ impl Redactor {
         for text in [error, agent, model, provider, tool, session, user].into_iter().flatten() {
             self.owned(text);
         }
+    }
+
+    /// Redacts the texts of a log record and of what it shares with others.
+    pub(super) fn log(&self, content: &mut LogContent, group: &mut LogGroup) {
+        let LogContent { severity_text, body, attributes, event_name, times: _, flags: _, dropped_attributes: _ } = content;
+        let LogGroup { service, scope, resource } = group;
+        for text in [severity_text, event_name, service, scope] {
+            self.owned(text);
+        }
+        self.value(body);
+        self.attributes(attributes);
+        self.attributes(resource);
     }
 
     fn payload(&self, payload: &mut Payload) {

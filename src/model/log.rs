@@ -51,6 +51,14 @@ pub struct LogContent {
     pub body: Value,
     /// The attributes.
     pub attributes: Vec<Attribute>,
+    /// The field with the name of the event, which an attribute may state in its place.
+    pub event_name: String,
+    /// The time of the event and the time when it was observed, as they are stated; 0 if they are not.
+    pub times: (u64, u64),
+    /// The flags of its trace.
+    pub flags: u32,
+    /// How many attributes the sender left out.
+    pub dropped_attributes: u32,
 }
 
 /// The log records of one request or one part of a file.

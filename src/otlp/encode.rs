@@ -96,6 +96,11 @@ pub(super) fn key_value(key: String, value: AnyValue) -> KeyValue {
     KeyValue { key, value: Some(value), ..KeyValue::default() }
 }
 
+/// Converts a value.
+pub(crate) fn value(value: Value) -> AnyValue {
+    any_value(value, 0)
+}
+
 /// Converts a value inside `depth` lists and maps; what is nested deeper than [`MAX_NESTING`] is cut.
 fn any_value(value: Value, depth: usize) -> AnyValue {
     let value = match value {

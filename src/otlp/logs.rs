@@ -117,9 +117,14 @@ pub(crate) fn content(message: &[u8]) -> Result<LogContent, DecodeError> {
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
         match number {
+            1 => content.times.0 = field.fixed64()?,
             3 => content.severity_text = decode_text(field)?,
             5 => content.body = value::decode(field.bytes()?)?,
             6 => content.attributes.push(decode_attribute(field.bytes()?)?),
+            7 => content.dropped_attributes = u32::try_from(field.varint()?).unwrap_or(u32::MAX),
+            8 => content.flags = field.fixed32()?,
+            11 => content.times.1 = field.fixed64()?,
+            12 => content.event_name = decode_text(field)?,
             _ => {}
         }
     }

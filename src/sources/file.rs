@@ -107,7 +107,7 @@ fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 sender.send(Update::SearchHits(SearchHits { source: sender.id, ticket, spans, progress: None, error: None }))?;
             }
             // Everything has been sent.
-            Ok(Request::Read { ticket, .. }) => sender.send(Update::Read { ticket, from: None })?,
+            Ok(Request::Read { ticket, .. } | Request::Logs { ticket }) => sender.send(Update::Read { ticket, from: None })?,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content stays in memory until the source stops. A reader has no clients that could wait.
             Ok(Request::Release(_) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}

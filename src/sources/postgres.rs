@@ -315,6 +315,7 @@ impl Watcher<'_> {
                 return Ok(());
             }
             Request::Read { ticket, wanted } => return self.read_excerpt(ticket, &wanted, runtime),
+            Request::Logs { ticket } => return self.updates.send(Update::Read { ticket, from: None }),
             // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
             Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };

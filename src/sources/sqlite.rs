@@ -264,21 +264,24 @@ impl Watcher<'_> {
         if self.recorded.0 != Some(file) {
             self.recorded = (Some(file), [0; 2]);
         }
-        for (at, table) in [METRICS_TABLE, LOGS_TABLE].into_iter().enumerate() {
-            loop {
-                let after = self.recorded.1[at];
-                let read = |database: &Database| recorded::read(database, table, after);
-                let Ok((requests, last)) = access::read_with_retries(&self.path, PAYLOAD_TRIES, read) else { break };
-                if last == after {
-                    break;
-                }
-                self.recorded.1[at] = last;
-                for (received, body) in requests {
-                    self.send_recorded(table, received, body)?;
-                }
+        self.read_recorded_in(METRICS_TABLE)?;
+        self.read_recorded_in(LOGS_TABLE)
+    }
+
+    fn read_recorded_in(&mut self, table: &str) -> Result<(), Closed> {
+        let at = usize::from(table == LOGS_TABLE);
+        loop {
+            let after = self.recorded.1[at];
+            let read = |database: &Database| recorded::read(database, table, after);
+            let Ok((requests, last)) = access::read_with_retries(&self.path, PAYLOAD_TRIES, read) else { return Ok(()) };
+            if last == after {
+                return Ok(());
+            }
+            self.recorded.1[at] = last;
+            for (received, body) in requests {
+                self.send_recorded(table, received, body)?;
             }
         }
-        Ok(())
     }
 
     fn send_recorded(&self, table: &str, received: Nanos, body: Vec<u8>) -> Result<(), Closed> {
@@ -355,6 +358,10 @@ impl Watcher<'_> {
                 return Ok(());
             }
             Request::Read { ticket, wanted } => return self.read_excerpt(ticket, &wanted),
+            Request::Logs { ticket } => {
+                self.read_recorded_in(LOGS_TABLE)?;
+                return self.updates.send(Update::Read { ticket, from: None });
+            }
             // Payloads are in the file: there is no memory to release. A reader has no clients that could wait.
             Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };

@@ -77,3 +77,53 @@ fn other_commands_say_that_a_file_holds_logs() {
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("no traces in l.jsonl, but logs: agno-top logs shows them"), "{}", errors(&output));
 }
+
+/// Records with a secret in every text, an address, and numbers that JSON has no form for.
+const SECRETS: &str = r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"app"}},{"key":"db.password","value":{"stringValue":"hunter2"}}]},"scopeLogs":[{"scope":{"name":"s for ann@example.org"},"logRecords":[
+{"timeUnixNano":"1795330801000000000","observedTimeUnixNano":"1795330801000000005","severityNumber":17,"severityText":"ERR ann@example.org","eventName":"mail ann@example.org","flags":1,"droppedAttributesCount":2,"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","body":{"kvlistValue":{"values":[{"key":"to","value":{"stringValue":"ann@example.org"}},{"key":"ratio","value":{"doubleValue":"NaN"}}]}},"attributes":[{"key":"api_key","value":{"stringValue":"hunter2"}},{"key":"client","value":{"stringValue":"192.168.17.4"}},{"key":"nothing","value":{}},{"key":"rest","value":{"arrayValue":{"values":[{"doubleValue":"-Infinity"},{"bytesValue":"AP8="}]}}}]},
+{"observedTimeUnixNano":"1795330804000000000","traceId":"12"}]}]}]}
+"#;
+
+fn text(program: &Program, arguments: &[&str]) -> String {
+    String::from_utf8(program.run(arguments).stdout).unwrap()
+}
+
+#[test]
+fn secrets_are_hidden_on_request_wherever_they_stand() {
+    let program = program();
+    std::fs::write(program.path("s.jsonl"), SECRETS).unwrap();
+    for form in [&["--json"][..], &[], &["--format", "otlp"], &["--format", "otlp-proto"]] {
+        let print = |option: &[&str]| {
+            let output = program.run(&[&["logs", "s.jsonl", "--filter", "ann@example.org"], form, option].concat()).stdout;
+            String::from_utf8_lossy(&output).into_owned()
+        };
+        let (plain, secrets, personal) = (print(&[]), print(&["--redact"]), print(&["--redact-personal"]));
+        assert!(plain.contains("ann@example.org") && plain.contains("hunter2") && plain.contains("192.168.17.4"), "{plain}");
+        for hidden in ["ann@example.org", "hunter2"] {
+            assert!(!secrets.contains(hidden) && !personal.contains(hidden), "{form:?}: {secrets}{personal}");
+        }
+        assert!(secrets.contains("[redacted]") && secrets.contains("192.168.17.4") && secrets.contains("app"), "{form:?}: {secrets}");
+        assert!(!personal.contains("192.168.17.4"), "{form:?}: {personal}");
+    }
+}
+
+#[test]
+fn records_are_written_as_otlp_and_read_again_unchanged() {
+    let program = program();
+    std::fs::write(program.path("s.jsonl"), SECRETS).unwrap();
+    for source in ["l.jsonl", "s.jsonl"] {
+        let expected = text(&program, &["logs", source, "--json"]).replace(source, "FILE");
+        for (format, name) in [("otlp", "again.jsonl"), ("otlp-proto", "again.pb")] {
+            let output = program.run(&["logs", source, "--format", format]).stdout;
+            std::fs::write(program.path(name), &output).unwrap();
+            assert_eq!(text(&program, &["logs", name, "--json"]).replace(name, "FILE"), expected, "{format}");
+            assert_eq!(program.run(&["logs", name, "--format", format]).stdout, output, "{format}: again");
+        }
+    }
+    let written = text(&program, &["logs", "s.jsonl", "--format", "otlp"]);
+    for kept in
+        [r#""flags":1"#, r#""droppedAttributesCount":2"#, r#""NaN""#, r#""-Infinity""#, r#""observedTimeUnixNano":"1795330801000000005""#]
+    {
+        assert!(written.contains(kept), "{kept}: {written}");
+    }
+}

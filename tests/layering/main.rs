@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("query", &["model", "semconv", "store"]),
     ("sources", &["model", "otlp", "regular_file", "semconv"]),
-    ("export", &["format", "model", "otlp", "semconv", "store"]),
+    ("export", &["format", "logs", "model", "otlp", "semconv", "store"]),
     ("setup", &["regular_file"]),
     ("send", &["export", "model", "otlp", "sources"]),
     ("settings", &["model", "store"]),

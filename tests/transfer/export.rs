@@ -104,3 +104,84 @@ fn secrets_are_removed_with_redact_only() {
         .success()
         .stdout(predicate::str::contains("mail [redacted] about [redacted]").and(predicate::str::contains("ann@").not()));
 }
+
+/// A turn told by log events, one call of it told by a span, and records that belong to it, to its session, and to neither.
+pub(super) const TURN: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"coder"}}]},"scopeSpans":[{"spans":[
+{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"other","startTimeUnixNano":"1795330802000000000","endTimeUnixNano":"1795330803000000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}}]}]}]}]}
+{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"coder"}}]},"scopeLogs":[{"scope":{"name":"s"},"logRecords":[
+{"timeUnixNano":"1795330801000000000","attributes":[{"key":"event.name","value":{"stringValue":"coder.user_prompt"}},{"key":"session.id","value":{"stringValue":"c"}},{"key":"prompt","value":{"stringValue":"mail ann@example.org"}}]},
+{"timeUnixNano":"1795330803000000000","severityNumber":13,"body":{"stringValue":"slow down"},"attributes":[{"key":"session.id","value":{"stringValue":"c"}}]},
+{"timeUnixNano":"1795330804000000000","attributes":[{"key":"event.name","value":{"stringValue":"coder.api_response"}},{"key":"session.id","value":{"stringValue":"c"}},{"key":"model","value":{"stringValue":"m"}},{"key":"input_token_count","value":{"intValue":"10"}},{"key":"output_token_count","value":{"intValue":"2"}},{"key":"duration_ms","value":{"intValue":"500"}}]},
+{"timeUnixNano":"1795330804000000000","body":{"stringValue":"of no turn"}},
+{"timeUnixNano":"1795330802500000000","body":{"stringValue":"of the other trace"},"traceId":"0af7651916cd43dd8448eb211c80319c"}]}]}]}
+"#;
+
+#[test]
+fn otlp_json_holds_the_log_records_of_the_traces_and_reads_back_unchanged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    std::fs::write(path("turn.jsonl"), TURN).unwrap();
+    let output = |arguments: &[&str]| String::from_utf8(program(arguments).assert().success().get_output().stdout.clone()).unwrap();
+    let bodies = |source: &str| -> Vec<String> {
+        let lines = output(&["logs", source, "--json"]);
+        let records = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        records.map(|record| format!("{} {} {}", record["time"], record["body"], record["attributes"])).collect()
+    };
+    let spans = |source: &str| output(&["export", source, "--format", "jsonl"]).lines().map(str::to_owned).collect::<Vec<_>>();
+    let all = spans(&path("turn.jsonl"));
+    assert_eq!(all.len(), 3, "the turn, its call and the other: {all:?}");
+
+    program(&["export", &path("turn.jsonl"), "-o", &path("all.json")]).assert().success();
+    assert_eq!(std::fs::read_to_string(path("all.json")).unwrap().lines().count(), 1, "one document");
+    let kept = bodies(&path("all.json"));
+    assert_eq!(kept, bodies(&path("turn.jsonl")).into_iter().filter(|record| !record.contains("of no turn")).collect::<Vec<_>>());
+    assert_eq!(kept.len(), 4);
+    let parsed = |lines: Vec<String>| -> Vec<serde_json::Value> {
+        let without_source = |line: String| {
+            let mut span: serde_json::Value = serde_json::from_str(&line).unwrap();
+            span.as_object_mut().unwrap().remove("source");
+            span
+        };
+        lines.into_iter().map(without_source).collect()
+    };
+    assert_eq!(parsed(spans(&path("all.json"))), parsed(all), "no call is told twice");
+
+    program(&["export", &path("turn.jsonl"), "0af7", "-o", &path("one.json")]).assert().success();
+    let one = bodies(&path("one.json"));
+    assert!(one.len() == 1 && one[0].contains("of the other trace"), "{one:?}");
+
+    let redacted = output(&["export", &path("turn.jsonl"), "--redact"]);
+    assert!(redacted.contains("slow down") && redacted.contains("mail [redacted]") && !redacted.contains("ann@example.org"), "{redacted}");
+
+    program(&["export", &path("turn.jsonl"), "--format", "otlp-proto", "-o", &path("all.pb")])
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("4 log records left out; --format otlp holds them"));
+}
+
+#[test]
+fn turns_told_by_logs_and_spans_are_the_same_after_an_export() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    for (corpus, bodies) in [
+        ("claude-code", ["0001.traces.pb", "0002.logs.pb"].as_slice()),
+        ("claude-code-logs-only", &["0001.logs.pb"]),
+        ("qwen-code", &["0001.logs.json", "0002.logs.json", "0003.logs.json", "0004.traces.json"]),
+    ] {
+        let read = |body: &&str| {
+            let mut bytes = std::fs::read(fixture(&format!("coding/{corpus}/{body}"))).unwrap();
+            if body.ends_with(".json") {
+                bytes.push(b'\n');
+            }
+            bytes
+        };
+        let source = path(if bodies[0].ends_with(".pb") { "source.pb" } else { "source.jsonl" });
+        std::fs::write(&source, bodies.iter().flat_map(read).collect::<Vec<u8>>()).unwrap();
+        program(&["export", &source, "-o", &path("again.json")]).assert().success();
+        let stats = |source: &str| program(&["stats", source, "--json"]).assert().success().get_output().stdout.clone();
+        let (before, after) = (stats(&source), stats(&path("again.json")));
+        assert!(!before.is_empty() && before == after, "{corpus}: {}{}", String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
+        let logs = String::from_utf8(program(&["logs", &path("again.json")]).assert().success().get_output().stdout.clone()).unwrap();
+        assert!(logs.contains("user_prompt"), "{corpus}: {logs}");
+    }
+}

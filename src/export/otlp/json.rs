@@ -28,6 +28,13 @@ pub(super) fn non_finite(attributes: &[KeyValue]) -> Vec<f64> {
     found
 }
 
+/// Returns the non-finite numbers of a value in order.
+pub(super) fn non_finite_value(value: Option<&AnyValue>) -> Vec<f64> {
+    let mut found = Vec::new();
+    collect(value, &mut found);
+    found
+}
+
 fn collect(value: Option<&AnyValue>, found: &mut Vec<f64>) {
     match value.and_then(|value| value.value.as_ref()) {
         Some(any_value::Value::DoubleValue(number)) if !number.is_finite() => found.push(*number),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::ResourceGroup;
-use super::span::{id, resource, scope, time};
+use super::span::{count, id, resource, scope, time};
 use super::value::{AnyValue, KeyValue, attributes, parse, unquoted, value};
 
 #[derive(Deserialize)]
@@ -35,6 +35,9 @@ struct LogRecord<'a> {
     #[serde(alias = "severity_text")]
     severity_text: Option<String>,
     attributes: Option<Vec<KeyValue<'a>>>,
+    #[serde(alias = "dropped_attributes_count")]
+    dropped_attributes_count: Option<&'a RawValue>,
+    flags: Option<&'a RawValue>,
     body: Option<AnyValue<'a>>,
 }
 
@@ -71,7 +74,8 @@ fn record(text: &str) -> Result<proto::LogRecord, String> {
         event_name: record.event_name.unwrap_or_default(),
         attributes: attributes(record.attributes)?,
         body: record.body.map(|body| value(Some(body))).transpose()?,
-        ..proto::LogRecord::default()
+        dropped_attributes_count: count(record.dropped_attributes_count),
+        flags: count(record.flags),
     })
 }
 

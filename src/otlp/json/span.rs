@@ -144,7 +144,7 @@ fn kind(raw: &RawValue) -> SpanKind {
     kind.parse().map_or_else(|_| SpanKind::parse(kind), SpanKind::from_code)
 }
 
-fn count(raw: Option<&RawValue>) -> u32 {
+pub(super) fn count(raw: Option<&RawValue>) -> u32 {
     raw.and_then(|raw| integer(unquoted(raw))).map_or(0, |count| u32::try_from(count.max(0)).unwrap_or(u32::MAX))
 }
 

@@ -18,7 +18,8 @@ use ureq::http::uri::Authority;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
-use super::response::{Accepted, decode_error_message};
+pub(crate) use super::response::Accepted;
+use super::response::decode_error_message;
 use super::types::{Encoding, Signal};
 
 /// The delay before the first retry, and the longest delay.
@@ -48,6 +49,11 @@ impl Message {
     /// An `ExportTraceServiceRequest` in protobuf.
     pub(crate) fn traces(body: Vec<u8>) -> Self {
         Self { signal: Signal::Traces, encoding: Encoding::Protobuf, is_gzip: false, body: body.into() }
+    }
+
+    /// An `ExportLogsServiceRequest` in protobuf.
+    pub(crate) fn logs(body: Vec<u8>) -> Self {
+        Self { signal: Signal::Logs, ..Self::traces(body) }
     }
 }
 

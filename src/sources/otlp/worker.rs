@@ -86,7 +86,7 @@ impl Worker<'_> {
             }
             Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().numbers())),
             Request::StopSearch => self.scan = None,
-            Request::Read { ticket, .. } => return self.updates.send(Update::Read { ticket, from: None }),
+            Request::Read { ticket, .. } | Request::Logs { ticket } => return self.updates.send(Update::Read { ticket, from: None }),
             Request::Suspend(done) => self.suspend(&done),
             Request::Resume => return self.resume(),
         }

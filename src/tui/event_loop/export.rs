@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
 use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, TraceRecord};
-use crate::model::Payload;
+use crate::model::{LogRecord, Payload};
 use crate::sources::PayloadRequest;
 use crate::tui::app::Export;
 
@@ -16,6 +16,7 @@ pub(super) struct PendingExport {
     /// The traces, with the number of their spans.
     traces: Vec<(TraceRecord, usize)>,
     spans: Vec<ExportedSpan>,
+    logs: Vec<LogRecord>,
 }
 
 impl Loop<'_> {
@@ -25,7 +26,9 @@ impl Loop<'_> {
         let (mut traces, mut spans, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
         // A trace may have been evicted while the dialog was open.
         let held: std::collections::HashSet<_> = store.traces().collect();
-        for &trace in export.traces.iter().filter(|trace| held.contains(trace)) {
+        let chosen: Vec<_> = export.traces.iter().copied().filter(|trace| held.contains(trace)).collect();
+        let logs = export::logs_of(store, &self.session.app.logs, &chosen);
+        for &trace in &chosen {
             let rows = export::rows(store, trace);
             traces.push((TraceRecord::from_trace(store, trace, ""), rows.len()));
             for (row, depth) in rows {
@@ -34,7 +37,7 @@ impl Loop<'_> {
                 spans.push(export::span_of_row(store, row, depth));
             }
         }
-        self.request(payloads, Pending::Export(Box::new(PendingExport { export, traces, spans })));
+        self.request(payloads, Pending::Export(Box::new(PendingExport { export, traces, spans, logs })));
     }
 
     /// Writes an export with the payloads of its spans on another thread.
@@ -62,7 +65,7 @@ impl Loop<'_> {
 }
 
 fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Result<PathBuf> {
-    let PendingExport { export, traces, spans } = export;
+    let PendingExport { export, traces, spans, logs } = export;
     let redactor = export.redaction.redactor(patterns).map_err(io::Error::other)?;
     let mut file = NewFile::create(&directory.join(&export.path))?;
     let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None }, file.writer());
@@ -70,6 +73,9 @@ fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Re
     for (trace, count) in traces {
         exporter.trace(trace)?;
         spans.by_ref().take(count).try_for_each(|span| exporter.span(span))?;
+    }
+    if exporter.holds_logs() {
+        logs.iter().try_for_each(|record| exporter.log(record))?;
     }
     exporter.finish()?.flush()?;
     file.keep()
