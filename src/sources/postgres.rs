@@ -22,6 +22,7 @@ mod snapshot;
 mod table;
 mod tail;
 mod tls;
+mod view;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

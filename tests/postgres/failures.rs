@@ -108,8 +108,8 @@ fn tables_that_cannot_be_followed_are_reported() {
         attributes jsonb, created_at text";
     for (sql, said) in [
         (
-            "CREATE TABLE ai.s (a int); CREATE VIEW ai.agno_spans AS SELECT * FROM ai.s".to_owned(),
-            "ai.agno_spans in NAME is a view, which can't be followed",
+            "CREATE TABLE ai.s (a int); CREATE MATERIALIZED VIEW ai.agno_spans AS SELECT * FROM ai.s".to_owned(),
+            "ai.agno_spans in NAME is a materialized view, which can't be followed",
         ),
         (
             format!("CREATE TABLE ai.agno_spans ({columns}) PARTITION BY RANGE (created_at); CREATE INDEX ON ai.agno_spans (span_id)"),

@@ -20,6 +20,7 @@ mod search;
 mod server;
 mod tail;
 mod tls;
+mod views;
 #[path = "../sqlite/watch.rs"]
 mod watch;
 mod writer;

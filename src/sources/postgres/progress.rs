@@ -54,11 +54,12 @@ pub(super) struct Progress {
     pub(super) read_at: Nanos,
     /// Until when the table was read before it was rewritten, until a sweep has told old rows from new ones.
     pub(super) rewritten: Option<Nanos>,
-    /// All rows of transactions before this one were sent or existed at the start.
+    /// All rows of transactions before this one were sent or existed at the start; 0 for a view, of which every row is remembered.
     pub(super) base: u64,
     /// The rows sent that transactions from `base` on wrote.
     pub(super) sent: Sent,
     pub(super) sweep: Option<Sweep>,
+    pub(super) look: Look,
     pub(super) sweeps: SweepSchedule,
 }
 
@@ -95,6 +96,21 @@ pub(super) struct Sweep {
     pub(super) base: u64,
     /// The time it has taken so far.
     duration: Duration,
+    /// Of a view, instead of the block: the time and the place of the last row.
+    pub(super) after: Option<(String, String)>,
+}
+
+/// When the newest rows of a view are looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) is_due: bool,
+    pub(super) not_before: Instant,
+}
+
+impl Look {
+    pub(super) fn must_look(&self) -> bool {
+        self.is_due && Instant::now() >= self.not_before
+    }
 }
 
 /// When the table was last swept, and whether it must be again.
@@ -136,6 +152,7 @@ impl Progress {
             base: 0,
             sent: Sent::default(),
             sweep: None,
+            look: Look { is_due: false, not_before: now },
             sweeps: SweepSchedule { is_due: false, not_before: now, last: now, row_count: None, rows_sent: 0 },
         }
     }
@@ -154,7 +171,7 @@ impl Progress {
 
     /// Whether there is more to read now.
     pub(super) fn is_behind(&self) -> bool {
-        self.load.is_some() || self.sweep.is_some() || self.must_sweep()
+        self.load.is_some() || self.sweep.is_some() || self.must_sweep() || self.look.must_look()
     }
 
     pub(super) fn state(&self) -> State {
@@ -166,7 +183,7 @@ impl Progress {
 
     /// Records the first read of the table.
     pub(super) fn begin(&mut self, state: &TableState) {
-        self.base = state.snapshot.lowest;
+        self.base = if state.is_view { 0 } else { state.snapshot.lowest };
         self.first = Some(state.snapshot.clone());
         self.parts = state.parts.iter().map(|part| (part.oid, PartProgress { file: part.file, ..PartProgress::default() })).collect();
         let origin = if std::mem::take(&mut self.was_missing) { Origin::Live } else { Origin::History };
@@ -226,7 +243,7 @@ impl Progress {
     /// Records that a row is sent, as the transaction wrote it. Returns `false` if it was sent before.
     pub(super) fn insert_sent(&mut self, key: u64, transaction: u64) -> bool {
         let is_new = self.sent.0.insert(key, transaction) != Some(transaction);
-        self.sweeps.rows_sent += u64::from(is_new && transaction >= self.base);
+        self.sweeps.rows_sent += u64::from(is_new && transaction >= self.base && (self.base > 0 || self.load.is_none()));
         is_new
     }
 
@@ -236,7 +253,7 @@ impl Progress {
     }
 
     fn must_sweep(&self) -> bool {
-        let is_due = self.sweeps.is_due || self.sent.0.len() > MAX_SENT;
+        let is_due = self.sweeps.is_due || self.base > 0 && self.sent.0.len() > MAX_SENT;
         self.load.is_none() && is_due && Instant::now() >= self.sweeps.not_before
     }
 
@@ -244,7 +261,8 @@ impl Progress {
     pub(super) fn sweep_if_due(&mut self, state: &TableState) -> bool {
         let starts = self.sweep.is_none() && self.must_sweep();
         if starts {
-            self.sweep = Some(Sweep { next: 0, end: state.height(), base: state.snapshot.lowest, duration: Duration::ZERO });
+            let (end, base) = if state.is_view { (u64::MAX, 0) } else { (state.height(), state.snapshot.lowest) };
+            self.sweep = Some(Sweep { next: 0, end, base, duration: Duration::ZERO, after: None });
             self.sweeps.is_due = false;
         }
         starts

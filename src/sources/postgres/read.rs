@@ -11,7 +11,7 @@ use super::progress::{Load, Progress};
 use super::rows::{self, RowInfo};
 use super::session::{Session, number};
 use super::table::{TableDefinition, TableState, inspect, split};
-use super::tail;
+use super::{tail, view};
 use crate::model::{Batch, SpanId};
 
 /// The rows in the first page, which the first frame waits for.
@@ -46,7 +46,11 @@ async fn read_in_transaction(
     };
     let reader = Reader { session, location, definition: &definition, state: &state };
     if progress.last.is_some() {
-        let [late, mut new] = tail::read(session, location, &definition, &state, progress).await?;
+        let [late, mut new] = if state.is_view {
+            view::read(session, location, &definition, &state, progress).await?
+        } else {
+            tail::read(session, location, &definition, &state, progress).await?
+        };
         let parents = reader.parents(&mut new, progress).await;
         batches.extend([late, new].into_iter().filter_map(non_empty));
         parents?;
@@ -97,9 +101,12 @@ impl Reader<'_> {
         load.last = taken.iter().rev().find_map(|(_, info)| Some((info.created?.to_owned(), info.place.to_owned())));
         let is_last = found.len() < wanted || load.last.is_none();
         // The order by time does not reach rows without `created_at`.
-        let sql = self.definition.select(self.location, "WHERE created_at IS NULL LIMIT 10000");
+        let sql = self.definition.select_without_time(self.location);
         let without_time = if is_last && self.definition.is_nullable { self.session.query(&sql, &[]).await? } else { Vec::new() };
         taken.extend(without_time.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))));
+        if self.state.is_view && rows::are_ambiguous(taken.iter().map(|(_, info)| info)) {
+            return Err(Error::NotATable("a view with several rows of one span"));
+        }
         let is_full = load.done + taken.len() as u64 >= progress.limits.limit;
         let left_out = if is_full && !is_last { self.rows().await?.saturating_sub(load.done + taken.len() as u64) } else { 0 };
         for (row, info) in &taken {
@@ -117,6 +124,8 @@ impl Reader<'_> {
             progress.oldest = floor;
         }
         progress.load = (!is_last && !is_full).then_some(load);
+        // What came to a view while it was loaded may have any time.
+        progress.sweeps.is_due |= self.state.is_view && progress.load.is_none() && progress.first.as_ref() != Some(&self.state.snapshot);
         let parents = if is_first { self.parents(&mut batch, progress).await } else { Ok(()) };
         // Rows that are recorded as sent must be sent, even after an error.
         batches.extend(non_empty(batch));

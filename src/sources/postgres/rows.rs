@@ -2,9 +2,10 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use hashbrown::HashMap;
 use tokio_postgres::Row;
 
-use super::session::{bytes, number, text};
+use super::session::{bytes, text};
 use super::snapshot::Snapshot;
 use super::table::split;
 use crate::model::{Batch, PayloadRef, Skipped, SpanId};
@@ -26,8 +27,29 @@ pub(super) struct RowInfo<'a> {
 impl<'a> RowInfo<'a> {
     pub(super) fn new(row: &'a Row, snapshot: &Snapshot) -> Self {
         let place = text(row, 0).unwrap_or_default();
-        let transaction = number(row, 1).map_or(0, |low| snapshot.widen(low));
+        let transaction = transaction(text(row, 1), snapshot);
         Self { place, created: text(row, 2), transaction, key: key(text(row, ROW_COLUMNS), place) }
+    }
+
+    /// Reads a row of [`TableDefinition::select_ids`](super::table::TableDefinition::select_ids).
+    pub(super) fn of_view(row: &'a Row, snapshot: &Snapshot) -> Self {
+        let place = text(row, 0).unwrap_or_default();
+        Self { place, created: text(row, 2), transaction: transaction(text(row, 1), snapshot), key: key(Some(place), place) }
+    }
+}
+
+/// Whether some of the rows have one id and different contents, which no view may have that is followed.
+pub(super) fn are_ambiguous<'a>(rows: impl Iterator<Item = &'a RowInfo<'a>>) -> bool {
+    let mut contents = HashMap::new();
+    rows.into_iter().any(|row| contents.insert(row.key, row.transaction).is_some_and(|other| other != row.transaction))
+}
+
+/// Returns the transaction of a row, or for a view what stands for it.
+fn transaction(text: Option<&str>, snapshot: &Snapshot) -> u64 {
+    match text.map(|text| (text, text.strip_prefix('c'))) {
+        Some((_, Some(content))) => content.parse().unwrap_or(0),
+        Some((low, None)) => low.parse().map_or(0, |low| snapshot.widen(low)),
+        None => 0,
     }
 }
 
@@ -37,7 +59,7 @@ pub(super) fn key(id: Option<&str>, place: &str) -> u64 {
         return u64::from_be_bytes(id.bytes());
     }
     let mut hasher = DefaultHasher::new();
-    (id, place).hash(&mut hasher);
+    (id.unwrap_or_default(), place).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -52,7 +74,10 @@ pub(super) fn read(row: &Row, info: &RowInfo<'_>, batch: &mut Batch) {
         Ok(span) => batch.spans.push(span),
         Err(reason) => {
             let id = text(row, ROW_COLUMNS).filter(|id| SpanId::parse(id.as_bytes()).is_some());
-            let place = id.map_or_else(|| format!("row {}", split(info.place).1), |id| format!("span {id}"));
+            let place = match (id, split(info.place)) {
+                (Some(id), _) => format!("span {id}"),
+                (None, (place, "") | (_, place)) => format!("row {place}"),
+            };
             batch.skipped.push(Skipped { place, reason });
         }
     }

@@ -20,6 +20,8 @@ use crate::sources::{Progress, Search};
 const SLICE_TIME: Duration = Duration::from_millis(40);
 /// The blocks of the first slice, and of the largest one.
 const BLOCKS: [u64; 2] = [16, 4096];
+/// The slices of a view. Each reads the whole view, and the contents of its own rows only.
+const VIEW_SLICES: u64 = 64;
 /// The most spans that are checked at once.
 const PAGE: usize = 64;
 
@@ -59,7 +61,8 @@ impl Scan {
     async fn read(&mut self, session: &Session, location: &Location) -> Result<Hits, Error> {
         let state = inspect(session, location).await?;
         // Rows that are added during the search are checked separately.
-        let (total, left) = self.blocks.unwrap_or_else(|| (state.height(), state.height()));
+        let (total, left) =
+            self.blocks.unwrap_or_else(|| if state.is_view { (VIEW_SLICES, VIEW_SLICES) } else { (state.height(), state.height()) });
         let from = left.saturating_sub(self.slice_blocks);
         let begun = Instant::now();
         let patterns = patterns(&self.search.query);
@@ -70,9 +73,14 @@ impl Scan {
         condition.push_str(&time_condition("start_time::text", ">=", self.search.since.map(|at| agno_row::second(at, false))));
         condition.push_str(&time_condition("start_time::text", "<", self.search.until.map(|at| agno_row::second(at, true))));
         // The block numbers are literals, because with parameters the planner reads all blocks.
+        let range = if state.is_view {
+            // Rows of a view have no blocks. A part of the ids stands for each range.
+            format!("mod(hashtextextended(coalesce(span_id::text, ''), 0) & 9223372036854775807, {total}) BETWEEN {from} AND {left} - 1")
+        } else {
+            format!("ctid >= '({from},0)'::tid AND ctid < '({left},0)'::tid")
+        };
         let sql = format!(
-            "SELECT trace_id::text, span_id::text, attributes::text, status_message::text FROM {} \
-             WHERE ctid >= '({from},0)'::tid AND ctid < '({left},0)'::tid{condition}",
+            "SELECT trace_id::text, span_id::text, attributes::text, status_message::text FROM {} WHERE {range}{condition}",
             location.spans()
         );
         let parameters: Vec<Parameter<'_>> = patterns.iter().map(|patterns| (patterns as _, Type::TEXT_ARRAY)).collect();

@@ -18,11 +18,13 @@ use crate::sources::sql::literal;
 /// The oldest version whose connections report rows that they wrote soon, also while they rest.
 const REPORTING_VERSION: u32 = 15;
 
-/// The order in which existing rows are read.
-const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.tableoid DESC, span.ctid DESC";
-
 /// The place of a row as a text, such as `16385(0,1)`: the table that holds it, and its `ctid` there.
 pub(super) const PLACE: &str = "tableoid::text || ctid::text";
+
+/// The place of a row of a view: its id.
+const ROW_ID: &str = "coalesce(span.span_id::text, '')";
+/// What changes with the contents of a row of a view, and stands for its transaction.
+const CONTENT: &str = "'c' || (hashtextextended(ROW(span.*)::text, 0) & 9223372036854775807)::text";
 
 /// The server's counters of the rows written to each `part`.
 const COUNTER: &str = "sum(pg_stat_get_tuples_inserted(part) + pg_stat_get_tuples_updated(part))";
@@ -32,7 +34,9 @@ const COUNTER: &str = "sum(pg_stat_get_tuples_inserted(part) + pg_stat_get_tuple
 pub(super) struct TableState {
     pub(super) snapshot: Snapshot,
     pub(super) oid: u32,
-    /// The tables that hold the rows: the table itself, or its partitions.
+    /// Whether it is a view, whose rows have no place and no transaction.
+    pub(super) is_view: bool,
+    /// The tables that hold the rows: the table itself, its partitions, or those that the view reads.
     pub(super) parts: Vec<Part>,
     /// The estimated number of rows; `None` if a part was never analyzed.
     pub(super) rows: Option<u64>,
@@ -68,9 +72,12 @@ pub(super) struct TableDefinition {
     oid: u32,
     /// The tables that hold the rows, as an array of PostgreSQL.
     parts: String,
-    /// The type of `created_at`.
+    is_view: bool,
+    /// The column of the order in which rows came: `created_at`, or in a view without it `start_time`.
+    time: &'static str,
+    /// The type of that column.
     created_type: String,
-    /// Whether `created_at` may be null.
+    /// Whether it may be null.
     pub(super) is_nullable: bool,
     /// Whether the server counts rows only once the connection that wrote them is used again.
     pub(super) counts_late: bool,
@@ -98,13 +105,16 @@ pub(super) async fn inspect(session: &Session, location: &Location) -> Result<Ta
     }
     match text(row, 4) {
         None => return Err(Error::NoTable(tables(session, location).await?)),
-        Some("r" | "p") => {}
-        Some("v") => return Err(Error::NotATable("a view")),
+        Some("r" | "p" | "v") => {}
         Some("m") => return Err(Error::NotATable("a materialized view")),
         Some("f") => return Err(Error::NotATable("a foreign table")),
         Some(_) => return Err(Error::NotATable("not a table")),
     }
     let oid = number(row, 3).ok_or(Error::Changed)?;
+    if text(row, 4) == Some("v") {
+        let parts = base_tables(session, oid).await?;
+        return Ok(TableState { snapshot, oid, is_view: true, parts, rows: None });
+    }
     let (mut parts, mut estimates) = (Vec::new(), Some(0));
     // A partitioned table without partitions has one row without a part.
     for row in rows.iter().filter(|row| text(row, 5).is_some()) {
@@ -117,7 +127,20 @@ pub(super) async fn inspect(session: &Session, location: &Location) -> Result<Ta
         let name = text(row, 11).map(ToOwned::to_owned);
         parts.push(Part { oid: oid.ok_or(Error::Changed)?, name, file: file.ok_or(Error::Changed)?, blocks });
     }
-    Ok(TableState { snapshot, oid, parts, rows: estimates })
+    Ok(TableState { snapshot, oid, is_view: false, parts, rows: estimates })
+}
+
+/// Returns the tables that a view reads, also through other views.
+async fn base_tables(session: &Session, oid: u32) -> Result<Vec<Part>, Error> {
+    let sql = "WITH RECURSIVE base (oid) AS (SELECT $1::text::oid UNION SELECT d.refobjid FROM base \
+            JOIN pg_catalog.pg_rewrite r ON r.ev_class = base.oid JOIN pg_catalog.pg_depend d ON d.objid = r.oid \
+            AND d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass), \
+        parts (oid) AS (SELECT oid FROM base UNION SELECT relid FROM base, pg_partition_tree(base.oid) WHERE isleaf) \
+        SELECT p.oid::text, p.relfilenode::text, (pg_relation_size(p.oid) / current_setting('block_size')::int)::text \
+        FROM parts JOIN pg_catalog.pg_class p ON p.oid = parts.oid WHERE p.relkind IN ('r', 'm')";
+    let rows = session.query(sql, &[(&oid.to_string(), Type::TEXT)]).await?;
+    let part = |row: &Row| Some(Part { oid: number(row, 0)?, name: None, file: number(row, 1)?, blocks: number(row, 2)? });
+    Ok(rows.iter().filter_map(part).collect())
 }
 
 /// Scales the row count of the last analysis by the growth of the table.
@@ -144,7 +167,7 @@ fn oids(state: &TableState) -> String {
     format!("{{{}}}", oids.join(","))
 }
 
-/// Splits a [`PLACE`] into the table and the `ctid`.
+/// Splits a [`PLACE`] into the table and the `ctid`, which is empty for a row of a view.
 pub(super) fn split(place: &str) -> (&str, &str) {
     place.split_at(place.find('(').unwrap_or(place.len()))
 }
@@ -164,16 +187,20 @@ impl TableDefinition {
             let kind = text(column(name)?, 1).unwrap_or_default();
             let _ = write!(columns, ", {}", expression(name, kind));
         }
-        for name in ["created_at", "span_id"] {
+        // Which indexes a view uses can't be known.
+        for name in ["created_at", "span_id"].into_iter().filter(|_| !state.is_view) {
             if text(column(name)?, 3) != Some("true") {
                 return Err(Error::NoIndex(name));
             }
         }
-        let created = column("created_at")?;
+        let time = if state.is_view && column("created_at").is_err() { "start_time" } else { "created_at" };
+        let created = column(time)?;
         let is_nullable = text(created, 2) != Some("true");
         Ok(Self {
             oid,
             parts: oids(state),
+            is_view: state.is_view,
+            time,
             created_type: text(created, 1).unwrap_or("text").to_owned(),
             is_nullable,
             counts_late: session.version < REPORTING_VERSION,
@@ -211,19 +238,52 @@ impl TableDefinition {
 
     /// Returns a condition on rows of this `created_at` and later ones.
     pub(super) fn created_since(&self, created: &str) -> String {
-        format!("created_at >= {}::{}", literal(created), self.created_type)
+        format!("{} >= {}::{}", self.time, literal(created), self.created_type)
     }
 
     /// Returns a statement that reads rows: their place, transaction, `created_at`, then the columns of a row; `clauses` follow the table name.
     ///
     /// In `ORDER BY` a bare `created_at` means the result column, which is text. The table's column is `span.created_at`.
     pub(super) fn select(&self, location: &Location, clauses: &str) -> String {
-        format!("SELECT {PLACE}, xmin::text, created_at::text{} FROM {} AS span {clauses}", self.columns, location.spans())
+        let identity = if self.is_view { format!("{ROW_ID}, {CONTENT}") } else { format!("{PLACE}, xmin::text") };
+        format!("SELECT {identity}, {}::text{} FROM {} AS span {clauses}", self.time, self.columns, location.spans())
+    }
+
+    /// Returns a statement that reads rows without a time, which no order by time reaches.
+    pub(super) fn select_without_time(&self, location: &Location) -> String {
+        self.select(location, &format!("WHERE {} IS NULL LIMIT 10000", self.time))
+    }
+
+    /// Returns a statement that reads place, contents and time of the newest rows of a view, or of those before a row as
+    /// [`Self::select_before`] does. `oldest` is the least time.
+    pub(super) fn select_ids(&self, location: &Location, is_first: bool, oldest: Option<&str>) -> String {
+        let (before, count) = if is_first { ("true".to_owned(), 1) } else { (self.before(), 4) };
+        let oldest = oldest.map_or_else(String::new, |oldest| format!(" AND span.{}", self.created_since(oldest)));
+        let (table, order, time) = (location.spans(), self.newest_first(), self.time);
+        format!(
+            "SELECT {ROW_ID}, {CONTENT}, {time}::text FROM (SELECT * FROM {table} AS span WHERE span.{time} IS NOT NULL AND {before}{oldest} \
+             {order} LIMIT ${count}::text::int) AS span"
+        )
+    }
+
+    fn newest_first(&self) -> String {
+        let place = if self.is_view { "coalesce(span.span_id::text, '') DESC" } else { "span.tableoid DESC, span.ctid DESC" };
+        format!("ORDER BY span.{} DESC, {place}", self.time)
+    }
+
+    /// The condition on rows before a row. Its parameters are the time of the row and the two parts of its place.
+    fn before(&self) -> String {
+        let (time, kind) = (self.time, &self.created_type);
+        if self.is_view {
+            format!("(span.{time}, coalesce(span.span_id::text, '')) < ($1::text::{kind}, $2::text || $3::text)")
+        } else {
+            format!("(span.{time}, span.tableoid, span.ctid) < ($1::text::{kind}, $2::text::oid, $3::text::tid)")
+        }
     }
 
     /// Returns a statement that reads the newest rows. Its parameter is their number.
     pub(super) fn select_newest(&self, location: &Location) -> String {
-        self.select(location, &format!("WHERE span.created_at IS NOT NULL {NEWEST_FIRST} LIMIT $1::text::int"))
+        self.select(location, &format!("WHERE span.{} IS NOT NULL {} LIMIT $1::text::int", self.time, self.newest_first()))
     }
 
     /// Returns a `created_at` before which there is no row of a span that started at `since` or later; `None` if its type is not a time.
@@ -236,9 +296,7 @@ impl TableDefinition {
     /// Returns a statement that reads the rows before a row, newest first, none of them created before `floor`. Its parameters are
     /// `created_at`, `tableoid` and `ctid` of the row, and the number of rows.
     pub(super) fn select_before(&self, location: &Location, floor: Option<&str>) -> String {
-        let before =
-            format!("(span.created_at, span.tableoid, span.ctid) < ($1::text::{}, $2::text::oid, $3::text::tid)", self.created_type);
         let floor = floor.map_or_else(String::new, |floor| format!(" AND span.{}", self.created_since(floor)));
-        self.select(location, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $4::text::int"))
+        self.select(location, &format!("WHERE {}{floor} {} LIMIT $4::text::int", self.before(), self.newest_first()))
     }
 }

@@ -59,7 +59,8 @@ pub(super) async fn read(
         for part in &state.parts {
             match &part.name {
                 Some(name) => {
-                    parts.push(search.blocks(name, &state.snapshot.condition(from), end_of_part(part, from, margin, progress), None))
+                    let start = end_of_part(part, from, margin, progress);
+                    parts.push(search.blocks(name, &state.snapshot.condition(from), start, None));
                 }
                 // The whole table has no order by block: a sweep and the times find the rows.
                 None => progress.sweeps.is_due = true,
