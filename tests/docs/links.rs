@@ -113,6 +113,20 @@ fn files_that_are_named_in_the_manual_are_there() {
     }
 }
 
+#[test]
+fn tests_that_are_named_in_the_manual_are_there() {
+    let named = Regex::new(r"`([\w./-]+\.rs)` `(\w+)`").unwrap();
+    let mut count = 0;
+    for (document, text) in documents() {
+        for found in named.captures_iter(&text) {
+            let source = std::fs::read_to_string(root().join(&found[1])).unwrap();
+            assert!(source.contains(&format!("fn {}(", &found[2])), "{} names {} of {}", document.display(), &found[2], &found[1]);
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
+}
+
 /// A page of the built manual can only reach pages of the manual.
 #[test]
 fn pages_of_the_manual_link_to_no_files_outside_of_it() {
