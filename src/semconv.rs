@@ -24,6 +24,7 @@ pub(crate) mod selection;
 mod span_builder;
 mod span_names;
 mod stored_events;
+mod surroundings;
 mod token_names;
 mod token_parts;
 mod values;
@@ -39,4 +40,5 @@ pub use parameters::{PARAMETERS, Parameter, find_parameter, parameter, parameter
 pub use preview::{ERROR_PREVIEW, INPUT_PREVIEW, PREVIEW_WINDOW, beginning, preview};
 pub use span_builder::{SpanBuilder, SpanHeader};
 pub(crate) use stored_events::{ends_span, is_stored_events, restore_attributes, set_sender, stored_attributes, stored_exception};
+pub use surroundings::{attempt, directory, exit_status};
 pub use token_parts::{TokenPart, token_part};

@@ -33,6 +33,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     page.title(store, row);
     page.context(store, row);
     if let PayloadState::Ready(payload) = payload {
+        page.surroundings(payload);
         page.parameters(store, row, payload);
         let (scope, version) = &payload.scope;
         if !scope.is_empty() {
@@ -61,6 +62,19 @@ impl Page {
     fn origin(&mut self, payload: &Payload) {
         if let Some((_, Value::Text(event))) = payload.attributes.iter().find(|(key, _)| key == LOG_EVENT_KEY) {
             self.fact("from logs", event, TextRole::Plain);
+        }
+    }
+
+    /// Writes where the step ran, how its command ended, and which attempt it was.
+    fn surroundings(&mut self, payload: &Payload) {
+        if let Some(directory) = semconv::directory(&payload.attributes, &payload.resource) {
+            self.fact("directory", directory, TextRole::Plain);
+        }
+        if let Some(status) = semconv::exit_status(&payload.attributes) {
+            self.fact("exit status", &status.to_string(), TextRole::Plain);
+        }
+        if let Some(attempt) = semconv::attempt(&payload.attributes) {
+            self.fact("attempt", &attempt.to_string(), TextRole::Plain);
         }
     }
 

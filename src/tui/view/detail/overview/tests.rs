@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::page;
-use crate::model::{Batch, Ending, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::model::{
+    Batch, Ending, Nanos, Origin, Payload, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Value,
+};
 use crate::store::{Limits, Store};
 use crate::tui::app::PayloadState;
 
@@ -9,6 +11,10 @@ const SECOND: Nanos = 1_000_000_000;
 
 /// Returns the overview of the first root of a trace: id, parent, type, service, ending and start in seconds of each span.
 fn overview(spans: &[(u8, u8, SpanType, &str, Ending, Nanos)]) -> String {
+    overview_with(spans, &PayloadState::Loading)
+}
+
+fn overview_with(spans: &[(u8, u8, SpanType, &str, Ending, Nanos)], payload: &PayloadState) -> String {
     let mut batch = Batch::new(SourceId(0), Origin::History);
     for &(id, parent, span_type, service, ending, start) in spans {
         let service = batch.intern(service);
@@ -29,7 +35,7 @@ fn overview(spans: &[(u8, u8, SpanType, &str, Ending, Nanos)]) -> String {
     let mut store = Store::new(Limits::default());
     store.apply(&batch, 0);
     let trace = store.traces().next().unwrap();
-    page(&store, store.trace(trace).roots()[0], &PayloadState::Loading, 100 * SECOND).to_text()
+    page(&store, store.trace(trace).roots()[0], payload, 100 * SECOND).to_text()
 }
 
 #[test]
@@ -44,4 +50,18 @@ fn the_status_tells_what_stopped_below() {
 fn the_first_row_of_a_trace_tells_whose_clock_is_behind() {
     let text = overview(&[(1, 0, SpanType::Agent, "api", Ending::Plain, 5), (2, 1, SpanType::Tool, "worker", Ending::Plain, 3)]);
     assert!(text.contains("clock          worker is at least 2.00s behind api\n"), "{text}");
+}
+
+#[test]
+fn a_command_tells_where_it_ran_how_it_ended_and_which_attempt_it_was() {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let payload = Payload {
+        attributes: vec![("process.exit.code".to_owned(), Value::Int(3)), ("attempt".to_owned(), text("2"))],
+        resource: vec![("process.working_directory".to_owned(), text("/home/ann/shop"))],
+        ..Payload::default()
+    };
+    let shown = overview_with(&[(1, 0, SpanType::Tool, "", Ending::Plain, 1)], &PayloadState::Ready(payload.into()));
+    for line in ["directory      /home/ann/shop", "exit status    3", "attempt        2"] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    }
 }
