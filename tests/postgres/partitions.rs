@@ -7,13 +7,20 @@ use crate::server::{SCHEMA, Server, watch};
 use crate::watch::{Watch, id};
 use crate::writer::Writer;
 
-/// Returns Agno's tables, with the spans in partitions by the day on which they started.
-fn schema() -> String {
+/// Returns Agno's tables, with the spans in partitions.
+fn schema(partitions: &str) -> String {
     let end_of_spans = "created_at character varying NOT NULL\n);\nCREATE TABLE ai.agno_traces";
-    let partitioned = "created_at character varying NOT NULL\n) PARTITION BY RANGE (start_time);\nCREATE TABLE ai.agno_traces";
+    let partitioned = format!("created_at character varying NOT NULL\n) PARTITION BY {partitions};\nCREATE TABLE ai.agno_traces");
     assert!(SCHEMA.contains(end_of_spans));
-    let schema = SCHEMA.replace(end_of_spans, partitioned).replace("PRIMARY KEY (span_id)", "PRIMARY KEY (span_id, start_time)");
-    format!("{}; {}", schema.replace("ALTER TABLE ONLY ai.agno_spans", "ALTER TABLE ai.agno_spans"), days(&[21, 22]))
+    SCHEMA.replace(end_of_spans, &partitioned).replace("ALTER TABLE ONLY ai.agno_spans", "ALTER TABLE ai.agno_spans")
+}
+
+/// Creates a database whose spans are spread over four partitions. Returns its name.
+pub(crate) fn hashed(server: &Server) -> String {
+    let database = server.empty_database();
+    let part = |number| format!("CREATE TABLE ai.part_{number} PARTITION OF ai.agno_spans FOR VALUES WITH (MODULUS 4, REMAINDER {number})");
+    server.writer(&database).run(&format!("{}; {}", schema("HASH (span_id)"), [0, 1, 2, 3].map(part).join("; ")));
+    database
 }
 
 fn days(days: &[u32]) -> String {
@@ -40,11 +47,12 @@ fn spans(day: u32, from: u64, to: u64) -> String {
     spans_into("ai.agno_spans", day, from, to)
 }
 
-/// Creates a database with partitioned spans. Returns its name and a writer.
+/// Creates a database with spans in partitions by the day on which they started. Returns its name and a writer.
 pub(crate) fn database(server: &Server) -> (String, Writer) {
     let database = server.empty_database();
     let mut writer = server.writer(&database);
-    writer.run(&schema());
+    let schema = schema("RANGE (start_time)").replace("PRIMARY KEY (span_id)", "PRIMARY KEY (span_id, start_time)");
+    writer.run(&format!("{schema}; {}", days(&[21, 22])));
     (database, writer)
 }
 
