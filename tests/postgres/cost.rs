@@ -54,10 +54,12 @@ fn analyze(writer: &mut Writer) {
 #[test]
 fn no_statement_reads_the_whole_table() {
     let Some(server) = started() else { return };
-    for known in [true, false] {
-        let database = server.database();
+    for (known, is_partitioned) in [(true, false), (false, false), (true, true), (false, true)] {
+        let database = if is_partitioned { crate::partitions::hashed(&server) } else { server.database() };
         let mut writer = server.writer(&database);
-        writer.run("ALTER TABLE ai.agno_spans SET (autovacuum_enabled = false)");
+        if !is_partitioned {
+            writer.run("ALTER TABLE ai.agno_spans SET (autovacuum_enabled = false)");
+        }
         writer.run(&spans(1, 30_001));
         if known {
             analyze(&mut writer);
@@ -75,7 +77,7 @@ fn no_statement_reads_the_whole_table() {
     let statements = explained(&log);
     assert!(statements.len() > 400, "{}", statements.len());
     for statement in &statements {
-        assert!(!statement.plan.contains("Seq Scan on agno_spans"), "{}", statement.plan);
+        assert!(!["Seq Scan on agno_spans", "Seq Scan on part_"].iter().any(|scan| statement.plan.contains(scan)), "{}", statement.plan);
         assert!(!statement.plan.contains("Bitmap Heap Scan"), "{}", statement.plan);
     }
     let mut tails: Vec<f64> = statements.iter().filter(|statement| statement.is_tail()).map(|statement| statement.duration).collect();
