@@ -99,6 +99,22 @@ fn a_view_without_the_time_of_storage_is_followed_by_the_starts() {
 }
 
 #[test]
+fn a_row_of_a_view_without_an_id_is_reported_once() {
+    let Some(server) = Server::shared() else { return };
+    let columns = COLUMNS.replace("span_id, status_code", "nullif(span_id, lpad('7', 16, '0')) AS span_id, created_at, status_code");
+    let (database, mut writer) = database(server, &columns, "");
+    let mut watch = reader(server, &database, u64::MAX);
+    watch.until_watching();
+    for number in 1..21 {
+        writer.run(&spans(number, number + 1).replace("INTO ai.agno_spans", "INTO ai.stored"));
+        watch.until_spans(if number < 7 { number } else { number - 1 } as usize);
+    }
+    let reasons: Vec<&str> = watch.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+    assert!(reasons.len() == 1 && reasons[0].contains("span_id"), "{reasons:?}");
+    once_each(&watch);
+}
+
+#[test]
 fn a_view_with_several_rows_of_a_span_is_refused() {
     let Some(server) = Server::shared() else { return };
     let columns = COLUMNS.replace("name,", "name || number AS name,");
