@@ -142,7 +142,7 @@ mod tests {
             error(&[("up", &["k", "e"])]),
             (0, Some(1), "e is already bound to next-error; bind next-error to another key or to none (next-error = []), or choose another key for up".to_owned())
         );
-        assert_eq!(error(&[("up", &["k", "K", "K"])]), (0, Some(2), "K is listed twice".to_owned()));
+        assert_eq!(error(&[("up", &["k", "Q", "Q"])]), (0, Some(2), "Q is listed twice".to_owned()));
         assert_eq!(error(&[("up", &["Ctrl-j"])]).1, Some(0));
         assert_eq!(error(&[("quit", &[])]), (0, None, "quit needs a key".to_owned()));
     }

@@ -28,6 +28,7 @@ pub use record::Record;
 use crate::model::payload_query::{Comparison, Condition};
 use crate::model::{Nanos, Pattern, PayloadQuery, SpanType};
 use crate::store::RunStatus;
+pub use time::DAY_WORDS;
 use time::TimeBound;
 
 /// A parsed filter. The empty one matches every row.

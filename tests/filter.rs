@@ -50,6 +50,8 @@ fn fields_and_values_are_completed() {
     stage.keys("<Tab><Down><BackTab>");
     assert!(line(&stage).ends_with(&format!("|\"{}\"", all[1])), "{} of {all:?}", line(&stage));
     assert!(stage.app.parse_error.is_none());
+    stage.keys("<Ctrl-u>since:yes<Tab>");
+    assert_eq!(line(&stage), "since:yesterday");
     stage.keys("<Ctrl-u>attr.llm.model<Tab>");
     assert!(line(&stage).starts_with("attr.llm.model"), "{}", line(&stage));
 }

@@ -159,7 +159,7 @@ fn a_filter_without_hits_says_why() {
 
 #[test]
 fn the_views_are_tabs_that_the_mouse_opens() {
-    for (width, name) in [(80, "3 Agents"), (50, "3  4")] {
+    for (width, name) in [(80, "3 Agents"), (50, "3 Agents"), (30, "3  4")] {
         let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
         let (x, y) = stage.find(name);
         let target = stage.target_at(x, y);
@@ -483,7 +483,7 @@ fn source(name: &str, state: State) -> SourceView {
 
 /// Returns a listener with two ports that forwards to two endpoints, the second of which is down.
 fn listener() -> SourceView {
-    let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, error: None };
+    let port = |port| Port { address: ([127, 0, 0, 1], port).into(), reachable: None, warning: None, error: None };
     let alive = Forwarding { url: "http://127.0.0.1:4319".to_owned(), sent: 12, ..Forwarding::default() };
     let error = Some("io: Connection refused".to_owned());
     let dead = Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, error, ..Forwarding::default() };
@@ -507,7 +507,8 @@ fn open_listener() -> SourceView {
     let mut listener = listener();
     let warning = "0.0.0.0:4318 is open to other machines: everybody who reaches it can send spans; --otlp-token TOKEN asks for a token";
     listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
-    listener.traffic.ports[1] = Port { address: ([0, 0, 0, 0], 4318).into(), warning: Some(warning.to_owned()), error: None };
+    listener.traffic.ports[1] =
+        Port { address: ([0, 0, 0, 0], 4318).into(), reachable: None, warning: Some(warning.to_owned()), error: None };
     listener
 }
 

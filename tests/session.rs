@@ -62,7 +62,7 @@ fn custom_key_bindings_show_in_help_and_footer() {
         bindings.into_iter().map(|(name, keys)| (name.to_owned(), keys.into_iter().map(str::to_owned).collect())).collect();
     stage.app.keymap.bind(&bindings).expect("bindings");
     let footer = stage.text().lines().last().map(str::to_owned).expect("a line");
-    assert!(footer.contains("^f filter  F3 next error  : actions  x export"), "{footer}");
+    assert!(footer.contains("^f filter  F3 next error  JK trace  : actions  x export"), "{footer}");
     stage.keys("?");
     let help = stage.text();
     assert!(help.contains("F3  go to the next error") && help.contains("^f /  filter as you type"), "{help}");
@@ -141,7 +141,7 @@ fn themes_change_the_colours() {
     stage.keys("T");
     assert_eq!(
         stage.app.message.as_ref().map(|message| message.text.as_str()),
-        Some("theme light; to keep it, write theme = \"light\" into config.toml")
+        Some("theme light; to keep it: theme = \"light\" in config.toml")
     );
 }
 
@@ -246,7 +246,7 @@ fn parameters_of_model_calls_are_shown_and_compared() {
     assert!(text.contains(" parameters     temperature 0.9 · reasoning_effort high "), "{text}");
     stage.keys("<Esc>gmGd");
     let text = stage.text();
-    assert!(text.contains("Compare · 3 of 3 steps differ"), "{text}");
+    assert!(text.contains("Compare · A is the earlier run · 3 of 3 steps differ"), "{text}");
     assert!(text.lines().any(|line| line.contains("≠") && line.matches(" parameters ").count() == 2), "{text}");
     stage.keys("j");
     let colours = stage.colours(40);

@@ -37,6 +37,8 @@ actions! {
     HalfPageUp "half-page-up" ["Ctrl-u"] "half a page up"
     Top "top" ["g", "Home"] "go to the top"
     Bottom "bottom" ["G", "End"] "go to the bottom"
+    NextTrace "next-trace" ["J", "}"] "go to the next trace"
+    PreviousTrace "previous-trace" ["K", "{"] "go to the previous trace"
     Fold "fold" ["h", "Left"] "fold, or go to the parent"
     Unfold "unfold" ["l", "Right"] "unfold, or go to the first child"
     FoldBelow "fold-below" ["z"] "fold or unfold the subtree"
@@ -102,6 +104,8 @@ impl Action {
         matches!(
             self,
             Self::Mark
+                | Self::NextTrace
+                | Self::PreviousTrace
                 | Self::CopySpan
                 | Self::Fold
                 | Self::Unfold

@@ -36,7 +36,7 @@ fn errors_have_a_position_and_say_what_is_expected() {
         (
             "since:soon",
             6,
-            "expected an age such as 15m, 2h or 1d, a day such as today or monday, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\"",
+            "expected an age (15m, 1d), a day (today, monday, week) or a time (2026-11-22, 2026-11-22T09:30), found \"soon\"",
         ),
         ("trace:xyz", 6, "expected the first hex digits of a trace id, found \"xyz\""),
         ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),

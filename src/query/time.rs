@@ -44,7 +44,18 @@ const WORDS: [(&str, Days); 11] = [
     ("sunday", Days::Last(Weekday::Sun)),
 ];
 
-const EXPECTED: &str = "an age such as 15m, 2h or 1d, a day such as today or monday, or a time such as 2026-11-22 or 2026-11-22T09:30";
+/// The words for days, to complete them.
+pub const DAY_WORDS: [&str; WORDS.len()] = {
+    let mut words = [""; WORDS.len()];
+    let mut at = 0;
+    while at < WORDS.len() {
+        words[at] = WORDS[at].0;
+        at += 1;
+    }
+    words
+};
+
+const EXPECTED: &str = "an age (15m, 1d), a day (today, monday, week) or a time (2026-11-22, 2026-11-22T09:30)";
 
 impl TimeBound {
     /// Parses an age (`15m`, `1h30m`), a word for days (`today`, `monday`, `week`) or an ISO 8601 time, which is local unless it has an offset.
@@ -200,6 +211,6 @@ mod tests {
     fn a_misspelled_word_has_a_suggestion() {
         let error = |text| TimeBound::parse(text, false).unwrap_err().to_string();
         assert_eq!(error("yesterdy"), "\"yesterdy\" is no time; did you mean yesterday?");
-        assert!(error("soon").starts_with("expected an age such as 15m"));
+        assert!(error("soon").starts_with("expected an age (15m, 1d)"));
     }
 }

@@ -13,6 +13,10 @@ pub struct Traffic {
     pub deferred: u64,
     /// Requests that are final errors: not OTLP, too large, or without the token.
     pub refused: u64,
+    /// Why the last of them was refused.
+    pub refusal: Option<String>,
+    /// Whether senders must send a token.
+    pub has_token: bool,
     /// Why the last request for spans was put off, until one is accepted.
     pub failure: Option<String>,
     /// Connections that were closed at once, because all of too many were busy.
@@ -38,6 +42,8 @@ pub struct Traffic {
 pub struct Port {
     /// The address.
     pub address: SocketAddr,
+    /// The address for other machines, where `address` stands for every address of this machine.
+    pub reachable: Option<SocketAddr>,
     /// A warning for the user: other machines can reach the address.
     pub warning: Option<String>,
     /// Why the address can't be bound.

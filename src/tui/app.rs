@@ -158,7 +158,7 @@ impl Message {
 }
 
 /// How long a message stays, in nanoseconds.
-const MESSAGE: Nanos = 8_000_000_000;
+const MESSAGE: Nanos = 6_000_000_000;
 
 /// The length of [`App::rates`].
 const RATES: usize = 30;

@@ -128,7 +128,7 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
     let program = Program::new();
     for (arguments, message) in [
         (&["list", "--filter", "ok colour:red"][..], "(at character 4)"),
-        (&["list", "--since", "ages"], "expected an age such as 15m"),
+        (&["list", "--since", "ages"], "expected an age (15m, 1d)"),
         (&["list", "--limit", "0"], "0 is not in"),
         (&["list", "--fail-on", "cost>much"], "expected an amount"),
         (&["list", "--fail-on", "errors"], "is neither a status"),

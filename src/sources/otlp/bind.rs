@@ -1,7 +1,7 @@
 //! Binds the addresses to listen on.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use super::options::Options;
 use crate::sources::PortError;
@@ -42,9 +42,44 @@ pub(super) fn open_port_warning(address: SocketAddr, has_token: bool) -> Option<
     (!address.ip().is_loopback()).then(warning)
 }
 
+/// Returns the address by which other machines reach a listener on every address of this machine; `None` for a listener on one address,
+/// and where the machine has no network.
+pub(super) fn reachable(address: SocketAddr) -> Option<SocketAddr> {
+    if !address.ip().is_unspecified() {
+        return None;
+    }
+    // Connecting a datagram socket sends nothing, but chooses the address that is used towards others; these are reserved for documentation.
+    let towards = |own: IpAddr, other: IpAddr| {
+        let socket = UdpSocket::bind((own, 0)).ok()?;
+        socket.connect((other, 9)).ok()?;
+        socket.local_addr().ok().map(|local| local.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
+    };
+    let v4 = || towards(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+    let v6 = || towards(Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
+    let found = if address.is_ipv4() { v4() } else { v6().or_else(v4) };
+    found.map(|ip| (ip, address.port()).into())
+}
+
 /// Binds an address.
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::reachable;
+
+    #[test]
+    fn only_a_listener_on_every_address_needs_one_for_other_machines() {
+        let reach = |address: &str| reachable(address.parse().unwrap());
+        assert_eq!(reach("127.0.0.1:4318"), None);
+        assert_eq!(reach("192.0.2.1:4318"), None);
+        // A machine without a network has none.
+        let found = reach("0.0.0.0:4318");
+        assert!(found.is_none_or(|found| found.port() == 4318 && !found.ip().is_unspecified() && !found.ip().is_loopback()), "{found:?}");
+    }
 }

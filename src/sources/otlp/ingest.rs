@@ -207,6 +207,7 @@ impl Ingest {
             counts.failure = Some(rejection.to_string());
         } else {
             counts.refused += 1;
+            counts.refusal = Some(rejection.to_string());
         }
     }
 

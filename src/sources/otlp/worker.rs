@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use super::bind::{bind, open_port_warning, port_error};
+use super::bind::{bind, open_port_warning, port_error, reachable};
 use super::ingest::Ingest;
 use super::search::{self, Scan};
 use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, UpdateSender};
@@ -141,10 +141,20 @@ impl Worker<'_> {
     }
 
     fn report_traffic(&mut self) -> Result<(), Closed> {
-        let bound = |&address: &SocketAddr| Port { address, warning: open_port_warning(address, self.has_token), error: None };
-        let failed = |(address, error): &(SocketAddr, PortError)| Port { address: *address, warning: None, error: Some(error.clone()) };
+        let bound = |&address: &SocketAddr| Port {
+            address,
+            reachable: reachable(address),
+            warning: open_port_warning(address, self.has_token),
+            error: None,
+        };
+        let failed = |(address, error): &(SocketAddr, PortError)| Port {
+            address: *address,
+            reachable: None,
+            warning: None,
+            error: Some(error.clone()),
+        };
         let ports = self.addresses.iter().map(bound).chain(self.failed.iter().map(failed)).collect();
-        let traffic = Traffic { ports, ..self.ingest.traffic() };
+        let traffic = Traffic { ports, has_token: self.has_token, ..self.ingest.traffic() };
         if traffic != self.reported {
             self.reported = traffic.clone();
             self.held_when_reported = self.ingest.payloads.bodies().held_bytes;

@@ -169,7 +169,14 @@ impl App {
                 self.parse_error = None;
                 self.typed = Some(line);
             }
-            Err(error) => self.parse_error = Some(error),
+            Err(error) => {
+                // A last word that is not yet complete is left aside, so that it does not hide what the others show.
+                let complete = line.rsplit_once(char::is_whitespace).map_or("", |(before, _)| before);
+                if error.at >= complete.chars().count() && complete.parse::<Query>().is_ok() {
+                    self.typed = Some(complete.to_owned());
+                }
+                self.parse_error = Some(error);
+            }
         }
     }
 

@@ -60,6 +60,17 @@ impl View {
         }
     }
 
+    /// Returns the name where there is little room.
+    #[must_use]
+    pub fn short_name(self) -> &'static str {
+        match self {
+            Self::Sessions => "Sess",
+            Self::Errors => "Err",
+            Self::Metrics => "Metr",
+            _ => self.name(),
+        }
+    }
+
     /// Returns the store's grouping that the view lists.
     fn grouping(self) -> Option<By> {
         match self {

@@ -49,6 +49,7 @@ impl App {
                 if let Some(line) = table.narrowed_filter(store, &self.filter) {
                     self.open_view(store, View::Traces);
                     self.set_filter(store, line);
+                    self.tree.go_to_first_match(store);
                 }
             }
             Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),

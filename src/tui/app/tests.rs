@@ -131,6 +131,57 @@ fn errors_are_visited_in_a_cycle_and_unfolded() {
 }
 
 #[test]
+fn keys_go_from_trace_to_trace_past_unfolded_rows() {
+    let mut harness = three();
+    harness.act(Action::Unfold);
+    harness.act(Action::Down);
+    harness.act(Action::NextTrace);
+    assert_eq!(harness.cursor_label(), "agent 2");
+    harness.act(Action::NextTrace);
+    harness.act(Action::NextTrace);
+    assert_eq!(harness.cursor_label(), "agent 1");
+    assert!(harness.app.message.is_some(), "the last trace has no next one");
+    harness.act(Action::PreviousTrace);
+    harness.act(Action::PreviousTrace);
+    harness.act(Action::Down);
+    harness.act(Action::PreviousTrace);
+    assert_eq!(harness.cursor_label(), "agent 3", "within a trace, its beginning comes first");
+}
+
+#[test]
+fn enter_on_a_tool_goes_to_its_first_call_and_a_closed_detail_leaves_the_line() {
+    let mut harness = three();
+    harness.act(Action::ViewTools);
+    let (store, app) = (&mut harness.store, &mut harness.app);
+    app.table.as_mut().unwrap().refresh(store, &app.tree, &app.aggregates);
+    harness.act(Action::Detail);
+    assert!(harness.app.filter.starts_with("tool:"), "{}", harness.app.filter);
+    assert!(harness.cursor_label().starts_with("tool "), "{}", harness.cursor_label());
+    let (rows, line) = harness.screen();
+    assert!(line > 0 && rows[0].starts_with("agent "), "the run of the call is in sight: {rows:?}");
+    harness.app.tree.set_height(0);
+    harness.app.tree.set_height(10);
+    assert_eq!(harness.screen().1, line);
+}
+
+#[test]
+fn a_half_typed_word_leaves_what_the_other_words_show() {
+    let mut harness = three();
+    for c in "/agent:2 since:".chars() {
+        harness.key(c);
+        harness.app.advance_filter(&harness.store);
+    }
+    assert!(harness.app.parse_error.is_some());
+    assert_eq!((harness.app.filter.as_str(), harness.app.tree.len()), ("agent:2", 1));
+    harness.press(KeyCode::Esc);
+    for c in "/since:".chars() {
+        harness.key(c);
+        harness.app.advance_filter(&harness.store);
+    }
+    assert_eq!((harness.app.filter.as_str(), harness.app.tree.len()), ("", 3));
+}
+
+#[test]
 fn a_pause_holds_batches_back_until_it_ends() {
     let mut harness = three();
     harness.act(Action::Pause);
@@ -203,14 +254,14 @@ fn the_cursor_moves_to_the_neighbour_of_a_trace_that_stops_matching() {
 }
 
 #[test]
-fn an_invalid_line_keeps_the_last_valid_filter() {
+fn an_invalid_line_filters_by_its_valid_words() {
     let mut harness = three();
     for c in "/status:error x:y".chars() {
         harness.key(c);
     }
     harness.app.advance_filter(&harness.store);
     assert_eq!(harness.app.parse_error.as_ref().map(|error| error.at), Some(13));
-    assert_eq!(harness.app.filter, "status:error x", "the last valid line");
+    assert_eq!(harness.app.filter, "status:error");
 }
 
 #[test]

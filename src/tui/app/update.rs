@@ -72,7 +72,7 @@ impl App {
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
                 let name = format::safe(self.themes.select_next()).into_owned();
-                self.show_message(format!("theme {name}; to keep it, write theme = \"{name}\" into config.toml"), false, now);
+                self.show_message(format!("theme {name}; to keep it: theme = \"{name}\" in config.toml"), false, now);
             }
             Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
             Action::Scope => self.show_message("no room for the panes that this changes: they need 120 columns and 24 lines", false, now),
@@ -144,6 +144,9 @@ impl App {
                 (tree.zoom(store, action == Action::ZoomIn, self.now), "folded traces share one time scale; unfold the trace to zoom in")
             }
             Action::Earlier | Action::Later => (tree.pan(store, action == Action::Later, self.now), "the whole trace is shown; + zooms in"),
+            Action::NextTrace | Action::PreviousTrace => {
+                (tree.go_to_other_trace(store, action == Action::PreviousTrace), "no other trace in this direction")
+            }
             Action::NextError | Action::PreviousError => {
                 (tree.go_to_error(store, action == Action::PreviousError), "no other error in the shown traces")
             }

@@ -76,10 +76,18 @@ pub fn line(record: &LogRecord, content: &LogContent) -> String {
         }
         body => push(&mut line, &value_text(body)),
     }
-    for (name, value) in content.attributes.iter().filter(|attribute| is_telling(attribute)).take(MAX_ATTRIBUTES) {
+    let telling = || content.attributes.iter().filter(|attribute| is_telling(attribute));
+    // Identities say whose record it is, and are mostly the same in all; what happened comes first.
+    let (identities, facts): (Vec<_>, Vec<_>) = telling().partition(|(name, _)| is_identity(name));
+    for (name, value) in facts.into_iter().chain(identities).take(MAX_ATTRIBUTES) {
         push(&mut line, &format!("{name}={}", value_text(value)));
     }
     line.trim_end().to_owned()
+}
+
+fn is_identity(name: &str) -> bool {
+    let last = name.rsplit(['.', '_']).next().unwrap_or(name).to_ascii_lowercase();
+    ["id", "uuid", "guid", "email"].contains(&last.as_str())
 }
 
 fn is_telling((name, value): &Attribute) -> bool {
@@ -117,6 +125,9 @@ mod tests {
         let mut content = LogContent { body: text("coder.prompt"), ..LogContent::default() };
         content.attributes = vec![("session.id".to_owned(), text("s")), ("size".to_owned(), Value::Int(7)), ("empty".to_owned(), text(""))];
         assert_eq!(line(&record, &content), "size=7");
+        content.attributes.insert(0, ("organization.id".to_owned(), text("o")));
+        assert_eq!(line(&record, &content), "size=7 organization.id=o");
+        content.attributes.remove(0);
         content.body = text("two\nlines");
         assert_eq!(line(&record, &content), "two lines size=7");
         content.body = text(&"x".repeat(5 << 20));

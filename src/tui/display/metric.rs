@@ -60,6 +60,16 @@ pub fn rate(series: &Series, now: Nanos) -> String {
     recent.map_or_else(|| format::UNKNOWN.to_owned(), |rate| format!("{}/min", short(rate)))
 }
 
+/// Returns [`rate`] with the unit of the series.
+#[must_use]
+pub fn rate_in_unit(series: &Series, now: Nanos) -> String {
+    let rate = rate(series, now);
+    match (rate.strip_suffix("/min"), series.metric.unit.as_str()) {
+        (Some(number), unit) if !unit.is_empty() => format!("{number} {unit}/min"),
+        _ => rate,
+    }
+}
+
 /// Returns the heights of a chart's columns, up to 800; 0 where there is no value.
 #[must_use]
 pub fn heights(chart: &[Option<f64>]) -> Vec<u64> {

@@ -55,13 +55,18 @@ impl Loop<'_> {
             let spans = export.spans.len();
             let note = if missing == 0 { String::new() } else { format!("; {missing} without payload, which is no longer available") };
             let (message, is_error) = match write(&directory, export, &patterns) {
-                Ok(path) => (format!("wrote {spans} spans to {}{note}", path.display()), missing > 0),
+                Ok(path) => (format!("wrote {spans} spans to {}{note}", shown(&path, &directory)), missing > 0),
                 Err(error) => (format!("can't export: {error}"), true),
             };
             // Without a receiver the program is ending.
             let _ = finished.send(Finished::Export { message, is_error });
         });
     }
+}
+
+/// Returns a path as the user knows it: without the folder that the program was started in.
+fn shown(path: &Path, directory: &Path) -> String {
+    path.strip_prefix(directory).unwrap_or(path).display().to_string()
 }
 
 fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Result<PathBuf> {

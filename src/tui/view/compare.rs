@@ -51,10 +51,12 @@ struct Columns {
 
 impl Columns {
     fn new(width: u16, priced: bool) -> Self {
+        // Narrow columns leave more of the names.
+        let is_narrow = width < 48;
         Self {
-            time: if width >= 18 { 8 } else { 0 },
-            tokens: if width >= 32 { 7 } else { 0 },
-            cost: if width >= 48 && priced { 10 } else { 0 },
+            time: if width >= 18 { 8 - u16::from(is_narrow) } else { 0 },
+            tokens: if width >= 32 { 7 - u16::from(is_narrow) } else { 0 },
+            cost: if width >= 36 && priced { 10 - u16::from(is_narrow) } else { 0 },
         }
     }
 
@@ -83,7 +85,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: 
         0 => String::new(),
         count => format!(" · parameters of {} unknown", format::plural(count as u64, "call")),
     };
-    let title = format!("Compare · {found}{unread}");
+    let title = format!("Compare · A is the earlier run · {found}{unread}");
     popup::draw(buffer, area, (area.width, area.height), &title, styling);
     let parts = Parts::new(area, compare.pairs.len());
     let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
@@ -184,11 +186,13 @@ fn step(
     let details = if error.is_empty() { (store.text(data.input), styling.dim()) } else { (error, styling.error()) };
     put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
     let amounts = store.shown_totals(row);
+    let cost = display::cost(&amounts);
+    let cost = if usize::from(columns.cost) > format::MONEY_WIDTH { format::align_money(&cost) } else { cost };
     let mut end = end;
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
         (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
-        (format::align_money(&display::cost(&amounts)), columns.cost, differences.cost),
+        (cost, columns.cost, differences.cost),
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };

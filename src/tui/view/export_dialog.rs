@@ -13,7 +13,7 @@ use crate::tui::app::{ExportDialog, ExportField};
 const LABEL_WIDTH: u16 = 10;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, styling: Styling) {
-    let title = format!("Export {} · tab next, enter writes, esc cancels", format::plural(dialog.traces.len() as u64, "trace"));
+    let title = format!("Export {} · tab next, ←→ choose, enter writes, esc cancels", format::plural(dialog.traces.len() as u64, "trace"));
     let inner = popup::draw(buffer, area, (78, 5), &title, styling);
     for (y, field) in (inner.top()..inner.bottom()).zip(ExportField::ALL) {
         let focused = field == dialog.field;

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use super::styling::Styling;
 use super::{put, put_input, put_right};
 use crate::format;
-use crate::tui::app::{Action, App, Focus, LineEditor, Overlay};
+use crate::tui::app::{Action, App, Focus, LineEditor, Overlay, View};
 
 /// Key hints, each with its actions, the most useful ones first.
 type Hints = &'static [(&'static [Action], &'static str)];
@@ -19,6 +19,7 @@ const TRACE_KEYS: Hints = &[
     (&[Action::Filter], "filter"),
     (&[Action::NextError], "next error"),
     (&[Action::Mark], "mark"),
+    (&[Action::NextTrace, Action::PreviousTrace], "trace"),
     (&[Action::Palette], "actions"),
     (&[Action::Export], "export"),
     (&[Action::Pause], "pause"),
@@ -27,9 +28,25 @@ const TRACE_KEYS: Hints = &[
     (&[Action::Fold, Action::Unfold], "fold"),
 ];
 
+/// The key hints of the traces while a filter is set.
+const FILTERED_KEYS: Hints = &[
+    (&[Action::Help], "help"),
+    (&[Action::NextMatch, Action::PreviousMatch], "match"),
+    (&[Action::Back], "clear"),
+    (&[Action::Detail], "detail"),
+    (&[Action::Filter], "filter"),
+    (&[Action::NextError], "next error"),
+    (&[Action::Mark], "mark"),
+    (&[Action::NextTrace, Action::PreviousTrace], "trace"),
+    (&[Action::Palette], "actions"),
+    (&[Action::Export], "export"),
+    (&[Action::Quit], "quit"),
+];
+
 /// The key hints of the traces while some are marked.
 const MARKED_KEYS: Hints = &[
     (&[Action::Compare], "compare"),
+    (&[Action::NextTrace, Action::PreviousTrace], "trace"),
     (&[Action::Export], "export"),
     (&[Action::Mark], "mark"),
     (&[Action::ClearMarks], "unmark all"),
@@ -48,6 +65,39 @@ const TABLE_KEYS: Hints = &[
     (&[Action::NextPane], "read below"),
     (&[Action::ViewTraces], "traces"),
     (&[Action::Palette], "actions"),
+];
+
+const LOG_KEYS: Hints = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Detail], "its span"),
+    (&[Action::Filter], "filter"),
+    (&[Action::NextError], "next error"),
+    (&[Action::Follow], "follow"),
+    (&[Action::NextPane], "read below"),
+    (&[Action::ViewTraces], "traces"),
+    (&[Action::Palette], "actions"),
+];
+
+const SERIES_KEYS: Hints = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Detail], "read below"),
+    (&[Action::Filter], "filter"),
+    (&[Action::Sort], "sort"),
+    (&[Action::Reverse], "reverse"),
+    (&[Action::ViewTraces], "traces"),
+    (&[Action::Palette], "actions"),
+];
+
+/// The key hints of the page about a line, a record or a series.
+const PAGE_KEYS: Hints = &[
+    (&[Action::Help], "help"),
+    (&[Action::Back], "back"),
+    (&[Action::Up, Action::Down], "scroll"),
+    (&[Action::Wrap], "wrap"),
+    (&[Action::Filter], "filter"),
+    (&[Action::NextPane], "list"),
 ];
 
 const HELP_KEYS: Hints = &[(&[Action::Back], "close"), (&[Action::Filter], "search"), (&[Action::Up, Action::Down], "scroll")];
@@ -80,20 +130,24 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     }
     let end = draw_state(buffer, area, app, styling);
     let room = end.saturating_sub(area.x + 1);
+    // The hints follow a message where there is room.
+    let mut x = area.x + 1;
     if let Some(message) = &app.message {
         let style = if message.is_error { styling.error() } else { styling.good() };
-        put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
-        return None;
+        x = put(buffer, x, area.y, room.saturating_sub(1), &message.text, style) + 3;
     }
-    let keys = match (app.focus, &app.table) {
+    let keys = match (app.focus, app.view()) {
         _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,
         _ if matches!(app.overlay, Some(Overlay::Help(_))) => HELP_KEYS,
-        (Focus::Traces, Some(_)) => TABLE_KEYS,
-        (Focus::Traces, None) if !app.marks.is_empty() => MARKED_KEYS,
-        (Focus::Traces, None) => TRACE_KEYS,
-        _ => DETAIL_KEYS,
+        (Focus::Traces, View::Traces) if !app.marks.is_empty() => MARKED_KEYS,
+        (Focus::Traces, View::Traces) if app.tree.is_filtered() => FILTERED_KEYS,
+        (Focus::Traces, View::Traces) => TRACE_KEYS,
+        (Focus::Traces, View::Logs) => LOG_KEYS,
+        (Focus::Traces, View::Metrics) => SERIES_KEYS,
+        (Focus::Traces, _) => TABLE_KEYS,
+        (_, View::Traces) => DETAIL_KEYS,
+        _ => PAGE_KEYS,
     };
-    let mut x = area.x + 1;
     for (actions, label) in keys {
         // An action without a key has no hint.
         if actions.iter().any(|&action| app.keymap.keys(action).is_empty()) {
@@ -147,7 +201,8 @@ fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editor: &LineEditor, 
     let error = app.parse_error.as_ref().filter(|error| !editor.is_completable(error.at));
     if let Some(error) = error {
         let text = format!(" {} at {}: {} ", "✗", error.at + 1, error.kind);
-        end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, styling.error());
+        let free = area.width.saturating_sub(u16::try_from(format::width(editor.input.value())).unwrap_or(u16::MAX).saturating_add(3));
+        end = put_right(buffer, end, area.y, free.max(area.width * 2 / 3), &text, styling.error());
     } else {
         let label = match app.detail.pager.matches().filter(|_| editor.is_search) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),

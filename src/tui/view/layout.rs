@@ -86,7 +86,9 @@ impl PaneLayout {
 
     /// Returns the area of the traces with that of the totals beside them, unless the detail is there too.
     pub(super) fn wide_traces(&self) -> Rect {
-        let wide = self.traces.union(self.tokens).union(self.cost).union(self.latency);
+        // A pane without room has no place either.
+        let totals = [self.tokens, self.cost, self.latency].into_iter().filter(|pane| !pane.is_empty());
+        let wide = totals.fold(self.traces, Rect::union);
         if wide.intersects(self.detail) { self.traces } else { wide }
     }
 

@@ -141,7 +141,9 @@ impl Page {
     fn record(&mut self, record: &LogRecord, now: Nanos) {
         let content = log_content(record);
         let moment = if record.time > 0 {
-            format!("{} {}", format::moment(record.time, now), log::time(record.time))
+            let moment = format::moment(record.time, now);
+            let day = moment.rsplit_once(' ').map_or("", |(day, _)| day);
+            format!("{day} {}", log::time(record.time)).trim_start().to_owned()
         } else {
             "not stated".to_owned()
         };

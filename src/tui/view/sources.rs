@@ -92,22 +92,38 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
 }
 
 fn port_lines(port: &Port, styling: Styling) -> impl Iterator<Item = (&'static str, String, Style)> {
+    let reachable = port.reachable.map_or_else(String::new, |address| format!(", for other machines {address}"));
     let first = match &port.error {
         Some(error) => ("✗", format!("{}; retrying", error.message), styling.error()),
-        None => ("●", port.address.to_string(), styling.good()),
+        None => ("●", format!("{}{reachable}", port.address), styling.good()),
     };
     std::iter::once(first).chain(port.warning.clone().map(|warning| ("!", warning, styling.running())))
 }
 
 /// Returns the counts of a listener: accepted spans, failures, and dropped signals.
 fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
-    let Traffic { spans, rejected_spans, deferred, refused, failure, turned_away, logs, metrics, rejected_points, retained_bytes, .. } =
-        traffic;
+    let Traffic {
+        spans,
+        rejected_spans,
+        deferred,
+        refused,
+        refusal,
+        failure,
+        turned_away,
+        logs,
+        metrics,
+        rejected_points,
+        retained_bytes,
+        ..
+    } = traffic;
     let mut counts =
         vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*retained_bytes)), Style::new())];
     if rejected_spans + refused + deferred > 0 {
         let [rejected, refused] = [(rejected_spans, "span"), (refused, "request")].map(|(count, noun)| format::plural(*count, noun));
         counts.push((format!("{rejected} rejected, {refused} refused, {} put off", format::count(*deferred)), styling.error()));
+    }
+    if let Some(refusal) = refusal {
+        counts.push((format!("last refused: {refusal}"), styling.error()));
     }
     if let Some(failure) = failure {
         counts.push((format!("last put off: {failure}"), styling.error()));

@@ -37,7 +37,8 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
     let has_sparkline = inner.height > 3 && minutes.iter().any(|&tokens| tokens > 0);
     let lines = inner.height.saturating_sub(1 + u16::from(has_sparkline));
-    let ranks = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
+    let (ranks, all) = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
+    put_more(buffer, area.right().saturating_sub(1), area.bottom() - 1, all - ranks.len(), styling);
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
         .map(|(name, amount, _)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
@@ -93,7 +94,7 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     }
     let lines = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let ranks_by = |by, count: usize, kind| {
-        let ranks = ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
+        let (ranks, all) = ranked(app, store, by, count, |group| group.usage.cost());
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
         let rank = |(name, cost, group): (_, _, &Group)| Rank {
             name,
@@ -101,23 +102,27 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
             text: format::align_money(&display::cost(&group.usage)),
             style: styling.span_type(kind),
         };
-        ranks.map(rank).collect::<Vec<_>>()
+        (ranks.into_iter().map(rank).collect::<Vec<_>>(), all)
     };
     let count = usize::from(lines.height);
     if !has_agents {
-        return draw_ranks(buffer, lines, &ranks_by(By::Model, count, SpanType::Model), styling);
+        let (ranks, all) = ranks_by(By::Model, count, SpanType::Model);
+        put_more(buffer, area.right().saturating_sub(1), area.bottom() - 1, all - ranks.len(), styling);
+        return draw_ranks(buffer, lines, &ranks, styling);
     }
     // Models get half of the lines below the headings, and all that the agents leave free.
     let count = count.saturating_sub(2);
-    let (mut models, mut agents) = (ranks_by(By::Model, count, SpanType::Model), ranks_by(By::Agent, count, SpanType::Agent));
+    let (mut models, all_models) = ranks_by(By::Model, count, SpanType::Model);
+    let (mut agents, all_agents) = ranks_by(By::Agent, count, SpanType::Agent);
     agents.truncate((count / 2).max(count.saturating_sub(models.len())));
     models.truncate(count - agents.len());
     let mut y = lines.y;
-    for (title, ranks) in [("by model", models), ("by agent", agents)] {
+    for (title, ranks, all) in [("by model", models, all_models), ("by agent", agents, all_agents)] {
         if ranks.is_empty() {
             continue;
         }
         put(buffer, lines.x, y, lines.width, title, styling.dim());
+        put_more(buffer, lines.right() + 1, y, all - ranks.len(), styling);
         draw_ranks(buffer, Rect { y: y + 1, height: ranks.len() as u16, ..lines }, &ranks, styling);
         y += 1 + ranks.len() as u16;
     }
@@ -193,17 +198,19 @@ struct Rank<'a> {
     style: Style,
 }
 
-/// Returns the `count` groups with the largest amounts, the largest first.
+/// Returns the `count` groups with the largest amounts, the largest first, and the number of all groups with an amount.
 fn ranked<'a, A: Ord + Copy>(
     app: &'a App,
     store: &'a Store,
     by: By,
     count: usize,
     amount: impl Fn(&Group) -> Option<A>,
-) -> Vec<(&'a str, A, &'a Group)> {
+) -> (Vec<(&'a str, A, &'a Group)>, usize) {
     let mut ranks: Vec<(A, &str, &Group)> = Vec::with_capacity(count + 1);
+    let mut all = 0;
     for (symbol, group) in app.aggregates.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
+        all += 1;
         if ranks.len() == count && ranks.last().is_some_and(|last| last.0 > amount) {
             continue;
         }
@@ -212,7 +219,14 @@ fn ranked<'a, A: Ord + Copy>(
         ranks.insert(at, (amount, name, group));
         ranks.truncate(count);
     }
-    ranks.into_iter().map(|(amount, name, group)| (name, amount, group)).collect()
+    (ranks.into_iter().map(|(amount, name, group)| (name, amount, group)).collect(), all)
+}
+
+/// Writes how many ranks had no room at the right end of a line.
+fn put_more(buffer: &mut Buffer, end: u16, y: u16, left_out: usize, styling: Styling) {
+    if left_out > 0 {
+        put_right(buffer, end, y, 12, &format!(" +{} more ", format::count(left_out as u64)), styling.text().patch(styling.dim()));
+    }
 }
 
 /// Draws the ranks that fit into `area`, one per line.

@@ -17,6 +17,7 @@ use crate::format;
 use crate::query::Query;
 use crate::store::Store;
 use crate::tui::app::{Action, App, Focus, Measure, Sort};
+use crate::tui::widget::text::row;
 use columns::{BarScale, ColumnWidths};
 use line::Line;
 
@@ -39,7 +40,9 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let columns = ColumnWidths::new(inner.width, store.all().cost().is_some(), tokens_first, dated, &app.columns.0);
     if rows.is_empty() && app.tree.is_filtered() {
         let room = inner.width.saturating_sub(2);
-        for (line, y) in no_match_reasons(app).iter().zip(inner.y + 1..inner.bottom()) {
+        let reasons = no_match_reasons(app);
+        let lines = reasons.iter().flat_map(|reason| wrapped(reason, usize::from(room)));
+        for (line, y) in lines.zip(inner.y + 1..inner.bottom()) {
             put(buffer, inner.x + 2, y, room, line, styling.dim());
         }
     }
@@ -60,6 +63,16 @@ fn place(app: &App, store: &Store) -> String {
     let shown = if app.tree.is_filtered() { " shown" } else { "" };
     let count = format::count(app.tree.len() as u64);
     app.tree.rank(store).map_or_else(|| format!("{count}{shown}"), |rank| format!("{} of {count}{shown}", format::count(rank as u64 + 1)))
+}
+
+/// Divides a text into lines of at most `cells` cells.
+fn wrapped(text: &str, cells: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (line, after) = (!rest.is_empty()).then(|| rest.split_at(row(rest, cells.max(1))))?;
+        rest = after;
+        Some(line.trim_end())
+    })
 }
 
 /// Says that no trace matches, and what may be the reason.

@@ -12,7 +12,7 @@ use super::styling::Styling;
 use crate::format;
 use crate::metrics::{MetricStore, Series};
 use crate::setup;
-use crate::sources::State;
+use crate::sources::{Port, State};
 use crate::tui::app::{Action, App, SourceView};
 
 /// The series that are looked at for the names of their services, and the names that are shown.
@@ -39,11 +39,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         lines.push((format!("setup_tracing(db={database})"), key));
     }
     // HTTP comes last.
-    if let Some(address) = app.sources.iter().flat_map(addresses).last() {
+    if let Some((source, port)) = app.sources.iter().flat_map(|source| open_ports(source).map(move |port| (source, port))).last() {
         lines.push((String::new(), plain));
         lines.push(("Any other program that sends OpenTelemetry traces is started with:".to_owned(), dim));
         lines.push((String::new(), plain));
-        lines.push((format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}"), key));
+        lines.extend(settings(source, port).into_iter().map(|line| (line, key)));
     }
     lines.push((String::new(), plain));
     lines.push(("Steps are written when they end. Still nothing? agno-top doctor says why.".to_owned(), dim));
@@ -65,11 +65,30 @@ fn senders(metrics: &MetricStore) -> Vec<String> {
     services.into_iter().map(|service| format!("{service} sends metrics, but no spans: {}", setup::spans_advice(service))).collect()
 }
 
+/// Returns the ports that a listener has.
+fn open_ports(source: &SourceView) -> impl Iterator<Item = &Port> {
+    source.traffic.ports.iter().filter(|port| port.error.is_none())
+}
+
 /// Returns the addresses that a listener has, one of each port.
 fn addresses(source: &SourceView) -> Vec<SocketAddr> {
-    let mut addresses: Vec<SocketAddr> = source.traffic.ports.iter().filter(|port| port.error.is_none()).map(|port| port.address).collect();
+    let mut addresses: Vec<SocketAddr> = open_ports(source).map(|port| port.address).collect();
     addresses.dedup_by_key(|address| address.port());
     addresses
+}
+
+/// Returns the settings of programs that send to a port.
+fn settings(source: &SourceView, port: &Port) -> Vec<String> {
+    let host = match port.reachable {
+        Some(address) => address.to_string(),
+        None if port.address.ip().is_unspecified() => format!("NAME-OF-THIS-MACHINE:{}", port.address.port()),
+        None => port.address.to_string(),
+    };
+    let mut lines = vec![format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{host}")];
+    if source.traffic.has_token {
+        lines.push("OTEL_EXPORTER_OTLP_HEADERS=\"Authorization=Bearer <the token>\"".to_owned());
+    }
+    lines
 }
 
 /// Returns where a source is and what it does, in two lines if one is too short.
@@ -96,7 +115,8 @@ fn without_traces(source: &SourceView) -> Option<String> {
         return None;
     }
     if traffic.refused > 0 {
-        return Some(format!("{} refused; L says why", format::plural(traffic.refused, "request")));
+        let why = traffic.refusal.as_ref().map_or_else(|| "L says more".to_owned(), Clone::clone);
+        return Some(format!("{} refused: {why}", format::plural(traffic.refused, "request")));
     }
     (traffic.logs > 0).then(|| {
         let count = format::count(traffic.logs);
@@ -147,6 +167,24 @@ mod tests {
         assert!(
             with(Traffic { logs: 2, metrics: 1, ..Traffic::default() }).is_some_and(|text| text.starts_with("logs came (2), no traces"))
         );
-        assert_eq!(with(Traffic { refused: 1, ..Traffic::default() }).as_deref(), Some("1 request refused; L says why"));
+        let refused = Traffic { refused: 1, refusal: Some("use POST".to_owned()), ..Traffic::default() };
+        assert_eq!(with(refused).as_deref(), Some("1 request refused: use POST"));
+    }
+
+    #[test]
+    fn other_programs_get_an_address_that_they_can_reach_and_the_header_of_the_token() {
+        let port = |address: &str, reachable: Option<&str>| Port {
+            address: address.parse().unwrap(),
+            reachable: reachable.map(|address| address.parse().unwrap()),
+            warning: None,
+            error: None,
+        };
+        let listener = |has_token| SourceView { traffic: Traffic { has_token, ..Traffic::default() }, ..source("otlp", State::Ended) };
+        let endpoint = |port: Port| settings(&listener(false), &port).join(" ");
+        assert_eq!(endpoint(port("127.0.0.1:4318", None)), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318");
+        assert_eq!(endpoint(port("0.0.0.0:4318", Some("192.0.2.7:4318"))), "OTEL_EXPORTER_OTLP_ENDPOINT=http://192.0.2.7:4318");
+        assert_eq!(endpoint(port("[::]:4318", None)), "OTEL_EXPORTER_OTLP_ENDPOINT=http://NAME-OF-THIS-MACHINE:4318");
+        let lines = settings(&listener(true), &port("127.0.0.1:4318", None));
+        assert_eq!(lines[1..], ["OTEL_EXPORTER_OTLP_HEADERS=\"Authorization=Bearer <the token>\""]);
     }
 }

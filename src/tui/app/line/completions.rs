@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tui_input::Input;
 
 use crate::model::SpanType;
-use crate::query::{CursorContext, FIELDS, KINDS, STATUSES, cursor_context, quote};
+use crate::query::{CursorContext, DAY_WORDS, FIELDS, KINDS, STATUSES, cursor_context, quote};
 use crate::semconv::{PARAMETERS, row_keys};
 use crate::store::{By, RowIx, Store, Symbol};
 
@@ -146,6 +146,9 @@ fn values(store: &Store, field: &str) -> Vec<Completion> {
             let mut counts: HashMap<SpanType, u64> = HashMap::new();
             store.rows().for_each(|row| *counts.entry(store.row(row).span_type).or_default() += 1);
             named(KINDS.iter().map(|(name, kinds)| (*name, kinds.iter().filter_map(|kind| counts.get(kind)).sum())))
+        }
+        "since" | "until" => {
+            DAY_WORDS.iter().map(|word| Completion { name: (*word).to_owned(), count: None, help: "", text: (*word).to_owned() }).collect()
         }
         "agent" => texts(store, |row| store.label(By::Agent, row)),
         "model" => texts(store, |row| store.attributed_model(row)),

@@ -10,8 +10,8 @@ impl TraceTree {
 
     /// Sets the number of lines for rows.
     pub fn set_height(&mut self, height: usize) {
+        // The line of the cursor is kept for when there is room for it again.
         self.height = height;
-        self.line = self.line.min(height.saturating_sub(1));
     }
 
     /// Moves the cursor by rows, down if `by` is positive.
@@ -213,6 +213,31 @@ impl TraceTree {
     pub fn go_to_match(&mut self, store: &Store, back: bool) -> bool {
         let found = self.seek(store, back, |_| self.is_filtered(), |row| self.is_match(row));
         self.go_to_found(store, found)
+    }
+
+    /// Goes to the first row that matches the filter, which stays where it is if it is the first one of all.
+    pub fn go_to_first_match(&mut self, store: &Store) {
+        self.go_top(store);
+        if self.cursor().is_some_and(|row| !self.is_match(row)) {
+            self.go_to_match(store, false);
+        }
+    }
+
+    /// Goes to the next trace, or to the previous one: first to the beginning of this one. Returns whether there is one.
+    pub fn go_to_other_trace(&mut self, store: &Store, back: bool) -> bool {
+        let Some((row, trace)) = self.cursor else { return false };
+        let Some(position) = self.position_of(store, trace) else { return false };
+        let next = if back && row != Self::head(store, trace) {
+            Some(position)
+        } else if back {
+            position.checked_sub(1)
+        } else {
+            Some(position + 1).filter(|&next| next < self.order.len())
+        };
+        let Some(trace) = next.and_then(|next| self.order.get(next)) else { return false };
+        self.follow = false;
+        self.go_to_visible(store, Self::head(store, trace));
+        true
     }
 
     fn go_to_found(&mut self, store: &Store, found: Option<RowIx>) -> bool {

@@ -90,7 +90,7 @@ impl Page {
             }
         }
         if series.is_counting() {
-            self.fact("rate", &metric::rate(series, now));
+            self.fact("rate", &metric::rate_in_unit(series, now));
         }
         if series.resets() > 0 {
             self.fact("", &format!("counted by {}, which are added up", format::plural(u64::from(series.resets()) + 1, "start")));

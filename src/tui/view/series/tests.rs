@@ -147,3 +147,20 @@ fn a_frame_of_a_hundred_thousand_series() {
         println!("after points: {:?}", begun.elapsed());
     }
 }
+
+#[test]
+fn every_tab_keeps_a_name_and_the_header_stays_beside_logs_and_metrics() {
+    let tokens = metric("tokens", "{token}", MetricKind::Gauge);
+    for (width, names) in [
+        (80, ["2 Sess", "3 Agents", "4 Models", "6 Err", "8 Metr"]),
+        (120, ["2 Sessions", "3 Agents", "4 Models", "6 Errors", "8 Metrics"]),
+    ] {
+        let points = vec![point(&tokens, Vec::new(), 1, PointData::Number(Number::Int(1)))];
+        let mut screen = Screen::new(points, MetricLimits::default(), (width, 24));
+        let text = screen.text();
+        for name in names {
+            assert!(text.contains(name), "{name} at {width}:\n{text}");
+        }
+        assert!(text.starts_with(" agno-top "), "{text}");
+    }
+}
