@@ -33,6 +33,9 @@ const TOLD: [&str; 15] = [
 /// The severity number from which a record is an error.
 pub const ERROR: u8 = 17;
 
+/// The lowest severity number of a warning.
+pub const WARN: u8 = 13;
+
 /// Formats the time of a record in local time; [`format::UNKNOWN`] if it is 0.
 #[must_use]
 pub fn time(time: Nanos) -> String {
@@ -44,7 +47,7 @@ pub fn time(time: Nanos) -> String {
 pub fn level_role(severity: u8) -> Option<Role> {
     match severity {
         ERROR.. => Some(Role::Error),
-        13.. => Some(Role::Running),
+        WARN.. => Some(Role::Running),
         9.. => None,
         _ => Some(Role::Dim),
     }

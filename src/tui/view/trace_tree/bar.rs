@@ -11,12 +11,18 @@ use crate::format;
 use crate::model::Ending;
 use crate::store::RunStatus;
 use crate::tui::app::{Measure, TraceTree};
-use crate::tui::display::row_bar;
+use crate::tui::display::{log, row_bar};
 use crate::tui::widget::{Axis, gauge};
 
 /// A line of the ruler behind the bars of an open trace, and the time that a run waits for a person.
 const RULER: &str = "┆";
 const WAITING: &str = "┄";
+
+/// Where a warning or an error was logged.
+const LOGGED: &str = "!";
+
+/// The most records of a span that are examined for marks, the newest: a frame must not cost what one span logged.
+const MAX_EXAMINED_LOGS: usize = 256;
 
 /// The smallest distance of the ruler's lines in cells.
 const RULER_CELLS: u16 = 7;
@@ -51,11 +57,13 @@ impl Line<'_> {
             self.draw_ruler(buffer, area, axis);
             bar.render(axis, styling.glyphs(), style, area, buffer);
             self.draw_waiting(buffer, area, axis);
+            self.draw_logs(buffer, area, axis);
             return;
         }
         let axis = tree.shared_axis(store, trace);
         bar.render(axis, styling.glyphs(), style, area, buffer);
         self.draw_waiting(buffer, area, axis);
+        self.draw_logs(buffer, area, axis);
         if tree.is_in_open_trace(store, row) {
             let legend = format!(" {RULER} {}", format::round_duration(self.ruler_step(area.width).cast_signed()));
             let left = area.right().saturating_sub(format::width(&legend) as u16);
@@ -98,6 +106,24 @@ impl Line<'_> {
             if [" ", RULER].contains(&buffer[(x, area.y)].symbol()) && until > data.end {
                 put(buffer, x, area.y, 1, WAITING, styling.running());
             }
+        }
+    }
+
+    /// Marks where a warning or an error was logged in the span.
+    fn draw_logs(&self, buffer: &mut Buffer, area: Rect, axis: Axis) {
+        let Self { app, store, data, styling, .. } = *self;
+        let numbers = app.logs.of_span(store.trace(data.trace()).id, data.id).rev().take(MAX_EXAMINED_LOGS);
+        let mut marked: Vec<(u16, bool)> = Vec::new();
+        for record in numbers.filter_map(|number| app.logs.get(number)).filter(|record| record.severity >= log::WARN) {
+            if (axis.start..=axis.end).contains(&record.time) {
+                let x = area.x + (axis.cell(record.time, usize::from(area.width)) as u16).min(area.width.saturating_sub(1));
+                marked.push((x, record.severity >= log::ERROR));
+            }
+        }
+        // An error is drawn over a warning.
+        marked.sort_by_key(|&(_, is_error)| is_error);
+        for (x, is_error) in marked {
+            put(buffer, x, area.y, 1, LOGGED, if is_error { styling.error() } else { styling.running() });
         }
     }
 

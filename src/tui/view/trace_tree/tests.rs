@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::columns::{ColumnWidths, SERVICE_WIDTH};
 use super::{HitMap, Styling, draw};
 use crate::model::usage::Usage;
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, TraceId};
+use crate::model::{Batch, LogBatch, LogRecord, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, TraceId};
 use crate::store::{Limits, Store};
 use crate::tui::app::{Action, App, Column, Measure};
 
@@ -152,4 +152,42 @@ fn the_service_is_a_column_of_wide_screens() {
     let width = |width, enabled: &[Column]| ColumnWidths::new(width, true, false, false, enabled).service;
     let all = [&Column::USUAL[..], &[Column::Service]].concat();
     assert_eq!((width(200, &all), width(90, &all), width(200, &Column::USUAL)), (SERVICE_WIDTH, 0, 0));
+}
+
+#[test]
+fn a_warning_and_an_error_in_the_log_are_marked_on_the_bar_of_their_span() {
+    let mut store = store(&["a"]);
+    let mut app = App::new(Vec::new(), false, 0);
+    app.tree.set_height(10);
+    app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    app.update(&mut store, Action::Unfold, 0);
+    let draw_bars = |app: &App| {
+        let area = Rect::new(0, 0, 120, 12);
+        let mut buffer = Buffer::empty(area);
+        draw(&mut buffer, &mut HitMap::default(), area, app, &store, Styling { theme: app.themes.current(), ascii: false });
+        let from = 119 - ColumnWidths::new(118, false, false, false, &Column::USUAL).bar;
+        let line = |y: u16| (from..119).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<Vec<String>>();
+        (2..5).map(line).collect::<Vec<_>>()
+    };
+    let plain = draw_bars(&app);
+    let record = |severity: u8, span: u64, time: Nanos| LogRecord {
+        time,
+        severity,
+        trace: TraceId::new([1; 16]),
+        span: SpanId::new(span.to_be_bytes()),
+        session: 0,
+        event: (0, 0),
+        group: Default::default(),
+        encoded: format!("{time}").into_bytes().into(),
+    };
+    // Of the tool, which begins at 20 ms and ends at 90 ms: an info, a warning, an error, and an error long after it.
+    let records = [(9, 2, 40 * MS), (13, 2, 50 * MS), (17, 2, 80 * MS), (17, 2, 900 * MS)];
+    let records = records.map(|(severity, span, time)| record(severity, span, time)).to_vec();
+    app.logs.apply(LogBatch { source: SourceId(0), records });
+    let marked = draw_bars(&app);
+    assert_eq!((&marked[0], &marked[2]), (&plain[0], &plain[2]), "bars of other spans stay");
+    let marks: Vec<usize> = (0..marked[1].len()).filter(|&at| marked[1][at] == "!").collect();
+    assert!(marks.len() == 2 && marks[0] < marks[1], "{:?}", marked[1].concat());
+    let rest = |line: &[String]| (0..line.len()).filter(|at| !marks.contains(at)).map(|at| line[at].clone()).collect::<String>();
+    assert_eq!(rest(&marked[1]), rest(&plain[1]));
 }
