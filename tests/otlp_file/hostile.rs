@@ -131,3 +131,12 @@ fn a_decompression_bomb_is_refused() {
     let read = open_text(layers);
     assert!(read.failure().contains("compressed too many times over"), "{}", read.failure());
 }
+
+#[test]
+fn a_line_of_a_log_that_only_begins_as_json_is_refused() {
+    // After the other lines were left out, it is no more JSON than before.
+    for text in ["{\u{1b}[1m \"trace_id\"}\n", "log\n{\u{1b}\n \"scopeSpans\"\n}\n", "log \"scopeLogs\"\n"] {
+        let read = open_text(text);
+        assert!(read.failure().contains("not a file of spans"), "{text:?}: {}", read.failure());
+    }
+}

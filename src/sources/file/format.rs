@@ -68,9 +68,26 @@ struct Requests {
 
 /// Whether bytes may begin a file of spans: JSON, the first field of a `TracesData` message, a compressed stream, or a frame.
 pub(super) fn begins_spans(begin: &[u8]) -> bool {
+    let first = visible(begin).first();
     let begin = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin);
-    let visible = begin.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(visible, Some(b'{' | b'[')) || matches!(begin, [0x0a | 0, ..]) || content_encoding(begin).is_some()
+    matches!(first, Some(b'{' | b'[')) || matches!(begin, [0x0a | 0, ..]) || content_encoding(begin).is_some()
+}
+
+/// Returns what follows a byte order mark and blanks.
+fn visible(begin: &[u8]) -> &[u8] {
+    begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin).trim_ascii_start()
+}
+
+/// Whether bytes begin as JSON, and not as a protobuf message whose first bytes look like a bracket.
+fn begins_json(begin: &[u8]) -> bool {
+    match visible(begin) {
+        [] => true,
+        [first, rest @ ..] => matches!(first, b'{' | b'[') && !matches!(rest.first(), Some(0..=8 | 0x0b | 0x0c | 0x0e..0x20)),
+    }
+}
+
+fn contains(bytes: &[u8], part: &str) -> bool {
+    memchr::memmem::find(bytes, part.as_bytes()).is_some()
 }
 
 impl Content {
@@ -78,24 +95,26 @@ impl Content {
     pub(super) fn read(bytes: Vec<u8>, limit: usize) -> Result<Self, String> {
         let bytes = unpack(bytes, limit).map_err(|error| not_spans(&error))?;
         let prefix = &bytes[..bytes.len().min(PREFIX)];
-        let is_in = |bytes: &[u8], part: &str| memchr::memmem::find(bytes, part.as_bytes()).is_some();
-        let has = |part: &str| is_in(prefix, part);
-        let begin = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix).trim_ascii_start();
-        let is_json = begin.is_empty()
-            || matches!(begin[0], b'{' | b'[') && (begin.len() < 2 || !matches!(begin[1], 0..=8 | 0x0b | 0x0c | 0x0e..0x20));
-        if !is_json && log_text::is_text(prefix) && PRINTED_KEYS.iter().any(|name| is_in(&bytes, name)) {
+        if !begins_json(prefix) && log_text::is_text(prefix) && PRINTED_KEYS.iter().any(|key| contains(&bytes, key)) {
             let json = log_text::json_of(&String::from_utf8_lossy(&bytes)).into_bytes();
             // Lines that are appended to such a text are not read.
-            return Self::read(json, limit).map(|content| Self { requests: None, ..content });
+            return Self::read_unpacked(json).map(|content| Self { requests: None, ..content });
         }
-        if !is_json || (bytes.first() == Some(&b'\n') && !has("\"")) {
+        Self::read_unpacked(bytes)
+    }
+
+    /// Reads bytes that are neither compressed nor between the other lines of a log.
+    fn read_unpacked(bytes: Vec<u8>) -> Result<Self, String> {
+        let prefix = &bytes[..bytes.len().min(PREFIX)];
+        let has = |part: &str| contains(prefix, part);
+        if !begins_json(prefix) || (bytes.first() == Some(&b'\n') && !has("\"")) {
             return Self::protobuf(bytes);
         }
         let otlp = OTLP_KEYS.iter().any(|name| has(name));
         let jaeger = has("\"operationName\"") && has("\"spanID\"");
         // An object may begin with long attributes.
-        let objects = !otlp && OBJECT_KEYS.iter().any(|name| is_in(&bytes, name));
-        let begins_list = begin.first() == Some(&b'[');
+        let objects = !otlp && OBJECT_KEYS.iter().any(|name| contains(&bytes, name));
+        let begins_list = visible(prefix).first() == Some(&b'[');
         let bytes = replace_lone_surrogates(&bytes).unwrap_or(bytes);
         let text = std::str::from_utf8(&bytes).map_err(|error| not_spans(&error.to_string()))?;
         // A byte order mark is not part of JSON.
