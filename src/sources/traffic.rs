@@ -1,6 +1,7 @@
 //! The counters and the addresses of a listener, as the screen shows them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The traffic of a listener since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Traffic {
     pub retained_bytes: u64,
     /// The memory in bytes that these payloads take beyond what spans need: parts of requests, and what is free between requests.
     pub unused_bytes: u64,
+    /// The file that everything is recorded into, if any.
+    pub recording: Option<PathBuf>,
     /// The endpoints that requests are forwarded to, in the configured order.
     pub forwards: Vec<Forwarding>,
     /// The bound addresses, then those that can't be bound.

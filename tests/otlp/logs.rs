@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message;
 use std::io::Write;
@@ -32,6 +32,57 @@ fn record(observed: u64, text: &str) -> LogRecord {
 fn request(log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
     let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
     ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] }
+}
+
+/// Returns a request with the events of a coding agent, each at a time in milliseconds.
+fn events(events: &[(u64, &str, &[(&str, &str)])]) -> Vec<u8> {
+    let text = |text: &str| Some(AnyValue { value: Some(any_value::Value::StringValue(text.to_owned())) });
+    let pair = |key: &str, value: &str| KeyValue { key: key.to_owned(), value: text(value), ..KeyValue::default() };
+    let record = |&(millis, name, attributes): &(u64, &str, &[(&str, &str)])| LogRecord {
+        time_unix_nano: (1_795_900_000_000 + millis) * 1_000_000,
+        body: text(name),
+        attributes: [("event.name", name), ("session.id", "s"), ("prompt.id", "p")]
+            .iter()
+            .chain(attributes)
+            .map(|(key, value)| pair(key, value))
+            .collect(),
+        ..LogRecord::default()
+    };
+    request(events.iter().map(record).collect()).encode_to_vec()
+}
+
+#[test]
+fn a_recorded_turn_has_its_last_end_and_a_span_of_the_same_id_replaces_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.db");
+    let listener = Listener::with(Options { record: Some((path.clone(), sqlite::Tables::default())), ..any_port() }, 64);
+    let call: &[(&str, &str)] = &[("model", "m"), ("duration_ms", "100"), ("input_tokens", "5"), ("output_tokens", "2")];
+    let root = |column: &str| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let sql = format!("SELECT {column} FROM agno_spans WHERE parent_span_id IS NULL");
+        connection.query_row(&sql, [], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
+    };
+    let post = |body: &[u8]| assert_eq!(listener.client().post("/v1/logs", &[PROTOBUF], body).status, 200);
+    let requests = [events(&[(0, "user_prompt", &[]), (900, "api_request", call)]), events(&[(2150, "api_request", call)])];
+    for (body, took) in requests.iter().zip([900, 2150]) {
+        post(body);
+        assert_eq!(root("duration_ms"), rusqlite::types::Value::Integer(took));
+    }
+    // The same request again, as a sender repeats it.
+    post(&requests[0]);
+    assert_eq!(root("duration_ms"), rusqlite::types::Value::Integer(2150));
+    let [trace, id] = ["trace_id", "span_id"].map(|column| match root(column) {
+        rusqlite::types::Value::Text(text) => text,
+        other => panic!("{other:?}"),
+    });
+    for (name, stored) in [("real", "real"), ("again", "real")] {
+        let span = format!(
+            r#"{{"traceId":"{trace}","spanId":"{id}","name":"{name}","startTimeUnixNano":"1795900000000000000","endTimeUnixNano":"1795900000500000000"}}"#
+        );
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+        assert_eq!(listener.client().post("/v1/traces", &[("content-type", "application/json")], body.as_bytes()).status, 200);
+        assert_eq!(root("name"), rusqlite::types::Value::Text(stored.to_owned()));
+    }
 }
 
 fn store(listener: &mut Listener) -> LogStore {

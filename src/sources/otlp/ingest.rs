@@ -222,6 +222,7 @@ impl Ingest {
         let bodies = self.payloads.bodies();
         (traffic.retained_bytes, traffic.unused_bytes) = (bodies.retained_bytes, bodies.unused_bytes());
         drop(bodies);
+        traffic.recording = self.recorder.as_ref().map(|recorder| recorder.path.clone());
         traffic.forwards = self.forwards.iter().map(Forward::report).collect();
         traffic
     }

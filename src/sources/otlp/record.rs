@@ -49,6 +49,8 @@ enum Command {
 #[derive(Debug)]
 pub(super) struct Recorder {
     commands: SyncSender<Command>,
+    /// The file.
+    pub(super) path: PathBuf,
 }
 
 impl Recorder {
@@ -59,7 +61,7 @@ impl Recorder {
         let (commands, receiver) = sync_channel(QUEUE_SIZE);
         let writer = Writer { connection, file: file_at(path), tables, path: path.to_owned() };
         std::thread::Builder::new().name("otlp recorder".to_owned()).spawn(move || writer.run(&receiver))?;
-        Ok(Self { commands })
+        Ok(Self { commands, path: path.to_owned() })
     }
 
     /// Writes a request. Returns once it is committed.

@@ -214,6 +214,11 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
     if traffic.ports.iter().any(|port| port.warning.is_some()) {
         parts.push((if level > 0 { "open to others" } else { "open" }.to_owned(), styling.running()));
     }
+    if let Some(path) = traffic.recording.as_ref().filter(|_| level > 0) {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let into = if level > 1 { format!(" into {}", format::safe(&name)) } else { String::new() };
+        parts.push((format!("recording{into}"), styling.dim()));
+    }
     parts.extend(describe_forwarding(&traffic.forwards, level, styling));
     if let Some(failure) = traffic.failure.as_ref().filter(|_| level > 0) {
         parts.push((format::fit(&format::safe(failure), [0, 24, 60, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.error()));

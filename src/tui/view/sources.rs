@@ -60,7 +60,7 @@ fn wrap(line: &Line, room: u16, lines: &mut Vec<Line>) {
 }
 
 fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
-    let Traffic { ports, forwards, .. } = &source.traffic;
+    let Traffic { ports, forwards, recording, .. } = &source.traffic;
     let failed = ports.iter().filter(|port| port.error.is_some()).count();
     let (symbol, style) = state_symbol(source, styling);
     let (state, state_style) = match &source.state {
@@ -84,6 +84,9 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
     }
     if !ports.is_empty() {
         lines.extend(counts(&source.traffic, styling).into_iter().map(|(text, style)| detail("", text, style)));
+    }
+    if let Some(path) = recording {
+        lines.push(detail("●", format!("recording into {}", path.display()), styling.good()));
     }
     for forward in forwards {
         lines.extend(forward_lines(forward, styling).map(|(symbol, text, style)| detail(symbol, text, style)));

@@ -9,16 +9,26 @@ use crate::model::attributes::AttributeMap;
 use crate::model::time::{now, to_isoformat};
 use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
 use crate::otlp::{payload, rows};
+use crate::semconv::log_events::LOG_EVENT_KEY;
 use crate::semconv::{agno_context, set_sender, stored_attributes};
 use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
-/// Returns the statement that inserts a span and keeps an existing one.
+/// Returns the statement that inserts a span and keeps an existing one. A span made from log events gives way to a real one and to its own
+/// later report, which may also have moved to another trace.
 pub(super) fn insert_span(tables: &Tables) -> String {
+    let spans = identifier(&tables.spans);
+    let from_log = |row: &str| format!("instr(coalesce({row}.attributes, ''), '\"{LOG_EVENT_KEY}\":') > 0");
+    let columns = ["trace_id", "parent_span_id", "name", "span_kind", "status_code", "status_message", "start_time", "end_time"];
+    let columns = columns.into_iter().chain(["duration_ms", "attributes"]);
+    let later = columns.map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ");
     format!(
-        "INSERT INTO {} (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
-         duration_ms, attributes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
-        identifier(&tables.spans)
+        "INSERT INTO {spans} (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
+         duration_ms, attributes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+         ON CONFLICT (span_id) DO UPDATE SET {later} \
+         WHERE {} AND (excluded.end_time >= {spans}.end_time OR NOT {})",
+        from_log(&spans),
+        from_log("excluded")
     )
 }
 
