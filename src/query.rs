@@ -115,6 +115,12 @@ impl Query {
         self.terms.iter().any(|term| !term.negated && term.test == Test::Status(vec![RunStatus::Error]))
     }
 
+    /// Returns a query for each negated word, which matches what the word excludes.
+    pub fn negated_words(&self) -> impl Iterator<Item = Self> {
+        let negated = self.terms.iter().filter(|term| term.negated);
+        negated.map(|term| Self { terms: vec![Term { negated: false, test: term.test.clone() }] })
+    }
+
     /// Returns whether a row must pass more than one test.
     #[must_use]
     pub fn has_several_terms(&self) -> bool {

@@ -19,6 +19,8 @@ pub struct OldTraces {
     pub older_than: Since,
 
     /// Of these, only traces with a span that matches this filter, in the syntax of the screen: status:ok
+    ///
+    /// A negated word excludes every trace with a span that it names: -status:error keeps the failed runs.
     #[arg(long, value_name = "EXPR", value_parser = parse_filter, allow_hyphen_values = true)]
     pub filter: Option<Query>,
 

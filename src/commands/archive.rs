@@ -76,7 +76,7 @@ fn resume(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report> {
         print_message(&format!("would delete {counts}, as far as they are still there and unchanged"));
         return Ok(Outcome::Done);
     }
-    delete(&args.output, tables.as_mut(), counts.traces, &args.output.display().to_string(), args.vacuum)
+    delete(&args.output, tables.as_mut(), counts.traces, &old_traces::name(&source), args.vacuum)
 }
 
 /// Writes the archive, reads it back, and compares it with the database.

@@ -11,8 +11,9 @@ use super::{UsageError, open, print_message};
 use crate::cli::{OldTraces, Selection};
 use crate::config::Config;
 use crate::format;
+use crate::query::Query;
 use crate::sources::archive::{self, CHUNK, Deleted, Tables, TraceRows};
-use crate::store::RunStatus;
+use crate::store::{RunStatus, TraceIx};
 
 /// The shortest pause between two transactions. A longer transaction is followed by a pause as long as itself, so that others may write.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -58,9 +59,14 @@ pub(super) fn find(args: &OldTraces, config: &Config) -> Result<OldDatabase, Rep
     let selection = Selection { sources: vec![source.clone()], filter: args.filter.clone(), ..Selection::default() };
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let (mut active, mut spans_in_chunk) = (0, u64::MAX);
-    let mut name = source.display().to_string();
-    if let Some((snapshot, traces)) = Snapshot::select(&selection, &config, true)? {
+    let mut name = name(&source);
+    if let Some((mut snapshot, mut traces)) = Snapshot::select(&selection, &config, true)? {
         name = snapshot.names();
+        // Some step always lacks what a negated word names; here it means that all of them lack it.
+        for named in args.filter.iter().flat_map(Query::negated_words) {
+            let named: HashSet<TraceIx> = snapshot.matching(&traces, named)?.into_iter().collect();
+            traces.retain(|trace| !named.contains(trace));
+        }
         let before = args.older_than.resolve(snapshot.now);
         for &trace in traces.iter().rev() {
             let (data, totals) = (snapshot.store.trace(trace), snapshot.store.totals_of(trace));
@@ -95,6 +101,11 @@ pub(super) fn find(args: &OldTraces, config: &Config) -> Result<OldDatabase, Rep
     }
     let traces = chunks.iter().map(|chunk| chunk.len() as u64).sum();
     Ok(OldDatabase { name, tables, chunks, traces })
+}
+
+/// Returns the name of a source for messages, without a password.
+pub(super) fn name(source: &Path) -> String {
+    crate::config::url::hide_secrets(&source.display().to_string())
 }
 
 /// Returns the only source: the one that is named, the configured one, or the one found here.

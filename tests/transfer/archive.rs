@@ -84,6 +84,11 @@ fn only_old_traces_that_match_are_archived() {
     assert!(code == 0 && message.contains(&format!("would archive {failed} traces with ")), "{message}");
     assert_eq!(tables(&path), before);
     assert!(!directory.path().join("a.jsonl.zst").exists());
+    // The failed runs have steps that succeeded, too.
+    let (code, message) = archive(&["--older-than", "0s", "--filter", "-status:error", "--dry-run"]);
+    assert!(code == 0 && message.contains(&format!("would archive {} traces with ", 11 - failed)), "{message}");
+    let (code, message) = archive(&["--older-than", "0s", "--filter", "-status:error -tool:get_weather status:error", "--dry-run"]);
+    assert!(code == 1 && message.contains("no such traces in traces.db"), "{message}");
     // One trace more than max_spans lets a screen hold.
     let (code, message) = archive(&["--older-than", "0s", "--max-spans", "1", "--filter", "-agent:nobody"]);
     assert!(code == 0 && message.contains("archived 11 traces with 75 spans"), "{message}");
@@ -127,7 +132,8 @@ fn a_trace_that_changed_after_it_was_archived_is_not_deleted() {
     let (code, message) = archive(&["--delete"]);
     assert!(code == 2 && message.contains("a.jsonl.zst exists") && message.contains("--resume"), "{message}");
     let (code, message) = archive(&["--delete", "--resume"]);
-    assert!(code == 0 && message.contains("2 traces changed meanwhile and stay"), "{message}");
+    assert!(code == 0 && message.contains("2 traces changed meanwhile and stay in traces.db"), "{message}");
+    assert!(message.contains(" from traces.db"), "{message}");
     assert_eq!(count(&path, "SELECT count(*) FROM agno_traces"), 2);
     assert_eq!(count(&path, "SELECT count(*) FROM agno_spans WHERE span_id = 'ffffffffffffffff'"), 1);
 }
