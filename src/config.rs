@@ -162,7 +162,10 @@ impl Config {
     fn bind_keys(&mut self) -> Result<(), ConfigError> {
         let bindings: Vec<_> = self.settings.keys.iter().map(|(action, keys)| (action.clone(), keys.0.clone())).collect();
         let result = self.keymap.bind(&bindings);
-        result.map_err(|KeymapError { action, key, message }| self.error_at("keys", Some(&bindings[action].0), key, message))
+        result.map_err(|KeymapError { action, key, message }| {
+            let name = &bindings[action].0;
+            self.error_at("keys", Some(name), key, message + &error::misplaced(Some("keys"), name))
+        })
     }
 
     /// Returns the path of the configuration file, whether it exists or not; `None` if there is no home directory.

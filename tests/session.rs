@@ -141,7 +141,7 @@ fn themes_change_the_colours() {
     stage.keys("T");
     assert_eq!(
         stage.app.message.as_ref().map(|message| message.text.as_str()),
-        Some("theme light; to keep it: theme = \"light\" in config.toml")
+        Some("to keep it, put theme = \"light\" at the top of config.toml")
     );
 }
 

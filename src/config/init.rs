@@ -9,7 +9,8 @@ const EXAMPLE: &str = include_str!("../../config.toml.example");
 
 /// The comment at the beginning of the file.
 const HEAD: &str = "\
-# The settings of agno-top, each with its default. Remove the # before a setting to change it.
+# The settings of agno-top, each with its default. Remove the # before a setting to change it; before a price or a key, also remove that
+# before its heading, [prices] or [keys].
 # An environment variable (AGNO_TOP_MAX_SPANS=5000) takes precedence over this file, a flag (--max-spans 5000) over both.
 ";
 
@@ -30,11 +31,11 @@ pub fn init(path: &Path) -> io::Result<()> {
     options.open(path)?.write_all(template().as_bytes())
 }
 
-/// Returns the text of the file. Headings of tables are no comments, so that what follows them belongs to them.
+/// Returns the text of the file. Headings of tables are comments too, so that a setting can be appended to the file.
 fn template() -> String {
     let settings = EXAMPLE.split_once("\n\n").map_or(EXAMPLE, |(_, settings)| settings);
     let comment = |line: &str| match line.chars().next() {
-        None | Some('#' | '[') => format!("{line}\n"),
+        None | Some('#') => format!("{line}\n"),
         Some(_) => format!("#{line}\n"),
     };
     format!("{HEAD}\n{}", settings.lines().map(comment).collect::<String>())
@@ -49,7 +50,9 @@ mod tests {
     fn the_file_sets_nothing_until_a_comment_sign_is_removed() {
         let text = template();
         let values = Layer::parse(Path::new("x"), text.clone()).unwrap().values;
-        assert!(values.values().all(|value| value.as_table().is_some_and(toml::Table::is_empty)), "{values}");
+        assert!(values.is_empty(), "{values}");
+        let appended = Layer::parse(Path::new("x"), format!("{text}theme = 'light'\n")).unwrap().values;
+        assert_eq!(appended["theme"].as_str(), Some("light"));
         let all = text.replace("\n#", "\n").replace("\n ", "\n# ");
         assert_eq!(all.parse::<toml::Table>().unwrap(), EXAMPLE.parse().unwrap());
     }

@@ -45,6 +45,14 @@ impl Origin {
             Self::Flags => "command line".to_owned(),
         }
     }
+
+    /// Returns the key, or the name of the table, that the line at a byte offset of a file begins with; empty if there is none.
+    fn key_at(&self, offset: Option<usize>) -> &str {
+        let (Self::File(_, text), Some(offset)) = (self, offset) else { return "" };
+        let start = text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+        let line = text[start..].lines().next().unwrap_or_default().trim_start_matches(['[', ' ', '\t']);
+        line.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').next().unwrap_or_default()
+    }
 }
 
 /// The size limit of a configuration file in bytes.
@@ -78,7 +86,8 @@ impl Layer {
             Ok(values) => Ok(Self { origin, values }),
             Err(error) => {
                 let place = origin.name(error.span().map(|span| span.start));
-                Err(ConfigError::Invalid { place, message: explain(error.message()) })
+                let name = origin.key_at(error.span().map(|span| span.start));
+                Err(ConfigError::Invalid { place, message: explain(error.message(), name) })
             }
         }
     }

@@ -192,6 +192,13 @@ fn an_invalid_binding_names_the_line() {
     assert_eq!(error("[keys]\n\nnxt-error = ['x']"), ", line 3: unknown action \"nxt-error\"; did you mean \"next-error\"?");
     assert!(error("[keys]\nup = [\n 'k',\n 'x',\n]").starts_with(", line 4: x is already bound to export; bind export to another key"));
     assert!(error("[keys]\nhelp = ['?']\nup = ['F3', 'Ctrl-h']").starts_with(", line 3: terminals send Ctrl-h as Backspace"));
+    let above = "; this is in [keys]: the setting";
+    assert!(error("[keys]\ntheme = 'light'").ends_with(&format!("{above} theme belongs above the first [heading]")));
+    assert!(error("[keys]\nascii = true").ends_with(&format!("{above} ascii belongs above the first [heading]")));
+    assert!(error("[keys]\nmax_memory = '2G'").ends_with(&format!("{above} max_memory belongs above the first [heading]")));
+    assert_eq!(error("ascii = true\nquit = 'Q'"), ", line 2: unknown key \"quit\"; the key of quit belongs below [keys]");
+    assert_eq!(error("[keys]\nup = 'U'\n[keys]"), ", line 3: keys stands here for the second time; write it once");
+    assert_eq!(error("ascii = true\nascii = false"), ", line 2: ascii stands here for the second time; write it once");
     assert!(error("[keys]\nup = ['Entr']").ends_with("did you mean \"Enter\"?"));
     assert!(error("[keys]\nup = 5").starts_with(", line 2: invalid type: integer `5`, expected a key, such as \"Q\", or a list of keys"));
     assert!(error("[keys]\n\nup = 'x'").starts_with(", line 3: x is already bound to export"));

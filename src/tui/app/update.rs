@@ -72,7 +72,7 @@ impl App {
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
                 let name = format::safe(self.themes.select_next()).into_owned();
-                self.show_message(format!("theme {name}; to keep it: theme = \"{name}\" in config.toml"), false, now);
+                self.show_message(format!("to keep it, put theme = \"{name}\" at the top of config.toml"), false, now);
             }
             Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
             Action::Scope => self.show_message("no room for the panes that this changes: they need 120 columns and 24 lines", false, now),
