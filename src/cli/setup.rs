@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 #[derive(Clone, Debug, PartialEq, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct SetupArgs {
-    /// The coding agent: claude, codex, gemini, qwen, opencode or copilot
-    #[arg(value_enum, value_name = "AGENT", hide_possible_values = true)]
+    /// The coding agent
+    #[arg(value_enum, value_name = "claude|codex|gemini|qwen|opencode|copilot", hide_possible_values = true)]
     pub agent: Agent,
 
     /// Change the agent's file, after showing the change and asking

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use eyre::{Context, Report, bail, eyre};
 
 use super::open::{self, Listener, OpenOptions};
@@ -22,7 +23,7 @@ pub(super) fn run(args: &SetupArgs, config: &Config) -> Result<Outcome, Report> 
     if args.write {
         write(args, &plan)?;
     } else {
-        let result = io::stdout().lock().write_all(instructions(&plan).as_bytes());
+        let result = io::stdout().lock().write_all(instructions(args, &plan).as_bytes());
         ignore_broken_pipe(result, Outcome::Done)?;
     }
     if let Some((variable, other)) = elsewhere(&plan) {
@@ -62,11 +63,18 @@ fn environment() -> Result<Environment, Report> {
 }
 
 /// Returns what the user must do.
-fn instructions(plan: &Plan) -> String {
+fn instructions(args: &SetupArgs, plan: &Plan) -> String {
     let mut parts = Vec::new();
     if let Some(file) = plan.file.as_ref().filter(|_| !plan.settings.is_empty()) {
         let file = file.display().to_string();
-        parts.push(format!("Add to {} (agno-top setup … --write does it):\n\n{}\n", format::safe(&file), plan.text()));
+        let is_done = plan.edit().is_ok_and(|edit| edit.is_some_and(|edit| edit.before == edit.after));
+        let content = if args.content { " --content" } else { "" };
+        let agent = args.agent.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        parts.push(if is_done {
+            format!("{} has these settings already:\n\n{}\n", format::safe(&file), plan.text())
+        } else {
+            format!("Add to {} (or run agno-top setup {agent}{content} --write):\n\n{}\n", format::safe(&file), plan.text())
+        });
     }
     if !plan.variables.is_empty() {
         let lines = exports(plan).join("\n");

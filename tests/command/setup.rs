@@ -38,6 +38,9 @@ fn settings_are_printed_for_every_agent() {
     }
     let (_, text, _) = run(&program, &["setup", "claude", "--no-wait", "--http", "0.0.0.0:9", "--content"]);
     assert!(text.contains("\"http://127.0.0.1:9\"") && text.contains("OTEL_LOG_USER_PROMPTS"), "{text}");
+    assert!(text.contains("(or run agno-top setup claude --content --write)"), "{text}");
+    let (code, _, messages) = run(&program, &["setup"]);
+    assert!(code == Some(2) && messages.contains("<claude|codex|gemini|qwen|opencode|copilot>"), "{messages}");
 }
 
 #[test]
@@ -55,6 +58,8 @@ fn a_file_is_changed_only_after_an_answer() {
     assert!(std::fs::read_to_string(&file).unwrap().starts_with("model = \"x\" # mine\n\n[otel]\n"));
     let (code, _, messages) = run(&program, &["setup", "codex", "--write", "--no-wait"]);
     assert!(code == Some(0) && messages.contains("has these settings already"), "{messages}");
+    let (_, text, _) = run(&program, &["setup", "codex", "--no-wait"]);
+    assert!(text.contains("config.toml has these settings already:\n") && !text.contains("Add to"), "{text}");
     std::fs::write(&file, "[otel]\nexporter = { otlp-http = { endpoint = \"http://me:secret@elsewhere/\" } }\n").unwrap();
     let (code, _, messages) = run(&program, &["setup", "codex", "--write", "--yes", "--no-wait"]);
     assert!(code == Some(1) && messages.contains("--forward http://elsewhere/") && !messages.contains("secret"), "{messages}");
