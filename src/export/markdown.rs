@@ -188,12 +188,17 @@ fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Writes the messages of a model call that no earlier call had.
+/// Writes the messages of a model call that no earlier call had, below the number of the call.
 fn write_model_call(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut Report) {
     let (mut messages, answer) = conversation(&span.payload);
     messages.extend(answer);
     let usage = usage(&span.record.usage).map(|usage| format!(" ({usage})")).unwrap_or_default();
-    write_messages(format!("{}{usage}", title(&span.record)), &messages, written, report);
+    report.calls += 1;
+    let heading = format!("call {}: {}{usage}", report.calls, title(&span.record));
+    if messages.iter().all(|(_, message)| written.contains(&message_key(message))) {
+        report.messages.push((format!("### {heading}, no new messages"), None));
+    }
+    write_messages(heading, &messages, written, report);
 }
 
 /// Writes the input of a span that calls models. Returns what follows its descendants: its answer, and its messages, which usually repeat

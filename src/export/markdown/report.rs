@@ -15,13 +15,15 @@ pub(super) struct Report {
     pub(super) tree: Vec<String>,
     /// The errors: a title and a text.
     pub(super) errors: Vec<(String, String)>,
+    /// The number of model calls that the conversation has so far.
+    pub(super) calls: usize,
     /// The conversation: lines, each with an optional text below it.
     pub(super) messages: Vec<(String, Option<String>)>,
 }
 
 impl Report {
     pub(super) fn new(summary: String) -> Self {
-        Self { summary, tree: Vec::new(), errors: Vec::new(), messages: Vec::new() }
+        Self { summary, tree: Vec::new(), errors: Vec::new(), calls: 0, messages: Vec::new() }
     }
 
     /// Returns the report in at most `limit` characters; `None` if it does not fit.
@@ -76,6 +78,9 @@ impl Report {
         }
         if !self.messages.is_empty() {
             out.push_str("\n## Conversation\n");
+            if self.calls > 1 {
+                out.push_str("\nEach message is written once: a call was also sent those of earlier calls of its agent.\n");
+            }
             for (line, text) in &self.messages[..messages] {
                 write_part(line, text.as_deref(), length, &mut out);
             }

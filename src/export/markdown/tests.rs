@@ -84,6 +84,9 @@ fn a_report_has_totals_tree_errors_and_each_message_once() {
         "- user: ann\n",
         "agent Report Team  1.50s\n  model gpt-5  1.50s  1,200 in\n  tool look_up  1.50s  ERROR ",
         "**tool look_up**\n\n```text\nhalf of it is *missing*\n```\n",
+        "Each message is written once",
+        "\n### call 1: model gpt-5 (1,200 in)\n\n**user**\n",
+        "\n### call 2: model span4\n\n**assistant**\n",
         "**user**\n\n````text\nWhat is ``` in it?\n````\n",
         "**calls** look_up\n\n```text\n{\"q\": 1}\n```\n",
         "**result**\n\n```text\n42 found\n```\n",
@@ -141,7 +144,7 @@ fn inputs_and_outputs_are_messages_and_appear_once() {
 
 the question
 
-### model m
+### call 1: model m
 
 **input**
 
