@@ -94,7 +94,8 @@ impl FromStr for Format {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|format| format.name()).collect();
-            format!("unknown format {name:?}; use one of {}", names.join(", "))
+            let hint = if name == "json" { "; in JSON are otlp (one object), jsonl (one per span) and agno (one per trace)" } else { "" };
+            format!("unknown format {name:?}; use one of {}{hint}", names.join(", "))
         })
     }
 }

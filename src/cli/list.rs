@@ -28,7 +28,7 @@ pub struct ListArgs {
     #[arg(long)]
     pub all: bool,
 
-    /// Exit with code 3 if a listed trace matches this filter: error, 'cost>0.5', 'dur>10s', or any other
+    /// Exit with code 3 if a listed trace matches this filter: error, 'cost>0.5', 'time>10s', or any other
     #[arg(long, value_name = "EXPR", value_parser = parse_fail_on, allow_hyphen_values = true)]
     pub fail_on: Option<Query>,
 }

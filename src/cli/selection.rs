@@ -44,6 +44,18 @@ impl Selection {
     }
 }
 
+impl Selection {
+    /// Returns an error for a bare word beside a source that is there: neither a file nor the beginning of an id, it is a mistake.
+    pub fn refuse_unknown_words(&self) -> Result<(), String> {
+        let is_bare = |word: &&PathBuf| word.to_str().is_some_and(|text| !text.contains(['/', '\\', '.', ':'])) && !word.exists();
+        let sources = self.with_ids().sources;
+        match sources.iter().find(is_bare) {
+            Some(word) => Err(format!("{} is no file and no beginning of a trace id, which are hex digits, or last", word.display())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Splits words into beginnings of trace ids, in lower case, and sources. A word that is a file is a source.
 pub(super) fn split_ids(words: &[PathBuf]) -> (Vec<String>, Vec<PathBuf>) {
     let id = |word: &PathBuf| word.to_str().and_then(id_prefix).filter(|_| !word.exists());

@@ -28,6 +28,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
         bail!("otlp-proto is binary and standard output is a terminal; write it to a file with -o FILE");
     }
     refuse_to_overwrite_sources(args, config)?;
+    args.selection.refuse_unknown_words().map_err(|message| Report::new(UsageError(message)))?;
     let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
         return Ok(Outcome::Missing);
     };

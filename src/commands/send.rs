@@ -31,6 +31,7 @@ pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     let headers: Vec<_> = headers.into_iter().map(|header| (header.name, header.value)).collect();
     let url = resolve_secret(&args.to).map_err(UsageError)?;
     let mut sender = Sender::new(&url, &headers).map_err(|error| UsageError(error.to_string()))?;
+    args.selection.refuse_unknown_words().map_err(|message| Report::new(UsageError(message)))?;
     let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
         return Ok(Outcome::Missing);
     };
