@@ -137,7 +137,7 @@ fn the_wait_of_a_paused_run_is_drawn_until_it_continues() {
 fn a_status_is_one_sentence_that_names_the_failed_step() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("/tool:refund_order<Enter>g");
-    let sentence = " status         finished; 1 step failed: refund_order: payment gateway refused";
+    let sentence = " status         failed; 1 step failed: refund_order: payment gateway refused";
     assert!(stage.text().contains(sentence), "{}", stage.text());
     stage.keys("e");
     assert!(stage.text().contains(" status         failed: payment gateway refused"), "{}", stage.text());
@@ -489,6 +489,17 @@ fn listener() -> SourceView {
     let dead = Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, error, ..Forwarding::default() };
     let traffic = Traffic { refused: 7, logs: 5, forwards: vec![alive, dead], ports: vec![port(4317), port(4318)], ..Traffic::default() };
     SourceView { traffic, ..source("otlp", State::Watching { left_out: 0 }) }
+}
+
+#[test]
+fn a_recording_is_named_in_the_header_and_among_the_sources() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (160, 24));
+    let mut recording = listener();
+    recording.traffic = Traffic { recording: Some("runs/today.db".into()), ports: recording.traffic.ports, ..Traffic::default() };
+    stage.app.sources = vec![recording];
+    assert!(stage.text().contains("recording into today.db"), "{}", stage.text());
+    stage.keys("L");
+    assert!(stage.text().contains("● recording into runs/today.db"), "{}", stage.text());
 }
 
 /// Returns a listener whose first port is in use, without forwarding.

@@ -16,6 +16,9 @@ use crate::model::{Nanos, SpanType, Usage};
 /// The maximum number of models whose rates are cached.
 const MAX_CACHED_MODELS: usize = 1024;
 
+/// The maximum number of rows examined for one without a price.
+const MAX_EXAMINED: usize = 1024;
+
 /// Prices with a cache of rates by provider and model.
 #[derive(Debug, Default)]
 pub(super) struct Pricing {
@@ -89,6 +92,24 @@ impl Store {
             .into_iter()
             .flatten()
             .find_map(|model_id| prices.quote(&call(&self.texts, self.model_ids.get(model_id), counts, data.span_type, data.start)?))
+    }
+
+    /// Returns the model and the provider of the first call, in the row or below it, that states its tokens and that no price list knows.
+    /// Examines some rows only.
+    #[must_use]
+    pub fn unpriced_model(&self, row: RowIx) -> Option<(&str, &str)> {
+        let prices = self.pricing.prices.as_ref()?;
+        self.walk_below(row).take(MAX_EXAMINED).find_map(|(row, _)| {
+            let data = self.row(row);
+            let usage = (data.usage != NONE).then(|| &self.usages[data.usage]).filter(|usage| !usage.states_cost())?;
+            let (key, counts) = (self.model_ids.get(usage.model_id), self.priced_usage(data.usage, usage));
+            let call = call(&self.texts, key, counts, data.span_type, data.start)?;
+            let is_complete = counts.input.is_some() && counts.output.is_some() && data.span_type.calls_model();
+            // Whether the lists know the model at all: odd counts of a known one have no price either.
+            let one_each = Usage { input: Some(1), output: Some(1), ..Usage::default() };
+            let is_unknown = self.quote(row).is_none() && prices.quote(&Call { usage: one_each, ..call }).is_none();
+            (is_complete && is_unknown).then_some((call.model, call.provider))
+        })
     }
 
     /// Returns the tokens of a row that few calls have and that are priced apart.

@@ -693,6 +693,12 @@ fn calls_are_priced_once_prices_are_set_and_a_stated_cost_takes_precedence() {
     store.apply(&typed_batch(&[(1, None, SpanType::Agent, Some(stated))]), 10 * SECOND);
     assert_eq!((store.all().cost(), store.all().priced), (Some(5), 3), "a stated cost replaces computed ones");
     assert_eq!(store.quote(row(&store, 1)), None);
+    assert_eq!(store.unpriced_model(row(&store, 1)), None, "the lists know the model of the incomplete call");
+    let mut unknown = typed_batch(&[(5, Some(1), SpanType::Model, tokens(1000, 10))]);
+    unknown.spans[0].facts.model = unknown.intern("no-such-model");
+    store.apply(&unknown, 10 * SECOND);
+    assert_eq!(store.unpriced_model(row(&store, 1)).unwrap().0, "no-such-model");
+    assert_eq!(store.unpriced_model(row(&store, 2)), None);
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Page {
             ("agent", if data.span_type.is_agentic() { Symbol::EMPTY } else { store.agent(row) }),
             ("provider", store.provider(row)),
             ("session", store.session(row)),
-            ("user", store.inherited(row, |data| data.user)),
+            ("user id", store.inherited(row, |data| data.user)),
         ] {
             if !symbol.is_empty() {
                 self.fact(name, store.text(symbol), TextRole::Plain);

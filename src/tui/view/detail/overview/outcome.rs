@@ -28,10 +28,9 @@ impl Page {
             (RunStatus::Cut, _) => ("cut: cancelled, timed out, or its reader went away".to_owned(), TextRole::Keyword),
             (RunStatus::Ok, Some(_)) if data.has_failed_harmlessly() => (with_message("failed"), TextRole::Error),
             (RunStatus::Ok, None) if data.has_failed_harmlessly() => (with_message("failed, which harms no agent"), TextRole::Faint),
-            (RunStatus::Ok, Some(steps)) => {
-                (format!("finished; {steps}"), if store.has_failed(row) { TextRole::Error } else { TextRole::Plain })
-            }
-            (RunStatus::Ok, None) if store.has_failed(row) => ("finished; a step in it failed".to_owned(), TextRole::Error),
+            (RunStatus::Ok, Some(steps)) if store.has_failed(row) => (format!("failed; {steps}"), TextRole::Error),
+            (RunStatus::Ok, Some(steps)) => (format!("finished; {steps}"), TextRole::Plain),
+            (RunStatus::Ok, None) if store.has_failed(row) => ("failed; a step in it failed".to_owned(), TextRole::Error),
             (RunStatus::Ok, None) if below.running > 0 => ("finished, spans below it are still running".to_owned(), TextRole::Keyword),
             (RunStatus::Ok, None) if below.paused > 0 => ("paused: a step in it waits for a person".to_owned(), TextRole::Keyword),
             (RunStatus::Ok, None) if below.cut > 0 => {
@@ -40,7 +39,7 @@ impl Page {
             (RunStatus::Ok, None) if data.ending() == Ending::Paused => ("paused, and later continued".to_owned(), TextRole::Plain),
             (RunStatus::Ok, None) => (finished.to_owned(), TextRole::Plain),
         };
-        let is_told = text.starts_with("finished;");
+        let is_told = text.starts_with("finished;") || text.starts_with("failed;");
         let lacks_trace = matches!(payload, PayloadState::Ready(payload) if payload.events.is_empty());
         self.fact("status", &text, role);
         if let Some(steps) = failed_steps.filter(|_| !is_told) {

@@ -68,6 +68,10 @@ impl Page {
             _ => String::new(),
         };
         self.fact("cost", &format!("{}{rest}{by}", cost(&totals)), TextRole::Number);
+        if let Some((model, provider)) = store.unpriced_model(row).filter(|_| unpriced > 0) {
+            let of = if provider.is_empty() { String::new() } else { format!(" of {provider}") };
+            self.fact("", &format!("no price for {model}{of}: set it under [prices]"), TextRole::Faint);
+        }
         self.stated_cost(store, row, &totals);
     }
 
