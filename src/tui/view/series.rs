@@ -31,6 +31,12 @@ const CHARTS: [u16; 3] = [31, 21, 13];
 const NAME: u16 = 24;
 const ATTRIBUTES: u16 = 14;
 
+/// The smallest width of names that are short.
+const SHORT_NAME: u16 = 12;
+
+/// The most series whose names are measured for the width of their column.
+const MAX_MEASURED: usize = 500;
+
 /// A column with its title, its first cell and its width.
 struct Column {
     title: &'static str,
@@ -48,7 +54,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let place = if list.is_empty() { count } else { format!("{} of {count}", format::count(list.pane.cursor as u64 + 1)) };
     tabs::draw(buffer, hits, area, app, &place, styling);
     let (heading, inner) = layout::split_heading(inner, area.height);
-    let columns = columns(inner);
+    let names = app.metrics.series().iter().take(MAX_MEASURED).map(|series| format::width(&format::safe(&series.metric.name)));
+    let columns = columns(inner, u16::try_from(names.max().unwrap_or_default()).unwrap_or(u16::MAX));
     for column in columns.iter().filter(|_| !heading.is_empty()) {
         let is_sorted = column.sort == Some(list.sorted);
         let arrow = match (is_sorted, list.is_reversed) {
@@ -100,8 +107,8 @@ fn is_right(column: &Column) -> bool {
     matches!(column.sort, Some(SeriesSort::Value | SeriesSort::Rate | SeriesSort::Seen))
 }
 
-/// Returns the columns that fit: the name, the value, then as many others as there is room for.
-fn columns(inner: Rect) -> Vec<Column> {
+/// Returns the columns that fit: the name, the value, then as many others as there is room for. `longest` is the width of the longest name.
+fn columns(inner: Rect, longest: u16) -> Vec<Column> {
     let width = inner.width.saturating_sub(2);
     let mut left = width.saturating_sub(NAME);
     let mut take = |needed: u16, is_wanted: bool| {
@@ -115,10 +122,10 @@ fn columns(inner: Rect) -> Vec<Column> {
     let unit = take(UNIT, true);
     let chart = CHARTS.into_iter().map(|cells| take(cells, true)).find(|&cells| cells > 0).unwrap_or_default();
     let seen = take(SEEN, true);
-    // Names are longer than most attributes are many.
-    let more = if attributes > 0 { left / 2 } else { left };
-    let name = NAME.min(width) + more;
-    let attributes = if attributes > 0 { attributes + left - more } else { 0 };
+    // Names take what they need and at most one half of the rest; the attributes take what is left.
+    let (least, needed) = (NAME.min(width), longest.saturating_add(1).max(SHORT_NAME));
+    let name = if attributes > 0 { needed.min(least + left / 2) } else { least + left };
+    let attributes = if attributes > 0 { attributes + least + left - name } else { 0 };
     let widths = [
         ("METRIC", Some(SeriesSort::Name), name),
         ("ATTRIBUTES", None, attributes),

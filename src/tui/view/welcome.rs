@@ -86,7 +86,7 @@ fn settings(source: &SourceView, port: &Port) -> Vec<String> {
     };
     let mut lines = vec![format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{host}")];
     if source.traffic.has_token {
-        lines.push("OTEL_EXPORTER_OTLP_HEADERS=\"Authorization=Bearer <the token>\"".to_owned());
+        lines.push("OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer <the token>\"".to_owned());
     }
     lines
 }
@@ -185,6 +185,6 @@ mod tests {
         assert_eq!(endpoint(port("0.0.0.0:4318", Some("192.0.2.7:4318"))), "OTEL_EXPORTER_OTLP_ENDPOINT=http://192.0.2.7:4318");
         assert_eq!(endpoint(port("[::]:4318", None)), "OTEL_EXPORTER_OTLP_ENDPOINT=http://NAME-OF-THIS-MACHINE:4318");
         let lines = settings(&listener(true), &port("127.0.0.1:4318", None));
-        assert_eq!(lines[1..], ["OTEL_EXPORTER_OTLP_HEADERS=\"Authorization=Bearer <the token>\""]);
+        assert_eq!(lines[1..], ["OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer <the token>\""]);
     }
 }

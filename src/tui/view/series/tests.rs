@@ -90,7 +90,7 @@ fn the_screen_shows_series_and_the_page_of_one() {
     let text = screen.text();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('│').nth(1).unwrap_or_default().split_whitespace().collect()).collect();
     assert_eq!(lines[2], ["METRIC↓", "ATTRIBUTES", "VALUE", "UNIT", "RATE", "LAST", "HOUR"]);
-    assert_eq!(lines[3], ["▎app.token.usage", "type=input", "a.…", "1,234,567", "tokens", "67/min", "█", "▁"]);
+    assert_eq!(lines[3], ["▎app.token.usage", "type=input", "a.same=x", "·", "…", "1,234,567", "tokens", "67/min", "█", "▁"]);
     assert_eq!(lines[5], ["latency", "app", "p50", "~10", "p95", "~19", "ms", "20/min", "█"]);
     assert_eq!(lines[6], ["load", "app", "–", "1", "–"]);
     assert!(text.contains("total          1,234,567 tokens") && !text.contains('\u{1b}'), "{text}");
@@ -163,4 +163,13 @@ fn every_tab_keeps_a_name_and_the_header_stays_beside_logs_and_metrics() {
         }
         assert!(text.starts_with(" agno-top "), "{text}");
     }
+}
+
+#[test]
+fn short_names_leave_their_room_to_the_attributes() {
+    let tokens = metric("tokens", "{token}", MetricKind::Gauge);
+    let attributes = vec![text("kind", "input"), text("model", "a-model-of-one")];
+    let points = vec![point(&tokens, attributes, 1, PointData::Number(Number::Int(1)))];
+    let text = Screen::new(points, MetricLimits::default(), (120, 24)).text();
+    assert!(text.contains("model=a-model-of-one"), "{text}");
 }
