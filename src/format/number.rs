@@ -159,7 +159,7 @@ mod tests {
     fn numbers_have_six_significant_digits_and_whole_ones_all() {
         for (number, text) in [
             (0.0, "0"),
-            (0.0874005, "0.0874005"),
+            (0.087_400_5, "0.0874005"),
             (1.0 / 3.0, "0.333333"),
             (-12.5, "−12.5"),
             (1_234_567.0, "1,234,567"),

@@ -20,7 +20,7 @@ pub(super) fn logs(payload: &Payload) -> LogBatch {
         time_unix_nano: 1_000 + u64::from(severity),
         severity_number: severity.into(),
         severity_text: payload.status_message.clone(),
-        body: Some(text(if severity % 2 == 0 { &payload.status_message } else { name })),
+        body: Some(text(if severity.is_multiple_of(2) { &payload.status_message } else { name })),
         attributes: key_values(payload.attributes.clone()),
         trace_id: if severity < 3 { vec![1; 16] } else { Vec::new() },
         span_id: if severity < 3 { vec![severity; 8] } else { Vec::new() },

@@ -119,9 +119,9 @@ fn a_span_is_a_root_while_its_remote_parent_is_absent() {
     let mut store = Store::new(Limits::default());
     store.apply(&called(2, 1), 3 * SECOND);
     store.apply(&called(3, 1), 3 * SECOND);
-    let [caller, called_rows] = [span_id(1), span_id(2)].map(|id| store.find(store.find_trace(trace_id(1)).unwrap(), id));
-    assert_eq!((caller, store.all().running), (None, 0), "nothing runs");
-    let called_row = called_rows.unwrap();
+    let [absent, child] = [span_id(1), span_id(2)].map(|id| store.find(store.find_trace(trace_id(1)).unwrap(), id));
+    assert_eq!((absent, store.all().running), (None, 0), "nothing runs");
+    let called_row = child.unwrap();
     assert!(store.has_absent_caller(called_row) && !store.has_invalid_parent(called_row));
     assert_eq!((store.row(called_row).parent(), store.stated_parent(called_row)), (None, Some(span_id(1))));
     // A child in the caller's own process tells that the caller runs and is going to be sent.

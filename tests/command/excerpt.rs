@@ -191,7 +191,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut world =
             Self { numbers: Numbers(seed), spans: Vec::new(), clock: BEGIN, responses: 0, totals: std::collections::HashMap::new() };
-        let (with_pauses, with_turns) = (seed % 3 == 0, seed % 2 == 0);
+        let (with_pauses, with_turns) = (seed.is_multiple_of(3), seed.is_multiple_of(2));
         for _ in 0..220 {
             world.clock += world.numbers.millis(if seed % 4 < 2 { 1500 } else { 20_000 });
             let agent = world.numbers.one_of(&["writer", "planner"]);

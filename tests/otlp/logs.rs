@@ -34,11 +34,14 @@ fn request(log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
     ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] }
 }
 
-/// Returns a request with the events of a coding agent, each at a time in milliseconds.
-fn events(events: &[(u64, &str, &[(&str, &str)])]) -> Vec<u8> {
+/// The time in milliseconds, name and attributes of an event.
+type Event<'a> = (u64, &'a str, &'a [(&'a str, &'a str)]);
+
+/// Returns a request with the events of a coding agent.
+fn events(events: &[Event<'_>]) -> Vec<u8> {
     let text = |text: &str| Some(AnyValue { value: Some(any_value::Value::StringValue(text.to_owned())) });
     let pair = |key: &str, value: &str| KeyValue { key: key.to_owned(), value: text(value), ..KeyValue::default() };
-    let record = |&(millis, name, attributes): &(u64, &str, &[(&str, &str)])| LogRecord {
+    let record = |&(millis, name, attributes): &Event<'_>| LogRecord {
         time_unix_nano: (1_795_900_000_000 + millis) * 1_000_000,
         body: text(name),
         attributes: [("event.name", name), ("session.id", "s"), ("prompt.id", "p")]

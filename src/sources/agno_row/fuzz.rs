@@ -32,7 +32,8 @@ pub fn row(bytes: &[u8]) {
     assert_eq!(scans(attributes), json::parse(attributes).is_ok());
     let payload = payload(attributes, message);
     if scans(attributes) {
-        assert_eq!(PROBE.matches_json(attributes, message), PROBE.matches(&payload));
+        // Of an attribute that stands twice the last value is shown, and the search finds the others too.
+        assert!(PROBE.matches_json(attributes, message) || !PROBE.matches(&payload));
     }
 }
 

@@ -179,7 +179,7 @@ proptest! {
     fn parts_do_not_depend_on_the_order_of_arrival(
         spans in prop::collection::vec((1..6u8, 0..20i64, 0..6i64, any::<bool>(), any::<bool>()), 1..16), limit in 2..9usize,
     ) {
-        let mut stores = [Store::new(Limits::default()), Store::new(Limits { spans: limit, ..Limits::default() })];
+        let mut stores = vec![Store::new(Limits::default()), Store::new(Limits { spans: limit, ..Limits::default() })];
         let mut last = std::collections::HashMap::new();
         for &(number, start, length, paused, is_call) in &spans {
             // What is sent again is the same.

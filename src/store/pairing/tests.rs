@@ -459,8 +459,8 @@ proptest! {
         let part = |report: &Report| {
             let mut batch = batch(std::slice::from_ref(report));
             let facts = &mut batch.spans[0].facts;
-            if report.id % 3 == 0 && report.counts != FAILED {
-                let output = if report.id % 2 == 0 { None } else { facts.usage.and_then(|usage| usage.output) };
+            if report.id.is_multiple_of(3) && report.counts != FAILED {
+                let output = if report.id.is_multiple_of(2) { None } else { facts.usage.and_then(|usage| usage.output) };
                 facts.usage = output.map(|_| Usage { output, ..Usage::default() });
             }
             batch

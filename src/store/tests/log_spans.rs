@@ -19,7 +19,7 @@ fn told(spans: &[Told]) -> Batch {
     batch.rich = true;
     for &(id, parent, what, from_log, running) in spans {
         let scope = batch.intern(if from_log { "coder logs" } else { "coder" });
-        let mut facts = SpanFacts { from_log, scope, ..SpanFacts::default() };
+        let mut facts = SpanFacts { scope, from_log, ..SpanFacts::default() };
         match what {
             What::Run => {
                 facts.span_type = SpanType::Agent;

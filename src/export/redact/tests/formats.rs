@@ -218,6 +218,7 @@ fn values_behind_names_are_hidden_in_every_notation() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn secrets_in_urls_connection_strings_and_command_lines_are_hidden() {
     let redactor = redactor();
     let secret = body(11, ALNUM, 14);

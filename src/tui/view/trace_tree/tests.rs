@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -177,7 +179,7 @@ fn a_warning_and_an_error_in_the_log_are_marked_on_the_bar_of_their_span() {
         span: SpanId::new(span.to_be_bytes()),
         session: 0,
         event: (0, 0),
-        group: Default::default(),
+        group: Arc::default(),
         encoded: format!("{time}").into_bytes().into(),
     };
     // Of the tool, which begins at 20 ms and ends at 90 ms: an info, a warning, an error, and an error long after it.
