@@ -65,7 +65,7 @@ pub fn is_file(path: &Path) -> bool {
 /// appended, and answers requests.
 ///
 /// If the file can't be read, the thread sends [`State::Failing`]; if parts of it can't, batches have a
-/// [`Skipped`](crate::model::Skipped) for each.
+/// [`Skipped`] for each.
 ///
 /// # Errors
 ///
