@@ -70,7 +70,8 @@ fn config_init_writes_a_file_once() {
     let settings = || program(home.path()).arg("config").assert().code(0).get_output().stdout.clone();
     assert!(String::from_utf8(settings()).expect("text").contains("\nmax_spans = 1000000  # default\n"), "the file sets nothing");
     let text = std::fs::read_to_string(&path).expect("the file");
-    std::fs::write(&path, text.replace("\n#quit = [\"q\", \"Ctrl-c\"]", "\nquit = \"Q\"")).expect("a change");
+    std::fs::write(&path, text.replace("\n#[keys]", "\n[keys]").replace("\n#quit = [\"q\", \"Ctrl-c\"]", "\nquit = \"Q\""))
+        .expect("a change");
     assert!(String::from_utf8(settings()).expect("text").contains("\nquit = \"Q\"  # file\n"));
     let refused = program(home.path()).args(["config", "--init"]).assert().code(1).get_output().stderr.clone();
     assert_eq!(String::from_utf8(refused).expect("text"), format!("agno-top: {} exists already and is left as it is\n", path.display()));
