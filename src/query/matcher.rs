@@ -164,7 +164,8 @@ fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {
 
 /// Returns a number of a row; `None` if it is unknown.
 fn number(measure: NumberField, store: &Store, row: RowIx, now: Nanos) -> Option<i64> {
-    let totals = || store.totals(row);
+    // As beside the row on the screen: the first root of a trace stands for all of it.
+    let totals = || store.shown_totals(row);
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     match measure {
         NumberField::Duration => Some(store.row(row).duration(now)),

@@ -183,6 +183,8 @@ fn a_trace_that_matches_fail_on_is_a_3() {
         (&["--fail-on", "tokens>1k", "--json"], 3),
         (&["--fail-on", "cost>0.5"], 0),
         (&["--fail-on", "cost>$0.001"], 3),
+        // What leaked into a trace is in its sum, as `list` shows it.
+        (&["--fail-on", "cost>0.0035"], 3),
         (&["--fail-on", "agent:chatty|report tokens>1"], 3),
         (&["--fail-on", "attr.llm.token_count.prompt>50"], 3),
         (&["--fail-on", "-status:ok"], 3),
