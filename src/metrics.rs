@@ -1,7 +1,8 @@
 //! Metrics as time series: values, rates and charts of the last hour, within limits of number and memory.
 //!
-//! Points that two sources deliver, as a listener and the file that it records into, count once. A series is what one sender states of one metric with the same attributes. What senders state in different ways is made alike here: a
-//! counter is its total and what it grew by, whether the sender sends totals or differences, and begins anew or not.
+//! Points that two sources deliver, as a listener and the file that it records into, count once. A series is what one sender states of one
+//! metric with the same attributes. What senders state in different ways is made alike here: a counter is its total and what it grew by,
+//! whether the sender sends totals or differences, and also after the sender restarts.
 
 mod chart;
 mod identity;

@@ -302,7 +302,7 @@ impl Series {
         self.slow_rate.or_else(|| (!self.recent.is_empty()).then(|| self.recent.iter().map(|(_, grown)| grown).sum()))
     }
 
-    /// Returns how often the sender began anew, or another sender of the same series came.
+    /// Returns how often the sender restarted, or another sender of the same series came.
     #[must_use]
     pub fn resets(&self) -> u32 {
         match &self.state {

@@ -1,4 +1,4 @@
-//! Totals that senders state again and again: what they grew by, and what they add up to although senders begin anew.
+//! Totals that senders state again and again: what they grew by, and what they add up to although senders restart.
 
 use smallvec::SmallVec;
 
@@ -12,7 +12,7 @@ const MAX_STREAMS: usize = 8;
 pub(super) trait Total: Clone {
     /// Adds another total.
     fn add(&mut self, other: &Self);
-    /// Returns what was counted since the earlier total; `None` if this one is smaller, so that the sender must have begun anew.
+    /// Returns what was counted since the earlier total; `None` if this one is smaller, so the sender must have restarted.
     fn since(&self, earlier: &Self) -> Option<f64>;
     /// Returns what was counted since zero.
     fn size(&self) -> f64;
@@ -59,7 +59,7 @@ struct Stream<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Streams<T> {
     running: SmallVec<[Stream<T>; 1]>,
-    /// The last totals of senders that began anew.
+    /// The last totals of senders that restarted.
     ended: Option<T>,
     pub(super) resets: u32,
 }

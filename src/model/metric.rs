@@ -57,7 +57,7 @@ pub enum MetricKind {
     /// A value that goes up and down: the last one counts.
     #[default]
     Gauge,
-    /// A sum; a monotonic one never falls, except when it begins anew.
+    /// A sum; a monotonic one never falls, except when its sender restarts.
     Sum(Temporality, bool),
     /// Counts of values by buckets.
     Histogram(Temporality),

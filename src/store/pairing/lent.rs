@@ -3,8 +3,8 @@
 //!
 //! A row may *lend* its counts to another one if it is of another instrumentation or service and of another trace, ran within the time of the
 //! other, began at most [`MAX_LAG`] after it, and has the same output tokens or, if the other states none, names the same model, as the one
-//! that answered or the one that was asked for, by it or by a failed attempt before it. It does only if nothing else may: each way there is one call, which several rows of one trace may report. The row then takes part in pairing as
-//! if it had these counts.
+//! that answered or the one that was asked for, by it or by a failed attempt before it. It does only if nothing else may: each way there is
+//! one call, which several rows of one trace may report. The row then takes part in pairing as if it had these counts.
 
 use std::collections::BTreeSet;
 
