@@ -217,24 +217,26 @@ fn no_sender_waits_for_a_tail_that_is_stopped() {
     for _ in 0..2 {
         post(address);
         signal("-TSTP");
-        while is_running(&pid) {
+        while !is_stopped(&pid) {
+            assert_eq!(tail.child.try_wait().unwrap(), None, "it ended instead");
             std::thread::yield_now();
         }
         let error = TcpStream::connect(address).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
         signal("-CONT");
         while TcpStream::connect(address).is_err() {
+            assert_eq!(tail.child.try_wait().unwrap(), None, "it ended instead");
             std::thread::yield_now();
         }
     }
     tail.next();
 }
 
-/// Whether a process is not stopped by a signal.
+/// Whether a process is stopped by a signal.
 #[cfg(unix)]
-fn is_running(pid: &str) -> bool {
+fn is_stopped(pid: &str) -> bool {
     let output = std::process::Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
-    !output.stdout.starts_with(b"T")
+    output.stdout.starts_with(b"T")
 }
 
 #[cfg(unix)]
