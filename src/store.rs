@@ -391,10 +391,13 @@ impl Store {
         for span in spans {
             self.upsert(batch, span, now, &mut changes);
         }
+        // Which calls the spans report must be known before calls from logs are withdrawn.
+        self.settle_lent(&mut changes);
         self.settle_log_spans(&batch.withdrawn, &mut changes);
         for index in 0..changes.traces.len() {
             self.place_orphans(changes.traces[index], &mut changes);
         }
+        self.settle_lent(&mut changes);
         self.decide_frames(&mut changes);
         for index in 0..changes.traces.len() {
             self.count_idle(changes.traces[index]);
@@ -409,6 +412,7 @@ impl Store {
         }
         self.note_evictable(&changes.traces);
         self.shrink(&mut changes);
+        self.settle_lent(&mut changes);
         changes.rows.sort_unstable();
         changes.rows.dedup();
         changes

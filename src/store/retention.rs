@@ -70,7 +70,6 @@ impl Store {
         for slot in slots {
             self.pair_around(Some(slot), changes);
         }
-        self.settle_lent(changes);
     }
 
     fn remove_from_stats(&mut self, trace: TraceIx) {

@@ -109,7 +109,6 @@ impl Store {
         }
         changes.rows.push(row);
         self.enter_log_spans(row, changes);
-        self.settle_lent(changes);
     }
 
     /// Removes a row, which is linked and has no rows below it, and decides again what depends on it.
@@ -134,7 +133,6 @@ impl Store {
             self.identify_around(slot, changes);
         }
         self.pair_around(slot, changes);
-        self.settle_lent(changes);
         self.settle_unnamed(self.row(row).trace());
     }
 
@@ -212,7 +210,6 @@ impl Store {
         let slot = self.enter_pairing(row);
         self.pair_around(slot, changes);
         self.pair_around(removed.slot.filter(|_| removed.slot != slot), changes);
-        self.settle_lent(changes);
     }
 
     /// Remembers the stated parent if the row is not to be linked to it.

@@ -45,6 +45,29 @@ impl Lent {
         self.asked_models.capacity() * (size_of::<(RowIx, Symbol)>() + 1)
     }
 
+    /// Returns the calls without counts that calls at these starts, in ascending order, may lend counts to or take them from.
+    fn unsettled(&self, touched: &[Nanos]) -> Vec<RowIx> {
+        let mut near = BTreeSet::new();
+        for &start in touched {
+            // Farther ones have too many others within reach.
+            let before = self.lacking.range((start - REACH, RowIx(0))..(start, RowIx(0))).rev().take(MAX_NEAR + 2);
+            let after = self.lacking.range((start, RowIx(0))..=(start + REACH, RowIx(u32::MAX))).take(MAX_NEAR + 2);
+            near.extend(before.chain(after));
+        }
+        let near: Vec<(Nanos, RowIx)> = near.into_iter().collect();
+        let (mut first, mut last) = (0, 0);
+        let mut unsettled = Vec::new();
+        for &(start, row) in &near {
+            first += near[first..].iter().take_while(|other| other.0 < start - REACH).count();
+            last += near[last..].iter().take_while(|other| other.0 <= start + REACH).count();
+            // With too many within reach nothing is lent, whichever came or went.
+            if last - first <= MAX_NEAR || self.counts.contains_key(&row) {
+                unsettled.push(row);
+            }
+        }
+        unsettled
+    }
+
     /// Returns the counts that a row was lent.
     pub(super) fn counts(&self, row: RowIx) -> Option<(u32, u32)> {
         if self.counts.is_empty() { None } else { self.counts.get(&row).copied() }
@@ -131,15 +154,14 @@ impl Store {
         self.pairing.lent.touched.extend(starts);
     }
 
-    /// Decides again which counts are lent around the calls that came or went, and pairs those whose counts changed.
+    /// Decides again which counts are lent around the calls that came or went, and pairs those whose counts changed. Costs the number of
+    /// calls near them, so call it once a batch.
     pub(in crate::store) fn settle_lent(&mut self, changes: &mut Changes) {
-        while let Some(start) = self.pairing.lent.touched.pop() {
-            let lacking = &self.pairing.lent.lacking;
-            // Farther ones have too many others within reach.
-            let before = lacking.range((start - REACH, RowIx(0))..(start, RowIx(0))).rev().take(MAX_NEAR + 2);
-            let after = lacking.range((start, RowIx(0))..=(start + REACH, RowIx(u32::MAX))).take(MAX_NEAR + 2);
-            let near: Vec<RowIx> = before.chain(after).map(|&(_, row)| row).collect();
-            for row in near {
+        while !self.pairing.lent.touched.is_empty() {
+            let mut touched = std::mem::take(&mut self.pairing.lent.touched);
+            touched.sort_unstable();
+            touched.dedup();
+            for row in self.pairing.lent.unsettled(&touched) {
                 self.lend(row, changes);
             }
         }
@@ -180,10 +202,10 @@ impl Store {
     /// Returns the counts of the only call that may lend them to a row that lacks counts.
     pub(in crate::store) fn lendable_counts(&self, row: RowIx) -> Option<(u32, u32)> {
         let (start, lent) = (self.row(row).start, &self.pairing.lent);
-        if within(&lent.lacking, start - REACH, start + REACH).len() > MAX_NEAR {
+        let stating = within(&lent.stating, start - TOLERANCE, start + MAX_LAG);
+        if stating.is_empty() || within(&lent.lacking, start - REACH, start + REACH).len() > MAX_NEAR {
             return None;
         }
-        let stating = within(&lent.stating, start - TOLERANCE, start + MAX_LAG);
         let lenders: Vec<RowIx> = stating.iter().copied().filter(|&other| self.may_lend(other, row)).collect();
         let counts = |row: RowIx| self.slot(row).map(|slot| (slot.input, slot.output));
         let &first = lenders.first().filter(|_| stating.len() <= MAX_NEAR)?;
@@ -205,15 +227,14 @@ impl Store {
 
     /// Returns whether a row that states counts may report the same call as one that lacks them.
     fn may_lend(&self, lender: RowIx, row: RowIx) -> bool {
+        let may_be_one_call = self.row(lender).trace != self.row(row).trace
+            && self.reporter(lender) != self.reporter(row)
+            && self.row(lender).start <= self.row(row).start.saturating_add(MAX_LAG)
+            && self.ran_within(lender, row);
         let output = self.usages[self.row(row).usage].without_filled().usage().output.filter(|output| *output > 0);
         let has_same_output = |output| self.slot(lender).is_some_and(|slot| slot.output == output);
         let has_same_model = || self.share_model(lender, row) || self.shares_model_of_attempt(lender, row);
-        let is_evident = output.map_or_else(has_same_model, has_same_output);
-        self.row(lender).trace != self.row(row).trace
-            && self.reporter(lender) != self.reporter(row)
-            && self.row(lender).start <= self.row(row).start.saturating_add(MAX_LAG)
-            && self.ran_within(lender, row)
-            && is_evident
+        may_be_one_call && output.map_or_else(has_same_model, has_same_output)
     }
 
     fn ran_within(&self, inner: RowIx, outer: RowIx) -> bool {
