@@ -398,6 +398,9 @@ impl Store {
             self.place_orphans(changes.traces[index], &mut changes);
         }
         self.settle_lent(&mut changes);
+        for &trace in &changes.traces {
+            self.settle_unnamed(trace);
+        }
         self.decide_frames(&mut changes);
         for index in 0..changes.traces.len() {
             self.count_idle(changes.traces[index]);

@@ -352,7 +352,6 @@ impl Store {
         self.mark_attempts(row, changes);
         self.mark_own_reasons(row, changes);
         self.settle_cost_models(row);
-        self.settle_unnamed(TraceIx(trace));
         if self.below(row).has_reports() {
             self.elect_primary_above(row, parent, changes);
         }

@@ -194,7 +194,6 @@ impl Store {
             self.mark_own_reasons(around, changes);
             self.settle_cost_models(around);
         }
-        self.settle_unnamed(self.row(row).trace());
         for request in [old, parent].into_iter().flatten() {
             self.mark_attempts(request, changes);
         }

@@ -3,28 +3,33 @@
 
 use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
+
 use super::Store;
 use super::ix::{NONE, RowIx, TraceIx};
 use super::memory::TREE;
 use super::model_ids::ModelId;
 use super::walk::MAX_ANCESTORS;
 
-/// The most rows of a trace that are decided again after each change in it. Of more, none counts for the model of another row.
+/// The most rows of a trace that are decided again after each batch that changes it. Of more, none counts for the model of another row.
 const MAX_UNNAMED: usize = 64;
 
 /// The rows that state usage and name no model, by trace.
 #[derive(Debug, Default)]
-pub(super) struct Unnamed(BTreeSet<(TraceIx, RowIx)>);
+pub(super) struct Unnamed {
+    by_trace: HashMap<TraceIx, BTreeSet<RowIx>>,
+    rows: usize,
+}
 
 impl Unnamed {
-    /// Returns the rows of a trace, at most one more than [`MAX_UNNAMED`].
-    fn of(&self, trace: TraceIx) -> impl Iterator<Item = RowIx> {
-        self.0.range((trace, RowIx(0))..=(trace, RowIx(u32::MAX))).take(MAX_UNNAMED + 1).map(|&(_, row)| row)
+    /// Returns whether more rows of a trace name no model than are decided.
+    fn are_too_many(&self, trace: TraceIx) -> bool {
+        self.by_trace.get(&trace).is_some_and(|rows| rows.len() > MAX_UNNAMED)
     }
 
     /// Returns the bytes that the rows take.
     pub(super) fn memory(&self) -> usize {
-        self.0.len() * TREE * size_of::<(TraceIx, RowIx)>()
+        self.rows * TREE * size_of::<RowIx>() + self.by_trace.capacity() * (size_of::<(TraceIx, BTreeSet<RowIx>)>() + 1)
     }
 }
 
@@ -32,23 +37,26 @@ impl Store {
     /// Adds a row with its facts, if it states usage and names no model.
     pub(super) fn enter_unnamed(&mut self, row: RowIx) {
         if self.row(row).usage != NONE && self.model(row).is_empty() {
-            self.unnamed.0.insert((self.row(row).trace(), row));
+            let trace = self.row(row).trace();
+            self.unnamed.rows += usize::from(self.unnamed.by_trace.entry(trace).or_default().insert(row));
         }
     }
 
     /// Removes a row.
     pub(super) fn leave_unnamed(&mut self, row: RowIx) {
         let trace = self.row(row).trace();
-        self.unnamed.0.remove(&(trace, row));
+        if let Some(rows) = self.unnamed.by_trace.get_mut(&trace) {
+            self.unnamed.rows -= usize::from(rows.remove(&row));
+            if rows.is_empty() {
+                self.unnamed.by_trace.remove(&trace);
+            }
+        }
     }
 
     /// Decides again which models the rows of a trace count for that name none, after a row, its place or its model changed.
     pub(super) fn settle_unnamed(&mut self, trace: TraceIx) {
-        if self.unnamed.0.is_empty() {
-            return;
-        }
         // One too many: then none counts for another model any more.
-        let rows: Vec<RowIx> = self.unnamed.of(trace).collect();
+        let rows: Vec<RowIx> = self.unnamed.by_trace.get(&trace).into_iter().flatten().take(MAX_UNNAMED + 1).copied().collect();
         for row in rows {
             self.settle_cost_model(row);
         }
@@ -57,7 +65,7 @@ impl Store {
     /// Returns the model of the nearest row above that names one with its usage, for a row that names none and is no run or tool call itself.
     /// `None` if a call below that row names another model.
     pub(super) fn model_above(&self, row: RowIx) -> Option<ModelId> {
-        if self.unnamed.of(self.row(row).trace()).count() > MAX_UNNAMED {
+        if self.unnamed.are_too_many(self.row(row).trace()) {
             return None;
         }
         let mut is_within = true;

@@ -133,7 +133,6 @@ impl Store {
             self.identify_around(slot, changes);
         }
         self.pair_around(slot, changes);
-        self.settle_unnamed(self.row(row).trace());
     }
 
     /// Phase 1: removes a row from everything that is derived from its facts.
@@ -180,7 +179,6 @@ impl Store {
         for row in [Some(row), removed.parent].into_iter().flatten() {
             self.settle_cost_models(row);
         }
-        self.settle_unnamed(self.row(row).trace());
         for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
             if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
                 self.mark_reports(row, changes);
