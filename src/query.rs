@@ -155,6 +155,13 @@ impl Query {
         self.terms.iter().filter(affects_search).eq(other.terms.iter().filter(affects_search))
     }
 
+    /// Returns how the id of every trace that matches begins, one of these, in lower case; none if it may begin in any way.
+    #[must_use]
+    pub fn trace_prefixes(&self) -> &[String] {
+        let mut tests = self.terms.iter().filter(|term| !term.negated).map(|term| &term.test);
+        tests.find_map(|test| if let Test::Trace(prefixes) = test { Some(prefixes.as_slice()) } else { None }).unwrap_or_default()
+    }
+
     /// Returns the earliest and the latest start of a row that can match at `now`; `None` for no bound.
     #[must_use]
     pub fn start_bounds(&self, now: Nanos) -> (Option<Nanos>, Option<Nanos>) {

@@ -1,9 +1,11 @@
-//! Reads the part of a database that a command needs, if that has the same answer as a read of everything: the newest traces for a limit, the
-//! traces of a time, the traces of some ids.
+//! Reads the part of databases that a command needs, if that has the same answer as a read of everything: the newest traces for a limit, the
+//! traces of a time, the traces of some ids. Limits, times and ids may also stand in the filter. What else a filter asks for is decided across
+//! rows, such as a trace's status, or inherited, such as a session: no statement can tell.
 //!
 //! [`Store::reach`](crate::store::Store::reach) tells which time decides about a trace. The part grows until it covers that. Where it would
 //! become large, or a fact about the whole database counts, everything is read.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use eyre::Report;
@@ -15,10 +17,10 @@ use super::{UsageError, print_message};
 use crate::cli::{LAST, Selection};
 use crate::config::Config;
 use crate::export;
-use crate::model::{LogRecord, Nanos, TraceId};
+use crate::model::{LogRecord, Nanos, PayloadRef, SpanId, TraceId};
 use crate::query::Matcher;
 use crate::sources::{PayloadRequest, Request, Update, Wanted, file};
-use crate::store::{RowIx, TraceIx};
+use crate::store::TraceIx;
 
 /// The spans of the first part, for each trace that a limit allows, and at least.
 const SPANS_PER_TRACE: u64 = 32;
@@ -41,41 +43,33 @@ impl Snapshot {
     pub(super) fn read_excerpt(selection: &Selection, first: First, config: &Config, numbers_only: bool) -> Result<Option<Self>, Report> {
         let named = if selection.sources.is_empty() { &config.sources } else { &selection.sources };
         let paths = open::paths(named, config);
-        let [path] = paths.as_slice() else { return Ok(None) };
-        if !path.to_str().is_some_and(crate::sources::postgres::is_url) && (file::is_file(path) || !path.is_file()) {
+        let is_database =
+            |path: &PathBuf| path.to_str().is_some_and(crate::sources::postgres::is_url) || (!file::is_file(path) && path.is_file());
+        if !paths.iter().all(is_database) {
             return Ok(None);
         }
-        let limited = match first {
-            First::All => None,
-            First::Traces(limit) | First::Mains { limit, .. } => Some(limit as u64),
-        };
-        let asks_last = selection.ids == [LAST];
-        let is_last = asks_last && selection.filter.is_none() && selection.since.is_none() && selection.until.is_none();
-        let first_spans = |limit: u64| (limit.saturating_mul(SPANS_PER_TRACE)).max(MIN_SPANS);
-        let now = crate::model::time::now();
-        let since = selection.since.as_ref().map(|since| since.resolve(now));
-        let until = selection.until.as_ref().map(|until| until.resolve(now));
-        let wanted = match (selection.ids.as_slice(), since, limited) {
-            ([_], ..) if is_last => Wanted::Newest(MIN_SPANS),
-            (ids, ..) if !ids.is_empty() && !ids.iter().any(|id| id == LAST) => Wanted::Ids(ids.to_vec()),
-            ([], _, Some(limit)) if until.is_none() && first_spans(limit) <= MAX_SPANS => Wanted::Newest(first_spans(limit)),
-            ([], Some(since), _) => period(since, until, now),
-            _ => return Ok(None),
-        };
-        let mut snapshot = Self::open_excerpt(path, config, numbers_only)?;
-        let ticket = snapshot.request(wanted.clone());
+        let questions = questions(selection, first);
+        let Some(question) = questions.first() else { return Ok(None) };
+        let mut snapshot = Self::open_excerpt(&paths, config, numbers_only)?;
+        let mut ticket = snapshot.request(question);
         let (prices, result) = config.load_prices();
         result.map_err(UsageError)?;
         snapshot.set_prices(prices);
-        let is_answered = match wanted {
-            Wanted::Newest(spans) => {
-                let first = if is_last { First::Mains { limit: 0, folds: true } } else { first };
-                snapshot.grow_newest(ticket, spans, selection, first, since)?
+        let mut is_answered = false;
+        for (at, question) in questions.iter().enumerate() {
+            if at > 0 {
+                ticket = snapshot.request(question);
             }
-            Wanted::Ids(ids) => snapshot.receive(ticket)?.is_some() && snapshot.grow_around(&ids)?,
-            Wanted::Period(from, to) => snapshot.grow_period(ticket, (from, to), since.unwrap_or(Nanos::MIN), until)?,
-            Wanted::Beside(_) => false,
-        };
+            is_answered = match question {
+                Wanted::Newest(spans) => snapshot.grow_newest(ticket, *spans, selection, first)?,
+                Wanted::Ids(ids) => snapshot.receive(ticket)?.is_some() && snapshot.grow_around(ids)?,
+                Wanted::Period(from, to) => snapshot.grow_period(ticket, (*from, *to), selection)?,
+                Wanted::Beside(_) => false,
+            };
+            if is_answered {
+                break;
+            }
+        }
         let losses = snapshot.store.losses();
         let is_complete = losses.evicted + losses.refused + losses.skipped == 0;
         let spans = snapshot.store.all().spans;
@@ -93,41 +87,47 @@ impl Snapshot {
             return Ok(true);
         }
         let ids: Vec<TraceId> = traces.iter().map(|&trace| self.store.trace(trace).id).collect();
-        let ticket = self.request(Wanted::Beside(ids));
+        let ticket = self.request(&Wanted::Beside(ids));
         Ok(self.receive(ticket)?.is_some())
     }
 
     /// Returns the log records of traces.
     pub(super) fn logs_of(&mut self, traces: &[TraceIx]) -> Result<Vec<LogRecord>, Report> {
-        if self.is_excerpt()
-            && let Some(source) = self.hub.sources().first().map(|source| source.id)
-        {
+        if self.is_excerpt() {
             let ticket = self.hub.next_ticket();
-            self.hub.send(source, Request::Logs { ticket });
+            for source in self.hub.sources() {
+                self.hub.send(source.id, Request::Logs { ticket });
+            }
             self.receive(ticket)?;
         }
         Ok(export::logs_of(&self.store, &self.logs, traces))
     }
 
-    /// Has the source search the payloads of the spans that are held.
+    /// Has the sources search the payloads of the spans that are held.
     pub(super) fn check_payloads(&mut self, matcher: &mut Matcher) -> Result<(), Report> {
         let query = Arc::new(matcher.query().payload_query());
-        let held = |row: &RowIx| !self.store.row(*row).placeholder;
-        let rows: Vec<RowIx> = self.store.rows().filter(held).collect();
-        let (Some(source), Some(last)) = (self.hub.sources().first().map(|source| source.id), rows.last()) else { return Ok(()) };
-        let mut tickets = Vec::new();
-        for rows in rows.chunks(CHECKED) {
-            let ticket = self.hub.next_ticket();
-            let addresses = rows.iter().map(|&row| (self.store.row(row).payload_ref, self.store.row(row).id)).collect();
-            self.hub.send(source, Request::Check { ticket, query: query.clone(), addresses });
-            tickets.push(ticket);
+        let mut by_source: Vec<Vec<(PayloadRef, SpanId)>> = vec![Vec::new(); self.hub.sources().len()];
+        for data in self.store.rows().map(|row| self.store.row(row)).filter(|data| !data.placeholder) {
+            if let Some(addresses) = by_source.get_mut(usize::from(data.source.0)) {
+                addresses.push((data.payload_ref, data.id));
+            }
         }
-        // A check without hits has no answer. Requests are answered in order.
-        let data = self.store.row(*last);
-        let last = self.hub.request_payloads([PayloadRequest { source, payload_ref: data.payload_ref, span: data.id }]);
+        let ticket = self.hub.next_ticket();
+        let mut last = Vec::new();
+        for (source, addresses) in self.hub.sources().iter().zip(&by_source) {
+            for addresses in addresses.chunks(CHECKED) {
+                self.hub.send(source.id, Request::Check { ticket, query: query.clone(), addresses: addresses.to_vec() });
+            }
+            last.extend(addresses.last().map(|&(payload_ref, span)| PayloadRequest { source: source.id, payload_ref, span }));
+        }
+        if last.is_empty() {
+            return Ok(());
+        }
+        // A check without hits has no answer. Each source answers its requests in order.
+        let last = self.hub.request_payloads(last);
         loop {
             match self.recv()? {
-                Update::SearchHits(hits) if tickets.contains(&hits.ticket) => {
+                Update::SearchHits(hits) if hits.ticket == ticket => {
                     hits.spans.into_iter().for_each(|(trace, span)| matcher.add_payload_match(trace, span));
                     if let Some(error) = hits.error {
                         print_message(&format!("not searched: {error}"));
@@ -139,60 +139,61 @@ impl Snapshot {
         }
     }
 
-    fn request(&mut self, wanted: Wanted) -> u64 {
+    /// Requests traces from every source.
+    fn request(&mut self, wanted: &Wanted) -> u64 {
         let ticket = self.hub.next_ticket();
-        let source = self.hub.sources().first().map(|source| source.id);
-        if let Some(source) = source {
-            self.hub.send(source, Request::Read { ticket, wanted });
+        for source in self.hub.sources() {
+            self.hub.send(source.id, Request::Read { ticket, wanted: wanted.clone() });
         }
         ticket
     }
 
-    /// Receives spans up to the answer to a request. Returns from when on every trace is held.
+    /// Receives spans up to every source's answer to a request. Returns from when on every trace is held; `None` if a source cannot tell.
     fn receive(&mut self, ticket: u64) -> Result<Option<Nanos>, Report> {
-        loop {
+        let mut from = Some(Nanos::MIN);
+        let mut unanswered = self.hub.sources().len();
+        while unanswered > 0 {
             match self.recv()? {
                 Update::Batch(batch) => self.apply(&batch),
                 Update::Logs(batch) => self.logs.apply(batch),
-                Update::Read { ticket: answered, from } if answered == ticket => {
-                    self.set_now();
-                    return Ok(from);
+                Update::Read { ticket: answered, from: of_source } if answered == ticket => {
+                    from = from.zip(of_source).map(|(from, of_source)| from.max(of_source));
+                    unanswered -= 1;
                 }
                 _ => {}
             }
         }
+        self.set_now();
+        Ok(from)
     }
 
-    /// Reads more of the newest spans until they decide about the first traces.
-    fn grow_newest(
-        &mut self,
-        mut ticket: u64,
-        mut spans: u64,
-        selection: &Selection,
-        first: First,
-        since: Option<Nanos>,
-    ) -> Result<bool, Report> {
+    /// Reads more of the newest spans until they decide about the first traces, or about those that `last` names.
+    fn grow_newest(&mut self, mut ticket: u64, mut spans: u64, selection: &Selection, first: First) -> Result<bool, Report> {
         loop {
             let Some(from) = self.receive(ticket)? else { return Ok(false) };
             let known = from.saturating_add(AROUND);
             self.known_from = Some(known);
-            let last = match first {
-                First::Mains { limit: 0, .. } => self.newest_to_show(known),
-                _ => self.last_start(selection, first)?,
+            if from == Nanos::MIN {
+                // That is everything.
+                return Ok(self.store.trace_count() > 0);
+            }
+            let last = if is_last(selection) { self.newest_to_show(known) } else { self.last_start(selection, first)? };
+            let shown = match last {
+                Some(last) => Some(self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= last).collect()),
+                // Of a period that is shorter, all traces are the first ones.
+                None => times(selection, self.now).0.filter(|since| *since >= known).map(|_| self.begun(selection)),
             };
-            // Of a period that is shorter, all traces are the first ones.
-            let bottom = last.or(since.filter(|since| *since >= known));
-            if let Some(bottom) = bottom {
-                let mut shown = self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= bottom);
-                if shown.all(|trace| self.is_decided(trace, (known, Nanos::MAX))) {
-                    return Ok(true);
-                }
+            if let Some(shown) = shown
+                && shown.iter().all(|&trace| self.is_decided(trace, (known, Nanos::MAX)))
+            {
+                self.known_from = last.map(|_| known);
+                return Ok(true);
             }
             spans = spans.saturating_mul(GROWTH);
             if spans > MAX_SPANS {
                 return Ok(false);
             }
-            ticket = self.request(Wanted::Newest(spans));
+            ticket = self.request(&Wanted::Newest(spans));
         }
     }
 
@@ -216,31 +217,35 @@ impl Snapshot {
         Ok(last.map(|trace| self.store.trace(trace).start))
     }
 
-    /// Reads more around a time until it decides about the traces that began in it.
-    fn grow_period(
-        &mut self,
-        mut ticket: u64,
-        (mut from, mut to): (Nanos, Option<Nanos>),
-        since: Nanos,
-        until: Option<Nanos>,
-    ) -> Result<bool, Report> {
+    /// Reads more around a time until it decides about the traces that began in it, or those with rows that did if the filter states the time.
+    fn grow_period(&mut self, mut ticket: u64, (mut from, mut to): (Nanos, Option<Nanos>), selection: &Selection) -> Result<bool, Report> {
         for _ in 0..MAX_STEPS {
+            self.known_from = None;
             if self.receive(ticket)?.is_none() {
                 return Ok(false);
             }
             let known = known((from, to));
-            let is_wanted = |trace: &TraceIx| (since..=until.unwrap_or(Nanos::MAX)).contains(&self.store.trace(*trace).start);
-            let traces: Vec<TraceIx> = self.store.traces().filter(is_wanted).collect();
+            let traces = self.begun(selection);
             if traces.iter().all(|&trace| self.is_decided(trace, known)) {
-                self.known_from = Some(since);
                 return Ok(!traces.is_empty());
             }
             let Some(reach) = self.reach(&traces) else { return Ok(false) };
             from = from.min(reach.0.saturating_sub(READ_AROUND));
             to = to.map(|to| to.max(reach.1.saturating_add(READ_AROUND))).filter(|to| *to < Nanos::MAX);
-            ticket = self.request(Wanted::Period(from, to));
+            ticket = self.request(&Wanted::Period(from, to));
         }
         Ok(false)
+    }
+
+    /// Returns the traces that are held of the time that a selection asks for.
+    fn begun(&self, selection: &Selection) -> Vec<TraceIx> {
+        let (since, until) = times(selection, self.now);
+        let is_asked = |start: Nanos| (since.unwrap_or(Nanos::MIN)..=until.unwrap_or(Nanos::MAX)).contains(&start);
+        let begun = |trace: &TraceIx| match selection.since {
+            Some(_) => is_asked(self.store.trace(*trace).start),
+            None => self.store.rows_of(*trace).into_iter().any(|row| is_asked(self.store.row(row).start)),
+        };
+        self.store.traces().filter(begun).collect()
     }
 
     /// Reads the time around the traces of some ids, until that decides about them.
@@ -254,7 +259,7 @@ impl Snapshot {
                 let Some((from, to)) = self.reach(&[*trace]) else { return Ok(false) };
                 let now = crate::model::time::now();
                 let Wanted::Period(from, to) = period(from, Some(to), now) else { return Ok(false) };
-                let ticket = self.request(Wanted::Period(from, to));
+                let ticket = self.request(&Wanted::Period(from, to));
                 if self.receive(ticket)?.is_none() {
                     return Ok(false);
                 }
@@ -283,6 +288,43 @@ impl Snapshot {
             (!reach.is_open).then_some((from.min(reach.from), to.max(reach.to)))
         })
     }
+}
+
+/// Returns the parts to read, one after the other until one has the answer.
+fn questions(selection: &Selection, first: First) -> Vec<Wanted> {
+    let limit = match first {
+        First::All => None,
+        First::Traces(limit) | First::Mains { limit, .. } => Some(limit as u64),
+    };
+    if is_last(selection) {
+        return vec![Wanted::Newest(MIN_SPANS)];
+    }
+    if selection.ids.iter().any(|id| id == LAST) {
+        return Vec::new();
+    }
+    let in_filter = || selection.filter.as_ref().map_or_else(Vec::new, |query| query.trace_prefixes().to_vec());
+    let ids = if selection.ids.is_empty() { in_filter() } else { selection.ids.clone() };
+    if !ids.is_empty() {
+        return vec![Wanted::Ids(ids)];
+    }
+    let spans = limit.filter(|_| selection.until.is_none()).map(|limit| limit.saturating_mul(SPANS_PER_TRACE).max(MIN_SPANS));
+    let newest = spans.filter(|spans| *spans <= MAX_SPANS).map(Wanted::Newest);
+    let now = crate::model::time::now();
+    let (since, until) = times(selection, now);
+    newest.into_iter().chain(since.map(|since| period(since, until, now))).collect()
+}
+
+/// Whether the selection is the newest trace.
+fn is_last(selection: &Selection) -> bool {
+    selection.ids == [LAST] && selection.filter.is_none() && selection.since.is_none() && selection.until.is_none()
+}
+
+/// Returns the time in which the traces began that are selected; else that in which rows of them did, as the filter states it.
+fn times(selection: &Selection, now: Nanos) -> (Option<Nanos>, Option<Nanos>) {
+    let Some(since) = &selection.since else {
+        return selection.filter.as_ref().map_or((None, None), |query| query.start_bounds(now));
+    };
+    (Some(since.resolve(now)), selection.until.as_ref().map(|until| until.resolve(now)))
 }
 
 /// Returns a time with some around it, which has no end if it goes on until now.

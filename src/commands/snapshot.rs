@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::mem::ManuallyDrop;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use eyre::{Report, bail};
@@ -123,10 +123,10 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Opens a database of which only parts are read.
-    pub(super) fn open_excerpt(path: &Path, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+    /// Opens databases of which only parts are read.
+    pub(super) fn open_excerpt(paths: &[PathBuf], config: &Config, numbers_only: bool) -> Result<Self, Report> {
         let limits = ReadLimits { on_demand: true, ..ReadLimits::of(config.max_spans.get().into()) };
-        Self::open(&[path.to_owned()], limits, config, numbers_only)
+        Self::open(paths, limits, config, numbers_only)
     }
 
     fn open(paths: &[PathBuf], limits: ReadLimits, config: &Config, numbers_only: bool) -> Result<Self, Report> {

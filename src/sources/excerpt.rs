@@ -42,7 +42,7 @@ pub enum Wanted {
     Beside(Vec<TraceId>),
     /// Those with a span that ran between two times, or since the first.
     Period(Nanos, Option<Nanos>),
-    /// Those with a span that ran since the start of the `n`th newest span.
+    /// Those with a span that ran since the start of the `n`th newest span; all if there are fewer.
     Newest(u64),
 }
 
@@ -73,6 +73,16 @@ pub(super) fn nth_newest(table: &str, n: u64) -> String {
         "SELECT CAST(span.start_time AS text) FROM {table} AS span WHERE span.start_time IS NOT NULL \
          ORDER BY span.start_time DESC LIMIT 1 OFFSET {skipped}"
     )
+}
+
+/// Returns a statement for the oldest start, as text; null if there is no span.
+pub(super) fn oldest(table: &str) -> String {
+    format!("SELECT CAST(min(start_time) AS text) FROM {table}")
+}
+
+/// Returns a statement that returns a row if no id or time leads to some span.
+pub(super) fn has_lost(table: &str) -> String {
+    format!("SELECT 1 FROM {table} WHERE start_time IS NULL OR trace_id IS NULL OR trace_id <> CAST(trace_id AS text) LIMIT 1")
 }
 
 /// Returns the ids as they may be written in the table.

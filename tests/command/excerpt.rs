@@ -189,10 +189,15 @@ impl World {
 
     /// Returns some hundred traces, with rare kinds only in some worlds.
     fn new(seed: u64) -> Self {
+        Self::of(seed, 220)
+    }
+
+    /// Returns so many traces and those beside them.
+    fn of(seed: u64, traces: usize) -> Self {
         let mut world =
             Self { numbers: Numbers(seed), spans: Vec::new(), clock: BEGIN, responses: 0, totals: std::collections::HashMap::new() };
         let (with_pauses, with_turns) = (seed.is_multiple_of(3), seed.is_multiple_of(2));
-        for _ in 0..220 {
+        for _ in 0..traces {
             world.clock += world.numbers.millis(if seed % 4 < 2 { 1500 } else { 20_000 });
             let agent = world.numbers.one_of(&["writer", "planner"]);
             let session = ["s1", "s2", "s3"][world.numbers.below(3) as usize];
@@ -279,6 +284,13 @@ list --limit 3 --filter session:s2 --json
 list --limit 2 --filter cost>0.00001 --json
 list --limit 3 --filter name:/GET|add/ --json
 list --limit 2 --filter agent:nobody
+list --filter since:{since} --json
+list --limit 2 --filter since:{since} --json
+list --limit 5 --filter since:{begin}_until:{end}_status:error --json
+list --filter since:{begin}_until:{end}_agent:planner --json
+list --limit 3 --since {since} --filter agent:nobody
+list --filter trace:{old} --json
+stats --filter trace:{newer} --json
 list --limit 3 --sort cost --json
 list --limit 4 --fail-on error
 list --since {since} --json
@@ -321,13 +333,23 @@ fn compare(seeds: &[u64]) {
         let mut world = World::new(seed);
         world.write(&part.path("traces.db"), true);
         world.write(&whole.path("traces.db"), false);
-        for question in questions(&world).lines() {
-            let arguments: Vec<&str> = question.split(' ').chain(["--log-level", "debug", "traces.db"]).collect();
+        // Beside the large database a small one, which a few of the newest spans are all of.
+        let mut small = World::of(seed + 1000, 9);
+        small.write(&part.path("small.db"), true);
+        small.write(&whole.path("small.db"), false);
+        let questions = questions(&world);
+        let of_one = questions.lines().map(|question| (question, &["traces.db"][..]));
+        let of_two = questions.lines().step_by(6).map(|question| (question, &["small.db", "traces.db"][..]));
+        for (question, sources) in of_one.chain(of_two).chain([("list --limit 2 --json", &["small.db"][..])]) {
+            let words = question.split(' ').map(|word| word.replace('_', " "));
+            let arguments: Vec<String> =
+                words.chain(["--log-level", "debug"].map(ToOwned::to_owned)).chain(sources.iter().map(|&name| name.to_owned())).collect();
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let [of_part, of_whole] = [&part, &whole].map(|program| {
                 let output = program.run(&arguments);
                 (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), errors(&output))
             });
-            similar(&of_part, &of_whole, &format!("seed {seed}: {question}"));
+            similar(&of_part, &of_whole, &format!("seed {seed}: {question} {sources:?}"));
         }
         let log = |program: &Program| std::fs::read_to_string(program.path("state/agno-top/agno-top.log")).unwrap();
         parts += log(&part).matches("read a part").count();
@@ -348,13 +370,16 @@ fn similar(part: &(Option<i32>, String, String), whole: &(Option<i32>, String, S
 fn only_the_part_is_read() {
     let program = Program::empty();
     let path = program.path("traces.db");
-    World::new(7).write(&path, true);
+    let mut world = World::new(7);
+    world.write(&path, true);
+    World::of(8, 5).write(&program.path("small.db"), true);
     // Whoever reads this row says so.
     let connection = Connection::open(&path).unwrap();
     let oldest = "(SELECT min(rowid) FROM agno_spans)";
     connection.execute_batch(&format!("UPDATE agno_spans SET attributes = '[' WHERE rowid = {oldest}")).unwrap();
     let id: String = connection.query_row("SELECT trace_id FROM agno_spans ORDER BY rowid DESC LIMIT 1", [], |row| row.get(0)).unwrap();
     drop(connection);
+    let (since, trace) = (format!("since:{}", iso(world.clock - 60 * SECOND)), format!("trace:{id}"));
     for arguments in [
         &["list", "--limit", "3"][..],
         &["list", "--limit", "2", "--filter", "tool:search"],
@@ -362,6 +387,10 @@ fn only_the_part_is_read() {
         &["show", "last"],
         &["export", &id],
         &["stats", "--limit", "5"],
+        &["list", "--filter", &since],
+        &["list", "--filter", &trace],
+        &["list", "--limit", "2", "small.db"],
+        &["show", &id, "small.db"],
     ] {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["traces.db"]).collect();
         assert!(!program.text(&arguments).is_empty(), "{arguments:?}");

@@ -60,6 +60,8 @@ fn a_part_of_a_database_has_the_answers_of_the_whole() {
         "list --limit 3 --all".to_owned(),
         "list --limit 2 --filter status:error --json".to_owned(),
         "list --since 2025-11-01T04:30:00Z --json".to_owned(),
+        "list --filter since:2025-11-01T04:30:00Z --json".to_owned(),
+        format!("list --filter trace:{old} --json"),
         "stats --since 2025-11-01T04:30:00Z --by tool --json".to_owned(),
         "stats --since 2025-11-01T01:00:00Z --until 2025-11-01T01:10:00Z --by tool --json".to_owned(),
         format!("show {old} --json --payload"),

@@ -11,7 +11,7 @@ use super::session::{Session, text};
 use super::table::{TableDefinition, inspect};
 use crate::model::{Batch, Nanos, Origin, time};
 use crate::sources::UpdateSender;
-use crate::sources::excerpt::{INDEXED, Plan, Wanted, nth_newest, spellings};
+use crate::sources::excerpt::{INDEXED, Plan, Wanted, has_lost, nth_newest, oldest, spellings};
 
 /// The ids of traces in a statement.
 const IDS: usize = 64;
@@ -54,17 +54,14 @@ async fn read_in_transaction(
         return Ok(None);
     }
     let table = location.spans();
-    let since_newest = match wanted {
+    let (wanted, from) = match wanted {
         Wanted::Newest(n) => {
-            let found = texts(session, &nth_newest(&table, *n)).await?;
-            match found.first().and_then(|text| time::parse(text.as_bytes())) {
-                Some(start) => Some(Wanted::Period(start, None)),
-                None => return Ok(None),
-            }
+            let Some((since, from)) = newest(session, &table, *n).await? else { return Ok(None) };
+            (&Wanted::Period(since, None), from)
         }
-        _ => None,
+        Wanted::Period(from, _) => (wanted, *from),
+        Wanted::Ids(_) | Wanted::Beside(_) => (wanted, Nanos::MIN),
     };
-    let wanted = since_newest.as_ref().unwrap_or(wanted);
     let Some(plan) = Plan::new(&table, wanted) else { return Ok(None) };
     for guard in &plan.guards {
         if !session.query(guard, &[]).await?.is_empty() {
@@ -88,8 +85,20 @@ async fn read_in_transaction(
             }
         }
     }
-    let from = if let Wanted::Period(from, _) = wanted { *from } else { Nanos::MIN };
     Ok(Some(Found { batches, ids, from }))
+}
+
+/// Returns the start of the `n`th newest span, and from when on that reads every span; `None` if that cannot be told.
+async fn newest(session: &Session, table: &str, n: u64) -> Result<Option<(Nanos, Nanos)>, Error> {
+    if let Some(text) = texts(session, &nth_newest(table, n)).await?.first() {
+        return Ok(time::parse(text.as_bytes()).map(|start| (start, start)));
+    }
+    if !session.query(&has_lost(table), &[]).await?.is_empty() {
+        return Ok(None);
+    }
+    // Of no span, any time is the oldest.
+    let oldest = texts(session, &oldest(table)).await?.first().map_or(Some(0), |text| time::parse(text.as_bytes()));
+    Ok(oldest.map(|start| (start, Nanos::MIN)))
 }
 
 /// Whether the table has the indexes that the statements need, and texts in the columns that they compare.

@@ -10,7 +10,7 @@ use super::rows::Rows;
 use super::schema::{check, select};
 use crate::model::{Batch, Nanos, Origin, time};
 use crate::sources::UpdateSender;
-use crate::sources::excerpt::{INDEXED, Plan, Wanted, nth_newest, spellings};
+use crate::sources::excerpt::{INDEXED, Plan, Wanted, has_lost, nth_newest, oldest, spellings};
 use crate::sources::sql::{identifier, literal};
 
 /// The ids of traces in a statement.
@@ -40,14 +40,14 @@ pub(super) fn read(
         return Ok(None);
     }
     let table = identifier(&tables.spans);
-    let since_newest = match wanted {
-        Wanted::Newest(n) => match texts(database, &nth_newest(&table, *n))?.first().and_then(|text| time::parse(text.as_bytes())) {
-            Some(start) => Some(Wanted::Period(start, None)),
-            None => return Ok(None),
-        },
-        _ => None,
+    let (wanted, from) = match wanted {
+        Wanted::Newest(n) => {
+            let Some((since, from)) = newest(database, &table, *n)? else { return Ok(None) };
+            (&Wanted::Period(since, None), from)
+        }
+        Wanted::Period(from, _) => (wanted, *from),
+        Wanted::Ids(_) | Wanted::Beside(_) => (wanted, Nanos::MIN),
     };
-    let wanted = since_newest.as_ref().unwrap_or(wanted);
     let Some(plan) = Plan::new(&table, wanted) else { return Ok(None) };
     for guard in &plan.guards {
         if database.connection.prepare(guard)?.exists([])? {
@@ -60,8 +60,20 @@ pub(super) fn read(
     }
     let ids: Vec<String> = ids.into_iter().filter(|id| !sent.contains(id)).collect();
     let batches = traces(database, tables, &ids, updates)?;
-    let from = if let Wanted::Period(from, _) = wanted { *from } else { Nanos::MIN };
     Ok(Some(Found { batches, ids, from }))
+}
+
+/// Returns the start of the `n`th newest span, and from when on that reads every span; `None` if that cannot be told.
+fn newest(database: &Database, table: &str, n: u64) -> Result<Option<(Nanos, Nanos)>, Error> {
+    if let Some(text) = texts(database, &nth_newest(table, n))?.first() {
+        return Ok(time::parse(text.as_bytes()).map(|start| (start, start)));
+    }
+    if database.connection.prepare(&has_lost(table))?.exists([])? {
+        return Ok(None);
+    }
+    // Of no span, any time is the oldest.
+    let oldest = texts(database, &oldest(table))?.first().map_or(Some(0), |text| time::parse(text.as_bytes()));
+    Ok(oldest.map(|start| (start, Nanos::MIN)))
 }
 
 /// Whether the table has the indexes that the statements need.
