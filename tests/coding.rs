@@ -17,6 +17,7 @@ use agno_top::model::price::Prices;
 use agno_top::model::{SourceId, SpanType};
 use agno_top::sources::{Update, UpdateSender, otlp};
 use agno_top::store::{By, Limits, Store};
+use agno_top::tui::app::{Sorting, TraceTree};
 use serde_json::Value;
 use stage::{NOW, fixture};
 
@@ -185,4 +186,20 @@ fn a_turn_is_one_run_and_has_no_rows_of_log_events_beside_its_spans() {
             assert_eq!(made, usize::from(told == Told::Logs), "{name} by {told:?}");
         }
     }
+}
+
+#[test]
+fn a_turn_of_codex_fits_on_a_screen() {
+    let store = receive(&bodies(&fixture("coding/codex"), Told::AsSent));
+    let mut tree = TraceTree::default();
+    tree.set_height(40);
+    tree.sort(&store, Sorting::default(), NOW);
+    tree.unfold(&store);
+    let (lines, _) = tree.window(&store, 40);
+    let names: Vec<&str> = lines.iter().map(|line| line.row().map_or("internal", |row| store.text(store.row(row).name))).collect();
+    let turn = ["turn/start", "session_task.turn", "run_turn", "receiving_stream", "exec_command", "handle_responses", "handle_responses"];
+    assert_eq!(names[..7], turn);
+    assert_eq!(names[7..], ["chat gpt-5-mini", "chat gpt-5-mini", "internal"]);
+    let trace = store.row(tree.cursor().expect("a trace")).trace();
+    assert_eq!(tree.folded_spans(&store, trace) + 9, u64::from(store.trace(trace).counts().spans), "every span is shown or counted");
 }

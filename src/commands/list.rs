@@ -172,9 +172,6 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let lead = store.lead(trace).unwrap_or(head);
     let data = store.row(lead);
     let mut pieces = vec![StyledText::new(&display::name(store, data), Style::SpanType(data.span_type))];
-    if lead != head {
-        pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
-    }
     let failed = |row: &RowIx| store.totals(*row).fatal > 0;
     let error = store
         .group(trace)
@@ -185,6 +182,9 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     // A span that has not arrived shows the input of its first child.
     let input = if data.phase == Phase::Ended { Some(lead) } else { store.children(lead).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));
+    if lead != head && (input.is_empty() || !error.is_empty()) {
+        pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
+    }
     if !error.is_empty() {
         pieces.push(StyledText::new(&format!("  {error}"), Style::Status(RunStatus::Error)));
     } else if !input.is_empty() {

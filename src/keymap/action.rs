@@ -63,7 +63,7 @@ actions! {
     SortBy "sort-by" ["O"] "choose the sort key"
     Reverse "reverse" ["I"] "reverse the order"
     Measure "measure" ["b"] "bars: time, own time, tokens, cost"
-    Ordinary "ordinary" ["A"] "list or fold traces without agents"
+    Ordinary "ordinary" ["A"] "show ordinary traces, internal spans"
     CriticalPath "critical-path" ["c"] "highlight the critical path"
     ZoomIn "zoom-in" ["+", "="] "zoom in on the span"
     ZoomOut "zoom-out" ["-"] "zoom out"

@@ -112,6 +112,12 @@ impl Trace {
         &self.counts
     }
 
+    /// Whether a row of the trace is a step of an agent's work, or states usage.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.work > 0
+    }
+
     /// Returns the trace's status: failed if a step in it failed and no call outlived that, else running while any span runs, else paused, cut, lost or ok.
     #[must_use]
     pub fn run_status(&self) -> RunStatus {

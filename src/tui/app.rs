@@ -49,7 +49,7 @@ pub use series_list::{SeriesList, SeriesSort, sort_series};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use tour::Tour;
-pub use trace_tree::{FootLine, Sort, Sorting, TraceTree};
+pub use trace_tree::{FootLine, Sort, Sorting, TraceTree, TreeLine};
 
 use std::collections::{HashSet, VecDeque};
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Action, App, Overlay, SeriesList, Table};
+use super::{Action, App, Overlay, SeriesList, Table, TreeLine};
 use crate::metrics::MetricLosses;
 use crate::model::price::Prices;
 use crate::model::{Batch, LogBatch, MetricBatch, Nanos, Origin, PayloadRef, SourceId};
@@ -184,7 +184,8 @@ impl App {
             table.traces_changed(&changes);
             has_more |= table.refresh(store, &self.tree, &self.aggregates);
         } else {
-            let (rows, _) = self.tree.window(store, self.tree.height());
+            let (lines, _) = self.tree.window(store, self.tree.height());
+            let rows: Vec<_> = lines.into_iter().filter_map(TreeLine::row).collect();
             self.insights.update(store, &rows, self.now);
         }
         self.aggregates.update_trace(store, self.tree.cursor().map(|row| store.main_of(store.row(row).trace())), self.now);

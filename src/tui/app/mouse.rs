@@ -1,7 +1,7 @@
 //! What mouse clicks and the wheel do.
 
 use super::{App, Focus, Overlay, Tab, View};
-use crate::store::{RowIx, Store};
+use crate::store::{RowIx, Store, TraceIx};
 
 /// What is on the screen under the mouse pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum HitTarget {
     Row(RowIx),
     /// The fold symbol of a row.
     Fold(RowIx),
+    /// The line of a trace's internal spans that are folded away.
+    Internal(TraceIx),
     /// The line at the foot of the traces, by the number of its service.
     Foot(u16),
     /// The text of the detail pane.
@@ -60,6 +62,10 @@ impl App {
                 self.tree.reveal(store, row);
                 self.tree.toggle(store);
             }
+            HitTarget::Internal(trace) if self.tree.has_internal_line(store, trace) => {
+                self.focus = Focus::Traces;
+                self.tree.show_internal(store, trace);
+            }
             HitTarget::Foot(service) => {
                 self.focus = Focus::Traces;
                 self.tree.toggle_service(store, service, self.now);
@@ -68,7 +74,7 @@ impl App {
                 self.tree.follow = false;
                 self.focus = Focus::Detail;
             }
-            HitTarget::Nothing | HitTarget::Traces | HitTarget::Overlay | HitTarget::Detail => {}
+            HitTarget::Nothing | HitTarget::Traces | HitTarget::Internal(_) | HitTarget::Overlay | HitTarget::Detail => {}
             HitTarget::View(view) => self.open_view(store, view),
             HitTarget::Tab(tab) => {
                 self.tree.follow = false;
@@ -116,7 +122,9 @@ impl App {
                     table.go_to(table.pane.cursor.saturating_add_signed(notches));
                 }
             }
-            (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_) | HitTarget::Foot(_), _) => self.tree.scroll(store, lines),
+            (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_) | HitTarget::Internal(_) | HitTarget::Foot(_), _) => {
+                self.tree.scroll(store, lines);
+            }
             (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.pager.scroll(lines),
             _ => {}
         }

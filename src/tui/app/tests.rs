@@ -48,8 +48,8 @@ impl TestHarness {
 
     /// The labels on the screen and the line of the cursor.
     fn screen(&self) -> (Vec<&str>, usize) {
-        let (rows, cursor) = self.app.tree.window(&self.store, 10);
-        (rows.into_iter().map(|row| self.label(row)).collect(), cursor)
+        let (lines, cursor) = self.app.tree.window(&self.store, 10);
+        (lines.into_iter().filter_map(TreeLine::row).map(|row| self.label(row)).collect(), cursor)
     }
 }
 

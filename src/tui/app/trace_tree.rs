@@ -7,6 +7,7 @@
 mod critical;
 mod filter;
 mod foot;
+mod internal;
 mod navigation;
 mod order;
 mod scale;
@@ -17,6 +18,7 @@ mod visible_rows;
 
 pub use foot::FootLine;
 pub use order::{Sort, Sorting};
+pub use visible_rows::TreeLine;
 
 use std::collections::HashSet;
 
@@ -26,6 +28,7 @@ use crate::store::{Changes, RowIx, Store, TraceIx};
 use crate::tui::app::refresh::TraceVersion;
 use filter::{Filter, FilterPass, RowSet};
 use foot::Ordinary;
+use internal::Internal;
 use order::{Entry, Order};
 use scale::{Scales, Sizes};
 use time::Zoom;
@@ -62,6 +65,7 @@ pub struct TraceTree {
     /// The rows on the critical path of a trace.
     critical_path: Option<(TraceVersion, HashSet<RowIx>)>,
     ordinary: Ordinary,
+    internal: Internal,
     /// What the bars show.
     pub measure: Measure,
     /// Whether the cursor follows the newest trace.
@@ -221,6 +225,7 @@ impl TraceTree {
             }
             self.fold_exceptions.remove(&trace);
             self.followed.remove(&trace);
+            self.forget_internal(trace);
             self.zoom = self.zoom.filter(|zoom| zoom.trace != trace);
             self.critical_path.take_if(|(version, _)| version.trace == trace);
             if let Some(filter) = &mut self.filter {
@@ -232,10 +237,14 @@ impl TraceTree {
         }
     }
 
-    /// Moves a cursor inside a fold to the folded row.
+    /// Moves a cursor inside a fold to the folded row, and one on an internal span that is folded away to the row above it.
     fn leave_folds(&mut self, store: &Store) {
         let Some(row) = self.cursor() else { return };
-        let ancestors = std::iter::successors(Self::parent(store, row), |&row| Self::parent(store, row));
+        let shown = if self.is_folded_away(store, row) { self.shown_parent(store, row).unwrap_or(row) } else { row };
+        if shown != row {
+            self.set_cursor(store, shown);
+        }
+        let ancestors = std::iter::successors(self.shown_parent(store, shown), |&row| self.shown_parent(store, row));
         if let Some(folded) = ancestors.filter(|&row| !self.is_open(store, row)).last() {
             self.set_cursor(store, folded);
         }

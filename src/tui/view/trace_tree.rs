@@ -16,7 +16,7 @@ use super::{HitMap, layout, put, tabs};
 use crate::format;
 use crate::query::Query;
 use crate::store::Store;
-use crate::tui::app::{Action, App, Focus, Measure, Sort};
+use crate::tui::app::{Action, App, Focus, HitTarget, Measure, Sort, TreeLine};
 use crate::tui::widget::text::row;
 use columns::{BarScale, ColumnWidths};
 use line::Line;
@@ -35,10 +35,10 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let (heading, inner) = layout::split_heading(inner, area.height);
     let tokens_first = app.tree.sorting().by == Sort::Tokens || app.tree.measure == Measure::Tokens;
     let inner = foot::draw(buffer, hits, inner, app, store, styling);
-    let (rows, cursor) = app.tree.window(store, usize::from(inner.height));
-    let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
+    let (lines, cursor) = app.tree.window(store, usize::from(inner.height));
+    let dated = lines.iter().filter_map(|line| line.row()).any(|row| !format::is_same_day(store.row(row).start, app.now));
     let columns = ColumnWidths::new(inner.width, store.all().cost().is_some(), tokens_first, dated, &app.columns.0);
-    if rows.is_empty() && app.tree.is_filtered() {
+    if lines.is_empty() && app.tree.is_filtered() {
         let room = inner.width.saturating_sub(2);
         let reasons = no_match_reasons(app);
         let lines = reasons.iter().flat_map(|reason| wrapped(reason, usize::from(room)));
@@ -46,10 +46,19 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
             put(buffer, inner.x + 2, y, room, line, styling.dim());
         }
     }
-    let bars = rows.get(cursor).map(|&row| BarScale::new(&app.tree, store, row, app.now));
+    let bars = lines.get(cursor).and_then(|line| line.row()).map(|row| BarScale::new(&app.tree, store, row, app.now));
     columns.draw_titles(buffer, heading, bars.as_ref(), styling);
-    for (at, &row) in rows.iter().enumerate() {
+    for (at, shown) in lines.into_iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
+        let row = match shown {
+            TreeLine::Row(row) => row,
+            TreeLine::Internal(trace, spans) => {
+                let text = format!("  └+{} internal ({} shows)", format::count(spans), app.keymap.hint(Action::Ordinary));
+                put(buffer, line.x, line.y, line.width, &text, styling.dim());
+                hits.add(line, HitTarget::Internal(trace));
+                continue;
+            }
+        };
         let is_cursor = at == cursor && !app.tree.is_at_foot();
         if is_cursor {
             buffer.set_style(line, styling.cursor());

@@ -17,7 +17,7 @@ const MIN_ROWS: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Ordinary {
     /// Whether all are.
-    all: bool,
+    pub(super) all: bool,
     /// The services whose are.
     opened: HashSet<u16>,
     /// The number of services that had sent agents, models, tools or usage when traces were hidden last.
@@ -130,9 +130,10 @@ impl TraceTree {
         }
     }
 
-    /// Lists all ordinary traces, or hides all. Costs the traces in memory.
+    /// Lists all ordinary traces and shows all internal spans, or hides them. Costs the traces in memory.
     pub fn toggle_ordinary(&mut self, store: &Store, now: Nanos) {
         self.ordinary.all = !self.ordinary.all;
+        self.fold_internal();
         (self.ordinary.opened, self.ordinary.cursor) = Default::default();
         self.show_or_hide_ordinary(store, now);
     }
@@ -144,5 +145,6 @@ impl TraceTree {
         if self.cursor.is_none() {
             self.go_to_trace(store, 0);
         }
+        self.leave_folds(store);
     }
 }

@@ -1,7 +1,7 @@
 //! Moving the cursor: by rows, to traces, to errors and matches.
 
-use super::TraceTree;
 use super::filter::RowSet;
+use super::{TraceTree, TreeLine};
 use crate::query::Query;
 use crate::store::{RowIx, Store, TraceIx};
 
@@ -28,8 +28,12 @@ impl TraceTree {
                 self.step_at_foot(store, by > 0);
                 break;
             };
+            self.line = if by > 0 {
+                (self.line + self.lines_to(store, row, Some(next))).min(self.height.saturating_sub(1))
+            } else {
+                self.line.saturating_sub(self.lines_to(store, next, Some(row)))
+            };
             row = next;
-            self.line = if by > 0 { (self.line + 1).min(self.height.saturating_sub(1)) } else { self.line.saturating_sub(1) };
         }
         self.cursor = Some((row, store.row(row).trace()));
     }
@@ -69,8 +73,9 @@ impl TraceTree {
     pub fn go_bottom(&mut self, store: &Store) {
         self.follow = false;
         let Some(trace) = self.order.len().checked_sub(1).and_then(|last| self.order.get(last)) else { return };
-        self.line = self.height.saturating_sub(1);
-        self.set_cursor(store, self.last_descendant(store, Self::head(store, trace)));
+        let last = self.last_descendant(store, Self::head(store, trace));
+        self.line = self.height.saturating_sub(self.lines_to(store, last, None));
+        self.set_cursor(store, last);
     }
 
     pub(super) fn go_to_trace(&mut self, store: &Store, position: usize) {
@@ -90,8 +95,11 @@ impl TraceTree {
     /// Goes to a row and unfolds its ancestors.
     pub fn reveal(&mut self, store: &Store, row: RowIx) {
         self.follow = false;
+        if self.is_folded_away(store, row) {
+            self.show_internal(store, store.row(row).trace());
+        }
         let mut at = row;
-        while let Some(parent) = Self::parent(store, at) {
+        while let Some(parent) = self.shown_parent(store, at) {
             self.set_open(store, parent, true);
             at = parent;
         }
@@ -100,13 +108,13 @@ impl TraceTree {
 
     /// Whether the screen shows `row`.
     pub(in crate::tui::app) fn is_visible(&self, store: &Store, row: RowIx) -> bool {
-        self.window(store, self.height).0.contains(&row)
+        self.window(store, self.height).0.contains(&TreeLine::Row(row))
     }
 
     /// Goes to a visible row. Scrolls only if the row is not on the screen.
     pub(super) fn go_to_visible(&mut self, store: &Store, row: RowIx) {
-        let (rows, _) = self.window(store, self.height);
-        self.line = rows.iter().position(|&shown| shown == row).unwrap_or(self.height / 3);
+        let (lines, _) = self.window(store, self.height);
+        self.line = lines.iter().position(|&shown| shown == TreeLine::Row(row)).unwrap_or(self.height / 3);
         self.set_cursor(store, row);
     }
 
@@ -116,7 +124,7 @@ impl TraceTree {
         let Some(row) = self.cursor() else { return };
         if self.is_open(store, row) && self.child_count(store, row) > 0 {
             self.set_open(store, row, false);
-        } else if let Some(parent) = Self::parent(store, row) {
+        } else if let Some(parent) = self.shown_parent(store, row) {
             self.go_to_visible(store, parent);
         }
     }

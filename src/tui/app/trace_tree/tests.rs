@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::{Sort, Sorting, TraceTree};
+use super::{Sort, Sorting, TraceTree, TreeLine};
 use crate::model::usage::Usage;
 use crate::model::{Batch, Nanos, Origin, SourceId, Span, SpanFacts, SpanId, SpanType, Status, TraceId};
 use crate::settings::Measure;
@@ -315,7 +315,8 @@ impl TestHarness {
         prop_assert_eq!(tree.cursor().is_some(), !tree.is_empty());
         let Some(cursor) = self.cursor_ids() else { return Ok(()) };
         prop_assert!(self.shows(cursor), "the cursor is on a hidden row");
-        let (window, line) = tree.window(&self.store, 10);
+        let (lines, line) = tree.window(&self.store, 10);
+        let window: Vec<RowIx> = lines.into_iter().filter_map(TreeLine::row).collect();
         prop_assert_eq!(window[line], tree.cursor().unwrap());
         let mut seen = HashSet::new();
         prop_assert!(window.iter().all(|row| seen.insert(row)), "a row is listed twice");

@@ -51,7 +51,7 @@ impl Line<'_> {
         let Self { app, store, styling, row, data, .. } = *self;
         let (tree, trace) = (&app.tree, data.trace());
         let hides_children = !tree.is_open(store, row);
-        let bar = row_bar(store, row, TraceTree::children(store, row), tree.child_count(store, row), hides_children, app.now);
+        let bar = row_bar(store, row, TraceTree::children(store, row), TraceTree::count_children(store, row), hides_children, app.now);
         if TraceTree::uses_trace_axis(store, row) {
             let axis = tree.axis(store, trace, app.now);
             self.draw_ruler(buffer, area, axis);

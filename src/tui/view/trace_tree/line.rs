@@ -75,7 +75,7 @@ impl Line<'_> {
         put(buffer, x, y, 1, symbol, style);
         let mut guides = Vec::with_capacity(display::INDENTED_LEVELS);
         let mut at = row;
-        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
+        while let Some(parent) = app.tree.shown_parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
             guides.push(app.tree.is_last(store, at));
             at = parent;
         }
@@ -144,8 +144,9 @@ impl Line<'_> {
         let hidden_failure = self.hidden_failure();
         let has_failed = hidden_failure.is_some() || data.own_failure();
         let error = store.text(hidden_failure.map_or_else(|| store.error(self.row), |row| store.failure_text(row)));
-        if lead.is_some() && error.is_empty() {
-            // What the trace began with.
+        let input_preview = self.input_preview();
+        if lead.is_some() && error.is_empty() && input_preview.is_none() {
+            // What the trace began with, for want of what the user asked.
             x = put(buffer, x, y, room(x).saturating_sub(1), &display::name(store, data), styling.dim()) + 1;
         }
         // The note stands behind the text, which gets at least half of the room. Where the whole note does not fit, its first word does.
@@ -159,7 +160,7 @@ impl Line<'_> {
         } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
             let (calls, style) = self.requested_tools();
             put(buffer, x, y, text_room, &calls, style) + 1
-        } else if let Some(input_preview) = self.input_preview() {
+        } else if let Some(input_preview) = input_preview {
             put(buffer, x, y, text_room, &input_preview, styling.dim()) + 1
         } else {
             x

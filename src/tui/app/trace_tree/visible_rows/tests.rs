@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::TraceTree;
+use super::{TraceTree, TreeLine};
 use crate::model::{Batch, Nanos, Origin, SourceId, SpanFacts, SpanType};
 use crate::store::Limits;
 use crate::tui::app::Action;
@@ -31,8 +31,8 @@ fn turns(limits: Limits) -> TestHarness {
 
 /// The names on the screen, and the position of the cursor.
 fn screen(harness: &TestHarness) -> (Vec<&str>, usize) {
-    let (rows, cursor) = harness.app.tree.window(&harness.store, 10);
-    (rows.into_iter().map(|row| harness.store.text(harness.store.row(row).name)).collect(), cursor)
+    let (lines, cursor) = harness.app.tree.window(&harness.store, 10);
+    (lines.into_iter().filter_map(TreeLine::row).map(|row| harness.store.text(harness.store.row(row).name)).collect(), cursor)
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn the_parts_of_a_turn_are_below_its_first_trace() {
     let head = TraceTree::head(store, store.traces().next().unwrap());
     let children: Vec<_> = TraceTree::children(store, head).collect();
     for (index, &child) in children.iter().enumerate() {
-        assert_eq!((TraceTree::parent(store, child), TraceTree::position(store, child, head)), (Some(head), index));
+        assert_eq!((TraceTree::parent(store, child), harness.app.tree.position(store, child, head)), (Some(head), index));
         assert_eq!(harness.app.tree.is_last(store, child), index + 1 == children.len());
     }
     assert_eq!(TraceTree::full_axis(store, store.traces().nth(2).unwrap(), 0).end, 6 * SECOND);
