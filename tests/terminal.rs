@@ -7,6 +7,8 @@
 mod answers;
 #[path = "terminal/demo.rs"]
 mod demo;
+#[path = "terminal/hostile.rs"]
+mod hostile;
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
