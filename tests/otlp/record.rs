@@ -128,6 +128,14 @@ fn a_file_that_is_not_a_database_is_reported_at_start() {
     assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 45);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_device_is_no_recording() {
+    let (updates, _received) = tokio::sync::mpsc::channel(1);
+    let error = otlp::start(recording(Path::new("/dev/null")), UpdateSender::new(agno_top::model::SourceId(0), updates)).unwrap_err();
+    assert!(error.to_string().ends_with("can't record into /dev/null: it is not a regular file"), "{error}");
+}
+
 #[test]
 fn a_foreign_database_is_not_changed() {
     let directory = tempfile::tempdir().unwrap();

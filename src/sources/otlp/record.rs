@@ -92,11 +92,17 @@ fn file_at(path: &Path) -> Option<FileId> {
 pub(in crate::sources) enum OpenError {
     #[error("it holds tables that are not Agno's")]
     Foreign,
+    #[error("it is not a regular file")]
+    NoFile,
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }
 
 fn open(path: &Path, tables: &Tables) -> Result<Connection, OpenError> {
+    // SQLite would say "disk I/O error". A folder has a clear error of its own.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Err(OpenError::NoFile);
+    }
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     create_tables(&connection, tables)?;
