@@ -32,7 +32,7 @@ pub use logs::LogsArgs;
 pub use metrics::{MetricSort, MetricsArgs, OtlpFormat};
 pub use selection::{LAST, Selection, Since, Until};
 pub use setup::{Agent, SetupArgs};
-pub use show::{ShowArgs, ShowFormat};
+pub use show::{ShowArgs, ShowFormat, WhyArgs};
 pub use stats::{GroupBy, SortBy, StatsArgs};
 
 /// htop for AI agents: watch the traces of Agno agents live.
@@ -67,6 +67,8 @@ pub enum Command {
     List(ListArgs),
     /// Show one trace as a tree with times, tokens, cost and errors
     Show(ShowArgs),
+    /// Say what stands out in one trace: failures, loops, retries, slow steps, incomplete numbers
+    Why(WhyArgs),
     /// Sum up calls, errors, times, tokens and cost by agent, model, tool, day and more
     Stats(StatsArgs),
     /// Print log records, the oldest first

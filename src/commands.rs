@@ -5,6 +5,7 @@
 
 mod archive;
 mod check;
+mod compact;
 mod demo;
 mod doctor;
 mod excerpt;
@@ -32,6 +33,7 @@ mod spans;
 mod stats;
 mod table;
 mod tail;
+mod why;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -69,6 +71,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::Demo { once: false } => screen::run(config, true),
         Command::List(args) => list::run(args, config),
         Command::Show(args) => show::run(args, config),
+        Command::Why(args) => why::run(args, config),
         Command::Stats(args) => stats::run(args, config),
         Command::Logs(args) => {
             check::check_words(&args.sources)?;

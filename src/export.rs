@@ -11,7 +11,7 @@ pub mod redact;
 
 pub use metrics::write_metrics;
 pub use otlp::{redacted_log, write_logs};
-pub use record::{SpanRecord, TraceRecord, UsageRecord};
+pub use record::{FindingRecord, SpanRecord, TraceRecord, UsageRecord, WhyRecord};
 pub use redact::{Redaction, Redactor};
 
 use std::collections::{BTreeSet, HashSet};
@@ -76,6 +76,12 @@ impl Format {
         self.name_and_extension().1
     }
 
+    /// Returns whether the format says what stands out in a trace.
+    #[must_use]
+    pub fn holds_findings(self) -> bool {
+        self == Self::Markdown
+    }
+
     fn name_and_extension(self) -> (&'static str, &'static str) {
         match self {
             Self::Otlp => ("otlp", "json"),
@@ -111,8 +117,8 @@ pub struct Options {
     pub max_chars: Option<usize>,
 }
 
-/// Writes traces in one format. [`Exporter`] calls [`trace`](Self::trace) once for each trace, then [`span`](Self::span) for each of its
-/// spans, parents before children, and [`finish`](Self::finish) at the end.
+/// Writes traces in one format. [`Exporter`] calls [`trace`](Self::trace) once for each trace, then [`findings`](Self::findings) if
+/// they are wanted and [`span`](Self::span) for each of its spans, parents before children, and [`finish`](Self::finish) at the end.
 ///
 /// ```
 /// use std::io::{self, Write};
@@ -148,6 +154,9 @@ pub trait SpanWriter<W: Write> {
     fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
         Ok(())
     }
+
+    /// Takes what stands out in the trace. Drops it by default.
+    fn findings(&mut self, _: Vec<FindingRecord>) {}
 
     /// Writes a span of the trace.
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()>;
@@ -198,6 +207,16 @@ impl<W: Write> Exporter<W> {
             redactor.trace(&mut trace);
         }
         self.writer.trace(&trace, &mut self.out)
+    }
+
+    /// Adds what stands out in the trace, before its spans.
+    pub fn findings(&mut self, mut findings: Vec<FindingRecord>) {
+        if let Some(redactor) = &self.redactor {
+            for finding in &mut findings {
+                finding.sentence = redactor.text(&finding.sentence).into_owned();
+            }
+        }
+        self.writer.findings(findings);
     }
 
     /// Writes a span of the trace. Its parent must have been written before.

@@ -25,6 +25,7 @@ mod answering;
 mod attempts;
 mod attribution;
 mod cost_models;
+mod critical_path;
 mod dedup;
 mod endings;
 mod groups;

@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 17] = [
+const EXAMPLES: [(&str, &str); 18] = [
     (
         "demo",
         "  agno-top demo
@@ -23,6 +23,11 @@ const EXAMPLES: [(&str, &str); 17] = [
   agno-top list traces.db --filter 'status:error agent:writer'
   agno-top list traces.db --since 10m --fail-on 'cost>0.5'
   agno-top list traces.db --json | jq .trace_id",
+    ),
+    (
+        "why",
+        "  agno-top why last
+  agno-top why a35b traces.db --json | jq -r '.findings[].sentence'",
     ),
     (
         "show",

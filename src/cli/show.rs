@@ -1,6 +1,6 @@
-//! The arguments of `show`.
+//! The arguments of `show` and `why`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -17,7 +17,7 @@ pub struct ShowArgs {
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
-    /// text (a tree), json (one object) or markdown (the report of `export --format markdown`)
+    /// text (a tree), compact (the tree in the fewest characters), json (one object) or markdown (the report of `export --format markdown`)
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Text, hide_possible_values = true)]
     pub format: ShowFormat,
 
@@ -40,6 +40,8 @@ pub enum ShowFormat {
     Text,
     /// A JSON object for programs
     Json,
+    /// The tree in the fewest characters
+    Compact,
     /// A report
     #[value(alias = "md")]
     Markdown,
@@ -57,15 +59,44 @@ impl ShowArgs {
 
     /// Returns the beginning of the trace's id, and the sources. The error says that there is no id, or several.
     pub fn split(&self) -> Result<(String, Vec<PathBuf>), String> {
-        let words: Vec<PathBuf> = std::iter::once(&self.trace).chain(&self.sources).cloned().collect();
-        let (mut ids, sources) = split_ids(&words);
-        let first = self.trace.to_string_lossy();
-        match (ids.pop(), id_prefix(&first)) {
-            (Some(id), _) if ids.is_empty() => Ok((id, sources)),
-            (Some(_), _) => Err("one trace at a time: this names several".to_owned()),
-            // A file may be named like an id.
-            (None, Some(id)) => Ok((id, self.sources.clone())),
-            (None, None) => Err(format!("expected the first hex digits of a trace id, or last, found {first:?}")),
-        }
+        split(&self.trace, &self.sources)
+    }
+}
+
+/// The arguments of `why`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct WhyArgs {
+    /// The trace's id, or the start of it that no other id shares, or last for the newest trace; may also follow the sources
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+
+    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+
+    /// Write one JSON object
+    ///
+    /// Fields: `trace_id`, findings (a list of cause, sentence and spans: ids, the first is the one to look at), `critical_path` (a list of `span_id`, name and ms, the longest first) and truncated. Causes: failure, refusal, cut, paused, lost, loop, repeat, retry, slow, time, context, cache, numbers, clock.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl WhyArgs {
+    /// Returns the beginning of the trace's id, and the sources. The error says that there is no id, or several.
+    pub fn split(&self) -> Result<(String, Vec<PathBuf>), String> {
+        split(&self.trace, &self.sources)
+    }
+}
+
+fn split(trace: &Path, sources: &[PathBuf]) -> Result<(String, Vec<PathBuf>), String> {
+    let words: Vec<PathBuf> = std::iter::once(trace.to_owned()).chain(sources.iter().cloned()).collect();
+    let (mut ids, others) = split_ids(&words);
+    let first = trace.to_string_lossy();
+    match (ids.pop(), id_prefix(&first)) {
+        (Some(id), _) if ids.is_empty() => Ok((id, others)),
+        (Some(_), _) => Err("one trace at a time: this names several".to_owned()),
+        // A file may be named like an id.
+        (None, Some(id)) => Ok((id, sources.to_vec())),
+        (None, None) => Err(format!("expected the first hex digits of a trace id, or last, found {first:?}")),
     }
 }

@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, json, open, print_message, spans};
 use crate::cli::{ExportArgs, OtlpFormat};
 use crate::config::Config;
-use crate::export::{Exporter, Format, NewFile, Options, Redaction, TraceRecord};
+use crate::export::{Exporter, Format, NewFile, Options, Redaction, TraceRecord, WhyRecord};
 use crate::format;
 use crate::store::TraceIx;
 
@@ -85,6 +85,9 @@ pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Optio
     let (mut count, mut missing) = (0, 0);
     for &trace in traces {
         exporter.trace(TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace)))?;
+        if options.format.holds_findings() {
+            exporter.findings(WhyRecord::new(&snapshot.store, trace, snapshot.now).findings);
+        }
         missing += spans::for_each(snapshot, trace, |span| {
             count += 1;
             exporter.span(span)

@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Write};
 use eyre::Report;
 use serde::Serialize;
 
+use super::compact::{Shape, compact};
 use super::first::First;
 use super::output::Output;
 use super::snapshot::Snapshot;
@@ -81,6 +82,10 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
         ShowFormat::Markdown => {
             let options = Options { format: Format::Markdown, ..Options::default() };
             export::write(&mut snapshot, &[trace], &options, &mut out).map(drop)
+        }
+        ShowFormat::Compact => {
+            let text = compact(&snapshot.store, trace, snapshot.now, Shape::default()).text;
+            out.write_all(text.as_bytes()).map_err(Report::new)
         }
         ShowFormat::Text => {
             let facts = PayloadFacts::read(&mut snapshot, &rows)?;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::record::status_name;
-use super::{ExportedSpan, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
+use super::{ExportedSpan, FindingRecord, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
 use crate::format;
 use crate::model::{Nanos, Payload, SpanType, Value};
 use crate::semconv::{self, Message};
@@ -83,6 +83,12 @@ impl<W: Write> SpanWriter<W> for Markdown {
         Ok(())
     }
 
+    fn findings(&mut self, findings: Vec<FindingRecord>) {
+        if let Some(report) = &mut self.report {
+            report.findings = findings.iter().map(finding).collect();
+        }
+    }
+
     fn span(&mut self, span: ExportedSpan, _: &mut W) -> io::Result<()> {
         self.close(span.depth);
         let Some(report) = &mut self.report else { return Ok(()) };
@@ -140,6 +146,12 @@ fn summary(trace: &TraceRecord) -> String {
         }
     }
     text
+}
+
+/// Returns the line of something that stands out.
+fn finding(finding: &FindingRecord) -> String {
+    let span = finding.spans.first().map(|span| format!(" (span `{span}`)")).unwrap_or_default();
+    format!("- {}{span}", plain(&finding.sentence))
 }
 
 /// Returns the line of a span in the tree.

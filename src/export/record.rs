@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::{Nanos, SpanId, SpanType, TraceId};
 use crate::store::{By, Phase, RowIx, RunStatus, Store, Symbol, Totals, TraceIx};
+use crate::why::{self, Finding, Why};
 
 /// Tokens and cost. Input tokens include cached ones; output tokens include reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -276,6 +277,68 @@ impl TraceRecord {
     }
 }
 
+/// Something that stands out in a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FindingRecord {
+    /// What it is about: `failure`, `loop`, `slow` and so on.
+    pub cause: &'static str,
+    /// One sentence.
+    pub sentence: String,
+    /// The spans that it rests on; the first is the one to look at.
+    #[serde(serialize_with = "display_all")]
+    pub spans: Vec<SpanId>,
+}
+
+impl FindingRecord {
+    /// Returns the record of a finding.
+    #[must_use]
+    pub fn new(store: &Store, finding: &Finding) -> Self {
+        let spans = finding.rows.iter().map(|&row| store.row(row).id).collect();
+        Self { cause: finding.cause.name(), sentence: finding.sentence.clone(), spans }
+    }
+}
+
+/// A step on the critical path of a trace.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepRecord {
+    /// The span id.
+    #[serde(serialize_with = "display")]
+    pub span_id: SpanId,
+    /// The kind and the name: `tool look_up`.
+    pub name: String,
+    /// The time in milliseconds in which the step decided: while no step below it on the path ran.
+    pub ms: f64,
+}
+
+/// What stands out in a trace, and what decided its time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WhyRecord {
+    /// The trace id: 32 hex digits.
+    #[serde(serialize_with = "display")]
+    pub trace_id: TraceId,
+    /// What stands out, the most important first.
+    pub findings: Vec<FindingRecord>,
+    /// The steps on the critical path, the one that decided the most time first.
+    pub critical_path: Vec<StepRecord>,
+    /// Whether the trace is so large that only its first spans were analysed.
+    pub truncated: bool,
+}
+
+impl WhyRecord {
+    /// Returns what stands out in a trace up to `now`.
+    #[must_use]
+    pub fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
+        let Why { findings, times, is_truncated } = why::why(store, trace, now);
+        let step = |(row, time): (RowIx, Nanos)| StepRecord { span_id: store.row(row).id, name: why::name(store, row), ms: millis(time) };
+        Self {
+            trace_id: store.trace(trace).id,
+            findings: findings.iter().map(|finding| FindingRecord::new(store, finding)).collect(),
+            critical_path: times.into_iter().map(step).collect(),
+            truncated: is_truncated,
+        }
+    }
+}
+
 /// Returns the milliseconds between two times; `None` if the clock jumped and the end is before the start.
 fn duration_ms(start: Nanos, end: Nanos) -> Option<f64> {
     let duration = end.saturating_sub(start);
@@ -319,7 +382,7 @@ fn display<S: Serializer>(id: &impl std::fmt::Display, serializer: S) -> Result<
     serializer.collect_str(id)
 }
 
-fn display_all<S: Serializer>(ids: &[TraceId], serializer: S) -> Result<S::Ok, S::Error> {
+fn display_all<S: Serializer>(ids: &[impl std::fmt::Display], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(ids.iter().map(ToString::to_string))
 }
 

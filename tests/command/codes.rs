@@ -141,6 +141,8 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
         (&["stats", "--by", "colour"], "[possible values: agent, model, tool, session, error, user, provider, service, hour, day, month]"),
         (&["show"], "<TRACE>"),
         (&["show", "xyz"], "hex digits"),
+        (&["why", "xyz"], "hex digits"),
+        (&["why", "last", "bcc8"], "one trace at a time"),
         (&["show", "bcc8", "--payload"], "--json"),
         (&["completions", "dos"], "possible values"),
         (&["send", "traces.db", "--to", "foo"], "\"foo\" is not the URL"),

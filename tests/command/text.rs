@@ -54,6 +54,55 @@ fn last_is_the_newest_trace_in_every_format() {
 }
 
 #[test]
+fn a_compact_trace_is_twenty_times_smaller_than_its_otlp_and_tells_the_tree() {
+    let program = Program::new();
+    assert_eq!(
+        program.text(&["show", "8354", "--format", "compact", "traces.db"]),
+        "8354bea7e8e18f2223f0cadaa93849f4 error
+Support Agent: 239ms 108>87 $0.00020
+ gpt-5-mini 95ms 47>31
+ refund_order() 2.1ms !payment gateway refused refund of order 12345: HTTP 502
+ gpt-5-mini 126ms 61>56
+"
+    );
+    let mut sums = [0, 0];
+    for trace in program.objects(&["list", "--json", "traces.db"]) {
+        let id = trace["trace_id"].as_str().unwrap();
+        let lines = [&["show", id, "--format", "compact", "traces.db"][..], &["export", id, "traces.db"]];
+        let sizes @ [compact, otlp] = lines.map(|line| program.text(line).len());
+        // Of two spans with a long error, the error is most of both texts.
+        assert!(compact * 20 <= otlp || trace["spans"] == 2, "{id}: {compact} bytes of {otlp}");
+        sums = [sums[0] + sizes[0], sums[1] + sizes[1]];
+    }
+    assert!(sums[0] * 20 <= sums[1], "{sums:?}");
+}
+
+#[test]
+fn why_names_the_step_that_failed_and_what_decided_the_time() {
+    let program = Program::new();
+    let text = program.text(&["why", "8354", "traces.db"]);
+    assert!(
+        text.starts_with("8354bea7e8e18f2223f0cadaa93849f4  Support Agent  error  239ms\n\n1.  tool refund_order failed: payment gateway"),
+        "{text}"
+    );
+    assert!(
+        text.contains("    span 21ee608eb9ced6b1\n") && text.contains("\nWhat decided the time\n 53%   126ms  model gpt-5-mini"),
+        "{text}"
+    );
+    let record = &program.objects(&["why", "traces.db", "8354", "--json"])[0];
+    let finding = &record["findings"][0];
+    assert_eq!((&finding["cause"], &finding["spans"][0]), (&"failure".into(), &"21ee608eb9ced6b1".into()), "{record}");
+    let total: f64 = record["critical_path"].as_array().unwrap().iter().filter_map(|step| step["ms"].as_f64()).sum();
+    let listed = program.objects(&["list", "--json", "--filter", "trace:8354", "traces.db"]);
+    assert!(listed[0]["duration_ms"].as_f64().is_some_and(|length| (total - length).abs() < 0.01), "{record}");
+    assert!(program.text(&["why", "a35b", "traces.db"]).contains("\nNothing stands out.\n"));
+    let report = program.text(&["show", "8354", "--format", "markdown", "traces.db"]);
+    assert!(report.contains("\n## What stands out\n\n- tool refund_order failed"), "{report}");
+    let missing = program.run(&["why", "abcd", "traces.db"]);
+    assert_eq!((missing.status.code(), missing.stdout.is_empty()), (Some(1), true));
+}
+
+#[test]
 fn show_prints_a_tree_with_bars_and_errors() {
     let program = Program::new();
     assert_eq!(

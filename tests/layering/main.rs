@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("query", &["model", "semconv", "store"]),
     ("sources", &["model", "otlp", "regular_file", "semconv"]),
-    ("export", &["format", "logs", "model", "otlp", "semconv", "store"]),
+    ("why", &["format", "model", "store"]),
+    ("export", &["format", "logs", "model", "otlp", "semconv", "store", "why"]),
     ("setup", &["regular_file"]),
     ("send", &["export", "model", "otlp", "sources"]),
     ("settings", &["model", "store"]),
@@ -46,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "setup",
             "sources",
             "store",
+            "why",
         ],
     ),
     ("demo", &["model"]),
@@ -72,6 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sources",
             "store",
             "tui",
+            "why",
         ],
     ),
     ("fuzz", &["config", "export", "format", "keymap", "model", "otlp", "query", "semconv", "sources", "store", "tui"]),
@@ -81,7 +84,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Parts of the program that never name the terminal's libraries.
 const NO_TERMINAL: &[&str] =
-    &["model", "format", "semconv", "logs", "metrics", "store", "query", "sources", "export", "send", "log", "demo"];
+    &["model", "format", "semconv", "logs", "metrics", "store", "query", "sources", "why", "export", "send", "log", "demo"];
 
 fn modules() -> Modules {
     Modules::read(Path::new(env!("CARGO_MANIFEST_DIR")))

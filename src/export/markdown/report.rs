@@ -11,6 +11,8 @@ const MIN_LENGTH: usize = 80;
 #[derive(Debug)]
 pub(super) struct Report {
     summary: String,
+    /// What stands out, a line each.
+    pub(super) findings: Vec<String>,
     /// The lines of the tree.
     pub(super) tree: Vec<String>,
     /// The errors: a title and a text.
@@ -23,7 +25,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(summary: String) -> Self {
-        Self { summary, tree: Vec::new(), errors: Vec::new(), calls: 0, messages: Vec::new() }
+        Self { summary, findings: Vec::new(), tree: Vec::new(), errors: Vec::new(), calls: 0, messages: Vec::new() }
     }
 
     /// Returns the report in at most `limit` characters; `None` if it does not fit.
@@ -38,7 +40,7 @@ impl Report {
             let text = self.render(length, parts);
             (text.chars().count() <= limit).then_some(text)
         };
-        let all = self.tree.len() + self.errors.len() + self.messages.len();
+        let all = self.findings.len() + self.tree.len() + self.errors.len() + self.messages.len();
         let parts = if fits(MIN_LENGTH, all).is_some() { all } else { largest(0, all, |parts| fits(MIN_LENGTH, parts))?.0 };
         largest(MIN_LENGTH, full.chars().count(), |length| fits(length, parts)).map(|(_, text)| text)
     }
@@ -60,7 +62,16 @@ impl Report {
             remaining -= taken;
             taken
         };
+        let findings = take(self.findings.len());
         let (tree, errors, messages) = (take(self.tree.len()), take(self.errors.len()), take(self.messages.len()));
+        if !self.findings.is_empty() {
+            out.push_str("\n## What stands out\n\n");
+            for line in &self.findings[..findings] {
+                out.push_str(&cut(line, length.max(MIN_LENGTH)));
+                out.push('\n');
+            }
+            note_omitted(self.findings.len() - findings, "lines", &mut out);
+        }
         out.push_str("\n## Tree\n\n");
         let mut lines = String::new();
         for line in &self.tree[..tree] {

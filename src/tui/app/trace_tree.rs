@@ -4,7 +4,6 @@
 //! in memory. On the screen a trace is its first root, its head. Other roots, whose parents have not arrived, are children of the head. So
 //! are the heads of traces that are parts of the trace; such a trace has no line of its own.
 
-mod critical;
 mod filter;
 mod foot;
 mod internal;
@@ -20,7 +19,7 @@ pub use foot::FootLine;
 pub use order::{Sort, Sorting};
 pub use visible_rows::TreeLine;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::Nanos;
 use crate::settings::Measure;
@@ -63,7 +62,7 @@ pub struct TraceTree {
     /// Whether the critical path of the trace under the cursor is highlighted.
     pub shows_critical_path: bool,
     /// The rows on the critical path of a trace.
-    critical_path: Option<(TraceVersion, HashSet<RowIx>)>,
+    critical_path: Option<(TraceVersion, HashMap<RowIx, Nanos>)>,
     ordinary: Ordinary,
     internal: Internal,
     /// What the bars show.
@@ -345,7 +344,7 @@ impl TraceTree {
             return;
         };
         if !self.critical_path.as_ref().is_some_and(|(version, _)| version.is_usable(store, trace, now)) {
-            self.critical_path = Some((TraceVersion::new(store, trace, now), critical::path(store, trace, now)));
+            self.critical_path = Some((TraceVersion::new(store, trace, now), store.critical_path(trace, now)));
         }
     }
 
@@ -358,7 +357,7 @@ impl TraceTree {
     #[must_use]
     pub fn is_critical(&self, store: &Store, row: RowIx) -> Option<bool> {
         let (version, rows) = self.critical_path.as_ref()?;
-        (store.row(row).trace() == version.trace).then(|| rows.contains(&row))
+        (store.row(row).trace() == version.trace).then(|| rows.contains_key(&row))
     }
 
     // --- following ---

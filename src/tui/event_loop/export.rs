@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
-use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, TraceRecord};
+use crate::export::{self, ExportedSpan, Exporter, FindingRecord, NewFile, Options, TraceRecord, WhyRecord};
+use crate::model::time::now;
 use crate::model::{LogRecord, Payload};
 use crate::sources::PayloadRequest;
 use crate::tui::app::Export;
@@ -13,8 +14,8 @@ use crate::tui::app::Export;
 #[derive(Debug)]
 pub(super) struct PendingExport {
     export: Export,
-    /// The traces, with the number of their spans.
-    traces: Vec<(TraceRecord, usize)>,
+    /// The traces, with what stands out in them and the number of their spans.
+    traces: Vec<(TraceRecord, Vec<FindingRecord>, usize)>,
     spans: Vec<ExportedSpan>,
     logs: Vec<LogRecord>,
 }
@@ -30,7 +31,8 @@ impl Loop<'_> {
         let logs = export::logs_of(store, &self.session.app.logs, &chosen);
         for &trace in &chosen {
             let rows = export::rows(store, trace);
-            traces.push((TraceRecord::from_trace(store, trace, ""), rows.len()));
+            let findings = if export.format.holds_findings() { WhyRecord::new(store, trace, now()).findings } else { Vec::new() };
+            traces.push((TraceRecord::from_trace(store, trace, ""), findings, rows.len()));
             for (row, depth) in rows {
                 let data = store.row(row);
                 payloads.push(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
@@ -75,8 +77,9 @@ fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Re
     let mut file = NewFile::create(&directory.join(&export.path))?;
     let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None }, file.writer());
     let mut spans = spans.into_iter();
-    for (trace, count) in traces {
+    for (trace, findings, count) in traces {
         exporter.trace(trace)?;
+        exporter.findings(findings);
         spans.by_ref().take(count).try_for_each(|span| exporter.span(span))?;
     }
     if exporter.holds_logs() {

@@ -1,21 +1,58 @@
-//! Repeated and retried calls of the run, and the growth of its context.
+//! What stands out in a trace, repeated and retried calls of a run, and the growth of its context.
 
 use super::Page;
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{self, RowIx, Store};
+use crate::store::{self, Anomalies, RowIx, Store};
 use crate::tui::display::cost;
 use crate::tui::widget::text::TextRole;
 use crate::tui::widget::{Glyphs, sparkline};
+use crate::why::{Cause, why};
 
 /// The largest width, in cells, of the sparkline of context sizes.
 const SPARKLINE_WIDTH: usize = 40;
 
+/// The most sentences about a trace.
+const MAX_SENTENCES: usize = 6;
+
 impl Page {
-    /// Writes the anomalies of the run, and the growth of its context.
+    /// Writes what stands out in the trace, beside how it ended and its clocks, which have lines of their own.
+    fn findings(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        let trace = store.row(row).trace();
+        let why = why(store, trace, now);
+        let is_new = |cause: Cause| cause >= Cause::Loop && cause != Cause::Clock;
+        let findings: Vec<_> = why.findings.iter().filter(|finding| is_new(finding.cause)).collect();
+        for (index, finding) in findings.iter().take(MAX_SENTENCES).enumerate() {
+            let span = finding.rows.first().map_or_else(String::new, |&row| format!(" (span {})", store.row(row).id));
+            self.fact(if index == 0 { "why" } else { "" }, &format!("{}{span}", finding.sentence), TextRole::Keyword);
+        }
+        if findings.len() > MAX_SENTENCES {
+            let (rest, id) = (findings.len() - MAX_SENTENCES, store.trace(trace).id);
+            self.fact("", &format!("{rest} more: agno-top why {id}"), TextRole::Faint);
+        }
+        if why.is_truncated {
+            let rows = format::count(store::MAX_ANALYZED_ROWS as u64);
+            self.fact("", &format!("only the first {rows} spans of the trace, or of a run in it, were analysed"), TextRole::Faint);
+        }
+    }
+
+    /// Writes what stands out in the trace or the run, and the growth of its context.
     pub(super) fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
         let anomalies = store.anomalies(run);
+        if store.lead(store.row(row).trace()) == Some(row) {
+            self.findings(store, row, now);
+        } else {
+            self.run_anomalies(store, row, &anomalies, now);
+        }
+        if run == row && anomalies.growth.len() > 1 {
+            self.growth(store, &anomalies.growth);
+        }
+    }
+
+    /// Writes the repeated and the retried calls of a run.
+    fn run_anomalies(&mut self, store: &Store, row: RowIx, anomalies: &Anomalies, now: Nanos) {
+        let run = store.run_of(row);
         let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)));
         let all: Vec<&[RowIx]> =
             if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
@@ -39,9 +76,6 @@ impl Page {
                 &format!("only the first {} spans of this run were analysed", format::count(store::MAX_ANALYZED_ROWS as u64)),
                 TextRole::Faint,
             );
-        }
-        if run == row && anomalies.growth.len() > 1 {
-            self.growth(store, &anomalies.growth);
         }
     }
 

@@ -1,0 +1,71 @@
+//! The critical path: the chain of spans that determines the duration of a trace.
+//!
+//! It runs backwards from the end of the trace: the span that ended last, with the critical path inside it; then the sibling that was the
+//! last to end before that span started, and so on. Making any other span faster would not make the trace faster.
+
+use std::collections::HashMap;
+
+use super::Store;
+use super::ix::{RowIx, TraceIx};
+use crate::model::Nanos;
+
+impl Store {
+    /// Returns the rows on the critical path of a trace up to `now`, each with the time in which it decided: while no row below it on the
+    /// path ran. Costs the rows of the trace, and sorting the children of the rows on the path.
+    #[must_use]
+    pub fn critical_path(&self, trace: TraceIx, now: Nanos) -> HashMap<RowIx, Nanos> {
+        let ends = self.subtree_ends(trace, now);
+        let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN);
+        let mut path = HashMap::new();
+        let mut open = vec![(None, self.trace(trace).roots().to_vec(), Nanos::MIN, Nanos::MAX)];
+        while let Some((above, mut latest, from, mut until)) = open.pop() {
+            // The run of a team's member stands beside the call that hands the task to it, and is examined below that call.
+            let mut members: HashMap<RowIx, Vec<RowIx>> = HashMap::new();
+            latest.retain(|&row| match self.delegation_of(row) {
+                Some(call) if above != Some(call) => {
+                    members.entry(call).or_default().push(row);
+                    false
+                }
+                _ => true,
+            });
+            // Of two rows with the same end, the one that started later comes first.
+            latest.sort_by_key(|&row| std::cmp::Reverse((end(row), self.row(row).start)));
+            for &row in &latest {
+                if until <= from {
+                    break;
+                }
+                if end(row) > until || end(row) <= from {
+                    continue;
+                }
+                let data = self.row(row);
+                let time = end(row).saturating_sub(data.start.max(from));
+                path.insert(row, time);
+                if let Some(own) = above.and_then(|above| path.get_mut(&above)) {
+                    *own = own.saturating_sub(time);
+                }
+                let mut below = self.children(row).to_vec();
+                below.extend(members.remove(&row).into_iter().flatten());
+                open.push((Some(row), below, data.start, end(row)));
+                until = data.start;
+            }
+        }
+        path
+    }
+
+    /// Returns when each subtree of a trace ended: children may outlive their parent.
+    fn subtree_ends(&self, trace: TraceIx, now: Nanos) -> HashMap<RowIx, Nanos> {
+        let rows = self.rows_of(trace);
+        let mut ends = HashMap::with_capacity(rows.len());
+        for &row in rows.iter().rev() {
+            let data = self.row(row);
+            let own = data.start.saturating_add(data.duration(now));
+            let end: Nanos = ends.get(&row).map_or(own, |&children: &Nanos| children.max(own));
+            ends.insert(row, end);
+            if let Some(parent) = data.parent() {
+                let parent_end = ends.entry(parent).or_insert(end);
+                *parent_end = (*parent_end).max(end);
+            }
+        }
+        ends
+    }
+}
