@@ -8,6 +8,7 @@ mod list;
 mod logs;
 mod metrics;
 mod options;
+mod run;
 mod selection;
 mod setup;
 mod show;
@@ -30,6 +31,7 @@ pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
 pub use logs::LogsArgs;
 pub use metrics::{MetricSort, MetricsArgs, OtlpFormat};
+pub use run::RunArgs;
 pub use selection::{LAST, Selection, Since, Until};
 pub use setup::{Agent, SetupArgs};
 pub use show::{ShowArgs, ShowFormat, WhyArgs};
@@ -63,6 +65,8 @@ pub enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Run a program and watch it: it sends to agno-top, and Python programs are traced without a change
+    Run(RunArgs),
     /// List traces, newest first
     List(ListArgs),
     /// Show one trace as a tree with times, tokens, cost and errors
@@ -91,6 +95,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Show how to make a coding agent send to agno-top, and wait for its first record
     Setup(SetupArgs),
+    /// Print the Python module that sends every span to agno-top when it starts and when it ends, for programs that `run` does not start
+    PythonSetup,
     /// Print the settings in force as a configuration file, with the origin of each
     Config {
         /// Write a commented configuration file where agno-top looks for it, or to --config PATH; never over another

@@ -23,6 +23,7 @@ mod output;
 mod progress;
 mod prune;
 mod restore;
+mod run;
 mod screen;
 mod send;
 mod setup;
@@ -47,11 +48,26 @@ use crate::config::{self, Config};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It found what the user asked for, or the user ended it.
-    Done = 0,
+    Done,
     /// There was nothing to find, or a source was left out that could not be read.
-    Missing = 1,
-    /// A trace matched `list --fail-on`.
-    Matched = 3,
+    Missing,
+    /// A trace matched `--fail-on`.
+    Matched,
+    /// A program that it ran ended with this exit code.
+    Exited(u8),
+}
+
+impl Outcome {
+    /// Returns the exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Missing => 1,
+            Self::Matched => 3,
+            Self::Exited(code) => code,
+        }
+    }
 }
 
 /// Wrong usage that the definition of the command line can't detect: exit code 2.
@@ -69,6 +85,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     match command {
         Command::Demo { once: true } => demo::print_once(config),
         Command::Demo { once: false } => screen::run(config, true),
+        Command::Run(args) => run::run(args, config),
         Command::List(args) => list::run(args, config),
         Command::Show(args) => show::run(args, config),
         Command::Why(args) => why::run(args, config),
@@ -95,6 +112,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
             doctor::run(args, config)
         }
         Command::Setup(args) => setup::run(args, config),
+        Command::PythonSetup => ignore_broken_pipe(io::stdout().write_all(crate::run::SETUP_MODULE.as_bytes()), Outcome::Done),
         Command::Completions { shell } => ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done),
         Command::Config { init: true } => init_config(cli.options.file.as_deref().or(config.path())),
         Command::Config { init: false } => ignore_broken_pipe(io::stdout().write_all(config.effective().as_bytes()), Outcome::Done),

@@ -21,6 +21,7 @@ pub(crate) mod otlp;
 pub mod panic_hook;
 pub mod query;
 mod regular_file;
+pub mod run;
 pub mod semconv;
 pub mod send;
 pub mod settings;

@@ -1,5 +1,5 @@
 //! Parses the command line, loads the configuration, runs the subcommand. Exit codes: 0 found or ended by the user, 1 nothing found or failed,
-//! 2 wrong usage, 3 a trace matched `list --fail-on`.
+//! 2 wrong usage, 3 a trace matched `--fail-on`; of `run` else that of the program.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&Report::new(error)),
     };
-    if !matches!(cli.command, Some(Command::Completions { .. } | Command::Config { .. } | Command::Man { .. })) {
+    if !matches!(cli.command, Some(Command::Completions { .. } | Command::PythonSetup | Command::Config { .. } | Command::Man { .. })) {
         // The program also runs without a log.
         let _ = log::init(config.log_level.into());
     }
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         print(&format!("agno-top: {warning}\n"), 0);
     }
     match (commands::run(&cli, &config), panic_hook::message()) {
-        (Ok(outcome), None) => ExitCode::from(outcome as u8),
+        (Ok(outcome), None) => ExitCode::from(outcome.code()),
         (Err(error), _) => fail(&error),
         (Ok(_), Some(message)) => fail(&Report::msg(message)),
     }

@@ -49,6 +49,7 @@ mod packed_usage;
 mod pairing;
 mod placement;
 mod pricing;
+mod processes;
 mod propagation;
 mod rare_tokens;
 mod reach;
@@ -106,6 +107,7 @@ use packed_usage::PackedUsage;
 use pairing::Pairing;
 use placement::StatedParent;
 use pricing::Pricing;
+use processes::Processes;
 use rare_tokens::RareTable;
 use response_ids::RecurringIds;
 use running_totals::RunningTotals;
@@ -222,6 +224,7 @@ pub struct Store {
     unused_bytes: u64,
     /// `retained_bytes` at that time.
     unused_of_bytes: u64,
+    processes: Processes,
     losses: Losses,
     /// The number of the current call that changes the store; [`Trace::version`] is set to it.
     version: u32,
@@ -395,6 +398,9 @@ impl Store {
         // Which calls the spans report must be known before calls from logs are withdrawn.
         self.settle_lent(&mut changes);
         self.settle_log_spans(&batch.withdrawn, &mut changes);
+        if let Some(process) = batch.process {
+            self.hear(process, now, &mut changes);
+        }
         for index in 0..changes.traces.len() {
             self.place_orphans(changes.traces[index], &mut changes);
         }
@@ -422,7 +428,8 @@ impl Store {
         changes
     }
 
-    /// Marks running rows as lost if their trace had no news for [`Limits::stale`]. Costs the number of running rows.
+    /// Marks running rows as lost if their trace had no news for [`Limits::stale`], and as cut if their process fell silent. Costs the number
+    /// of running rows.
     pub fn expire(&mut self, now: Nanos) -> Changes {
         self.version = self.version.wrapping_add(1);
         self.advance_clock(now);
@@ -433,13 +440,17 @@ impl Store {
             changes.rows.push(row);
             self.touch(self.row(row).trace(), &mut changes);
         }
+        self.cut_silent(now, &mut changes);
         self.note_evictable(&changes.traces);
+        changes.rows.sort_unstable();
+        changes.rows.dedup();
         changes
     }
 
     /// Records that the clock was set forward by so many nanoseconds, or back: no trace was silent for this time. Costs the number of
     /// traces.
     pub fn clock_was_set(&mut self, by: Nanos) {
+        self.shift_heard(by);
         let traces: Vec<TraceIx> = self.traces().collect();
         for trace in traces {
             let last_news = &mut self.traces[trace.0].last_news;

@@ -11,11 +11,17 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 18] = [
+const EXAMPLES: [(&str, &str); 20] = [
     (
         "demo",
         "  agno-top demo
   agno-top demo --once | head -20",
+    ),
+    (
+        "run",
+        "  agno-top run -- python agent.py
+  agno-top run --fail-on 'cost>0.01' --junit traces.xml -- pytest
+  agno-top run --record traces.db -- uv run agent.py",
     ),
     (
         "list",
@@ -94,6 +100,7 @@ const EXAMPLES: [(&str, &str); 18] = [
   agno-top doctor tmp/traces.db
   agno-top doctor --json | jq 'select(.state == \"trouble\")'",
     ),
+    ("python-setup", "  agno-top python-setup > agno_top_tracing.py"),
     (
         "config",
         "  agno-top config

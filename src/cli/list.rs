@@ -57,7 +57,7 @@ pub enum ListSort {
 }
 
 /// Parses a filter whose bare words are statuses: `error` for `status:error`.
-fn parse_fail_on(line: &str) -> Result<Query, String> {
+pub(super) fn parse_fail_on(line: &str) -> Result<Query, String> {
     Query::parse_condition(line).map_err(|error| positioned(&error))
 }
 

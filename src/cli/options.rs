@@ -104,7 +104,14 @@ pub(super) fn is_used(subcommand: &str, flag: &Arg) -> bool {
         "config" => true,
         "doctor" => matches!(scope, Scope::All | Scope::Database | Scope::Output | Scope::Listener) || flag.get_id() == "theme",
         "demo" => scope != Scope::Database,
-        "completions" | "man" => false,
+        "completions" | "man" | "python-setup" => false,
+        // It listens on a port of its own.
+        "run" => {
+            matches!(scope, Scope::All | Scope::Output)
+                || ["record", "forward", "forward_headers", "max_body", "spans_table", "traces_table"]
+                    .iter()
+                    .any(|key| flag.get_id() == key)
+        }
         "tail" | "setup" => scope != Scope::Screen,
         "export" | "send" | "archive" | "prune" | "restore" => matches!(scope, Scope::All | Scope::Database),
         _ => matches!(scope, Scope::All | Scope::Database | Scope::Output),

@@ -1,7 +1,7 @@
 //! Opens sources and the OTLP listener.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use eyre::{Context, Report};
@@ -189,6 +189,41 @@ fn refuse_url(text: &str) -> Option<String> {
     Some(format!("cannot read {name}; send OTLP instead (agno-top --otlp listens for it)"))
 }
 
+/// Returns the options of a listener that do not say where it listens, and to whom.
+fn listener_options(config: &Config) -> otlp::Options {
+    otlp::Options {
+        max_body: usize::try_from(config.max_body.0).unwrap_or(usize::MAX),
+        max_event_bytes: event_bytes(config) as usize,
+        record: (!config.record.as_os_str().is_empty()).then(|| (config.record.clone(), tables(config))),
+        forward: config.forward.clone(),
+        forward_headers: config.forward_headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
+        ..otlp::Options::default()
+    }
+}
+
+/// Listens on a free port of 127.0.0.1, for who has the token. Everything is also forwarded to `endpoints`, each with headers of its own.
+pub(super) fn open_private(
+    token: String,
+    endpoints: Vec<(String, Vec<(String, String)>)>,
+    config: &Config,
+    capacity: usize,
+) -> Result<Opened, Report> {
+    let (updates, received) = channel(capacity);
+    let options = otlp::Options {
+        grpc: None,
+        http: Some((Ipv4Addr::LOCALHOST, 0).into()),
+        token: Some(token),
+        forward_to: endpoints,
+        ..listener_options(config)
+    };
+    let mut listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).wrap_err("can't listen for OTLP")?;
+    if listening.addresses.is_empty() && !listening.failed.is_empty() {
+        return Err(Report::new(listening.failed.swap_remove(0).1));
+    }
+    let otlp::Listening { handle, addresses, warnings, .. } = listening;
+    Ok(Opened { hub: Hub::new(vec![handle], received), addresses, warnings })
+}
+
 /// Starts to listen as the source after those at `paths`.
 fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &UpdateSender) -> Result<Option<otlp::Listening>, Report> {
     let (grpc, http) = match listener {
@@ -206,12 +241,7 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Upda
         http: http.then_some(config.http.0),
         token: (!token.is_empty()).then(|| token.clone()),
         origins: config.allow_origins.clone(),
-        max_body: usize::try_from(config.max_body.0).unwrap_or(usize::MAX),
-        max_event_bytes: event_bytes(config) as usize,
-        record: (!config.record.as_os_str().is_empty()).then(|| (config.record.clone(), tables(config))),
-        forward: config.forward.clone(),
-        forward_headers: config.forward_headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
-        limits: otlp::ConnectionLimits::default(),
+        ..listener_options(config)
     };
     let mut listening = otlp::start(options, update_sender(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
     // Without any other source that exists there is nothing to show: the user asked to listen, not for a database that may appear.

@@ -141,6 +141,22 @@ impl Snapshot {
         Ok(Self { store, now: now(), logs, metrics, failures: Vec::new(), hub, runtime, is_read, is_excerpt, known_from: None })
     }
 
+    /// Takes what a source has sent, which keeps its payloads.
+    pub(super) fn of_store(store: Store, hub: Hub, runtime: Runtime, config: &Config) -> Self {
+        Self {
+            store: ManuallyDrop::new(store),
+            now: now(),
+            logs: LogStore::new(open::log_bytes(config)),
+            metrics: MetricStore::new(open::metric_limits(config)),
+            failures: Vec::new(),
+            is_read: vec![true; hub.sources().len()],
+            hub,
+            runtime,
+            is_excerpt: false,
+            known_from: None,
+        }
+    }
+
     /// Whether only a part of the source is held.
     pub(super) fn is_excerpt(&self) -> bool {
         self.is_excerpt

@@ -42,6 +42,8 @@ pub struct Batch {
     pub rich: bool,
     /// Whether the receiver needs names and numbers only. The spans then lack `input` and `calls`, which are slow to derive.
     pub numbers_only: bool,
+    /// The process that sent the spans and lives, if it tells such: those that have not ended are open in it.
+    pub process: Option<u64>,
     buffer: String,
     /// The scope interned last: consecutive spans mostly share it.
     last_scope: Text,

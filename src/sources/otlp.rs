@@ -20,6 +20,7 @@ mod ingest;
 mod options;
 mod payload_store;
 mod record;
+mod request_sender;
 mod response;
 mod search;
 mod server;
@@ -90,8 +91,10 @@ pub struct Listening {
 /// ```
 pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
-    let client = |url: &String| Client::new(url, &options.forward_headers).map_err(io::Error::other);
-    let clients = options.forward.iter().map(client).collect::<io::Result<Vec<_>>>()?;
+    let client = |(url, headers): (&String, &Vec<_>)| Client::new(url, headers).map_err(io::Error::other);
+    let endpoints = options.forward.iter().map(|url| (url, &options.forward_headers));
+    let endpoints = endpoints.chain(options.forward_to.iter().map(|(url, headers)| (url, headers)));
+    let clients = endpoints.map(client).collect::<io::Result<Vec<_>>>()?;
     let names: Vec<String> = clients.iter().map(|client| client.name.clone()).collect();
     let forwards = clients.into_iter().map(Forward::start).collect::<io::Result<Vec<_>>>()?;
     let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards, options.max_event_bytes));

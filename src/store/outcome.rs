@@ -49,6 +49,10 @@ impl Outcome {
         }
     }
 
+    pub(super) fn set_ending(&mut self, ending: Ending) {
+        self.0 = self.0 & !(ENDINGS << ENDING) | (ending as u8) << ENDING;
+    }
+
     pub(super) fn has(self, mark: Mark) -> bool {
         self.0 & mark as u8 != 0
     }
@@ -81,6 +85,8 @@ mod tests {
                 }
                 outcome.set(Mark::Continued, false);
                 assert_eq!((outcome.status(), outcome.ending(), outcome.has(Mark::Continued)), (status, ending, false));
+                outcome.set_ending(Ending::Cut);
+                assert_eq!((outcome.status(), outcome.ending(), outcome.has(Mark::Harmless)), (status, Ending::Cut, true));
             }
         }
     }

@@ -89,6 +89,7 @@ impl Store {
         self.leave_unnamed(row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
+        self.processes.set(row, None);
         self.forget_caller(row);
         self.stated_parents.remove(&row);
         self.forget_passing(row);

@@ -12,7 +12,7 @@ pub enum Phase {
     Ended,
     /// It runs: its sender says so, or it is the placeholder of a parent.
     Running,
-    /// It did not end, and its trace had no news for [`Limits::stale`](super::Limits::stale).
+    /// It did not end, and its trace had no news for [`Limits::stale`](super::Limits::stale), or its process is gone.
     Lost,
 }
 
@@ -183,9 +183,9 @@ impl Row {
         match (self.phase, self.outcome.ending()) {
             _ if self.own_failure() => RunStatus::Error,
             (Phase::Running, _) => RunStatus::Running,
-            (Phase::Lost, _) => RunStatus::Lost,
             (Phase::Ended, Ending::Paused) if !self.outcome.has(Mark::Continued) => RunStatus::Paused,
-            (Phase::Ended, Ending::Cut) => RunStatus::Cut,
+            (Phase::Lost | Phase::Ended, Ending::Cut) => RunStatus::Cut,
+            (Phase::Lost, _) => RunStatus::Lost,
             (Phase::Ended, _) => RunStatus::Ok,
         }
     }

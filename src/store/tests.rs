@@ -5,6 +5,7 @@ mod failure;
 mod gateway;
 mod invariants;
 mod log_spans;
+mod processes;
 
 use proptest::prelude::*;
 

@@ -26,7 +26,7 @@ use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::placement::StatedParent;
 use super::response_ids::IdSlot;
-use super::row::{FROM_LOG, MISPLACED, Phase, RICH, Row};
+use super::row::{FROM_LOG, MISPLACED, Phase, RICH, Row, RunStatus};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
@@ -300,7 +300,8 @@ impl Store {
 
     fn resume_lost(&mut self, trace: TraceIx, changes: &mut Changes) {
         for row in self.rows_of(trace) {
-            if self.row(row).phase == Phase::Lost && !self.is_over(row) {
+            // A span whose process is gone runs again only if the process is not.
+            if self.row(row).own_status() == RunStatus::Lost && !self.is_over(row) {
                 self.set_phase(row, Phase::Running);
                 changes.rows.push(row);
             }
@@ -380,6 +381,7 @@ impl Store {
         (data.usage, data.span_type, data.placeholder) = (usage, facts.span_type, false);
         data.outcome = Outcome::new(span.status, facts.ending);
         self.enter_phase(row, phase);
+        self.processes.set(row, batch.process.filter(|_| phase == Phase::Running));
         self.set_naming(row, facts.naming);
         self.set_asked_model(row, batch.text(facts.asked_model));
     }

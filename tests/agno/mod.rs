@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A process that is killed on drop.
@@ -39,8 +40,17 @@ pub(crate) fn models(python: &OsStr) -> (Process, String) {
 
 /// Starts the model server with more arguments.
 pub(crate) fn models_with(python: &OsStr, arguments: &[&OsStr]) -> (Process, String) {
+    start_models(python, Path::new("tests/agno/script.json"), arguments)
+}
+
+/// Starts the model server with another script.
+pub(crate) fn models_with_script(python: &OsStr, script: &Path) -> (Process, String) {
+    start_models(python, script, &[])
+}
+
+fn start_models(python: &OsStr, script: &Path, arguments: &[&OsStr]) -> (Process, String) {
     let mut server = Command::new(python);
-    server.args(["tests/agno/model_server.py", "tests/agno/script.json"]).args(arguments).stdout(Stdio::piped());
+    server.arg("tests/agno/model_server.py").arg(script).args(arguments).stdout(Stdio::piped());
     let mut process = Process(server.spawn().unwrap());
     let mut port = String::new();
     BufReader::new(process.0.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();

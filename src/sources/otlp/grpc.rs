@@ -21,6 +21,7 @@ use tonic::server::{Grpc, UnaryService};
 
 use super::body_reader::{content_encoding, read_message};
 use super::ingest::ExportRequest;
+use super::request_sender::RequestSender;
 use super::response::Rejection;
 use super::service::Service;
 use super::types::{Encoding, Signal};
@@ -70,7 +71,8 @@ async fn read(service: &Service, head: &Parts, body: &mut Incoming) -> Result<Ex
         encoding => encoding,
     };
     let body = service.budget.decompress(compression, original.clone(), &mut permit).await?;
-    Ok(ExportRequest { signal, encoding: Encoding::Protobuf, body, compression, original, _permit: permit })
+    let sender = RequestSender::default();
+    Ok(ExportRequest { signal, encoding: Encoding::Protobuf, body, compression, original, sender, _permit: permit })
 }
 
 fn reject(service: &Service, rejection: &Rejection) -> Status {

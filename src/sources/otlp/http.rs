@@ -13,6 +13,7 @@ use tonic::body::Body;
 
 use super::body_reader::{content_encoding, drain, read_body};
 use super::ingest::ExportRequest;
+use super::request_sender::RequestSender;
 use super::response::{Accepted, RETRY_DELAY, Rejection};
 use super::service::Service;
 use super::types::{Encoding, Signal};
@@ -60,7 +61,8 @@ async fn export(service: &Service, head: &Parts, body: &mut Incoming, encoding: 
     let compression = content_encoding(&head.headers, &CONTENT_ENCODING)?;
     let (original, mut permit) = read_body(body, &service.budget).await?;
     let body = service.budget.decompress(compression, original.clone(), &mut permit).await?;
-    service.ingest.ingest(ExportRequest { signal, encoding, body, compression, original, _permit: permit }).await
+    let sender = RequestSender::of(&head.headers);
+    service.ingest.ingest(ExportRequest { signal, encoding, body, compression, original, sender, _permit: permit }).await
 }
 
 /// Returns the encoding that the content type names. Parameters of the media type are ignored.

@@ -14,6 +14,7 @@ use super::client::Message;
 use super::forward::Forward;
 use super::payload_store::PayloadStore;
 use super::record::{Recorded, Recorder};
+use super::request_sender::RequestSender;
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
 use crate::model::time::now;
@@ -41,6 +42,8 @@ pub(super) struct ExportRequest {
     pub(super) compression: ContentEncoding,
     /// The body as received.
     pub(super) original: Bytes,
+    /// Who sent it.
+    pub(super) sender: RequestSender,
     /// The memory of both bodies.
     pub(super) _permit: MemoryPermit,
 }
@@ -49,7 +52,15 @@ pub(super) struct ExportRequest {
 impl ExportRequest {
     pub(super) fn uncompressed(signal: Signal, encoding: Encoding, body: Bytes) -> Self {
         let permit = MemoryPermit::default();
-        Self { signal, encoding, body: body.clone(), compression: ContentEncoding::Identity, original: body, _permit: permit }
+        Self {
+            signal,
+            encoding,
+            body: body.clone(),
+            compression: ContentEncoding::Identity,
+            original: body,
+            sender: RequestSender::default(),
+            _permit: permit,
+        }
     }
 }
 
@@ -80,13 +91,13 @@ impl Ingest {
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.
     pub(super) async fn ingest(&self, request: ExportRequest) -> Result<Accepted, Rejection> {
-        let accepted = self.ingest_signal(request.signal, request.encoding, request.body.clone()).await?;
+        let accepted = self.ingest_signal(&request).await?;
         self.forward(&request);
         Ok(accepted)
     }
 
     fn forward(&self, request: &ExportRequest) {
-        if self.forwards.is_empty() {
+        if self.forwards.is_empty() || request.sender.stays_here() {
             return;
         }
         // Every endpoint must accept gzip, but not the other encodings: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
@@ -99,9 +110,10 @@ impl Ingest {
         }
     }
 
-    async fn ingest_signal(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
-        match signal {
-            Signal::Traces => self.ingest_spans(encoding, body).await,
+    async fn ingest_signal(&self, request: &ExportRequest) -> Result<Accepted, Rejection> {
+        let (encoding, body) = (request.encoding, request.body.clone());
+        match request.signal {
+            Signal::Traces => self.ingest_spans(encoding, body, request.sender.process).await,
             Signal::Logs => self.ingest_logs(encoding, body).await,
             Signal::Metrics => self.ingest_metrics(protobuf(encoding, body, json::encode_metrics)?).await,
         }
@@ -126,7 +138,7 @@ impl Ingest {
         Ok(accepted)
     }
 
-    async fn ingest_spans(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
+    async fn ingest_spans(&self, encoding: Encoding, body: Bytes, process: Option<u64>) -> Result<Accepted, Rejection> {
         // Reserve first: without room in the channel the body need not be read.
         let mut permits = self.reserve(1).await?;
         let (body, rejected) = match encoding {
@@ -137,7 +149,7 @@ impl Ingest {
             }
         };
         let mut batch = self.sender.batch(Origin::Live);
-        batch.rich = true;
+        (batch.rich, batch.process) = (true, process);
         rows::read(&body, rejected, &mut batch).map_err(malformed)?;
         if let Some(recorder) = &self.recorder
             && batch.spans.iter().any(|span| span.end.is_some())
@@ -157,7 +169,8 @@ impl Ingest {
         if !batch.spans.is_empty() {
             self.payloads.insert(&body, &mut batch)?;
         }
-        if let Some(permit) = permits.next().filter(|_| !batch.spans.is_empty() || !batch.skipped.is_empty()) {
+        let is_news = !batch.spans.is_empty() || !batch.skipped.is_empty() || process.is_some();
+        if let Some(permit) = permits.next().filter(|_| is_news) {
             permit.send(Update::Batch(batch));
         }
         Ok(accepted)

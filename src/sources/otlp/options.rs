@@ -56,6 +56,8 @@ pub struct Options {
     pub forward: Vec<String>,
     /// Names and values of headers for these endpoints.
     pub forward_headers: Vec<(String, String)>,
+    /// Further such endpoints, each with headers of its own.
+    pub forward_to: Vec<(String, Vec<(String, String)>)>,
     /// The limits of connections. Only tests change them.
     pub limits: ConnectionLimits,
 }
@@ -72,6 +74,7 @@ impl Default for Options {
             record: None,
             forward: Vec::new(),
             forward_headers: Vec::new(),
+            forward_to: Vec::new(),
             limits: ConnectionLimits::default(),
         }
     }

@@ -169,10 +169,10 @@ impl Reader<'_> {
     }
 
     /// Sends a batch, or returns it if the channel is full: waiting would block the writer, too.
-    fn send_early(&self, batch: Batch) -> Result<(), Batch> {
+    fn send_early(&self, batch: Batch) -> Option<Batch> {
         match self.updates.updates.try_send(Update::Batch(batch)) {
-            Err(TrySendError::Full(Update::Batch(batch)) | TrySendError::Closed(Update::Batch(batch))) => Err(batch),
-            _ => Ok(()),
+            Err(TrySendError::Full(Update::Batch(batch)) | TrySendError::Closed(Update::Batch(batch))) => Some(batch),
+            _ => None,
         }
     }
 

@@ -66,11 +66,11 @@ impl Rows {
     }
 
     /// Passes all batches so far to `send`, until it returns one; that one and the following ones are kept.
-    pub(super) fn send_with(&mut self, mut send: impl FnMut(Batch) -> Result<(), Batch>) {
+    pub(super) fn send_with(&mut self, mut send: impl FnMut(Batch) -> Option<Batch>) {
         self.start_batch();
         let mut unsent = Vec::new();
         for batch in self.full.drain(..) {
-            let returned = if unsent.is_empty() { send(batch).err() } else { Some(batch) };
+            let returned = if unsent.is_empty() { send(batch) } else { Some(batch) };
             unsent.extend(returned);
         }
         self.full = unsent;

@@ -25,6 +25,7 @@ impl Page {
             (RunStatus::Running, _) => (format!("running for {}", format::clock(data.duration(now))), TextRole::Keyword),
             (RunStatus::Lost, _) => ("lost: its trace received nothing for a while".to_owned(), TextRole::Faint),
             (RunStatus::Paused, _) => ("paused: it waits for a person".to_owned(), TextRole::Keyword),
+            (RunStatus::Cut, _) if data.phase == Phase::Lost => ("cut: its process ended first".to_owned(), TextRole::Keyword),
             (RunStatus::Cut, _) => ("cut: cancelled, timed out, or its reader went away".to_owned(), TextRole::Keyword),
             (RunStatus::Ok, Some(_)) if data.has_failed_harmlessly() => (with_message("failed"), TextRole::Error),
             (RunStatus::Ok, None) if data.has_failed_harmlessly() => (with_message("failed, which harms no agent"), TextRole::Faint),
@@ -72,6 +73,7 @@ impl Page {
                 format!("{} ({own} own time), began {start}", format::duration(length))
             }
             Phase::Running => format!("began {start} or before"),
+            Phase::Lost if data.ending() == Ending::Cut => format!("began {start}"),
             Phase::Lost => format!("began {start} or before, last seen {}", format::moment(data.end, now)),
         };
         self.fact("time", &text, TextRole::Plain);

@@ -1,0 +1,27 @@
+//! The arguments of `run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::list::parse_fail_on;
+use crate::query::Query;
+
+/// The arguments of `run`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct RunArgs {
+    /// Exit with code 3 if a trace matches this filter: error, 'cost>0.5', 'time>10s', or any other
+    #[arg(long, value_name = "EXPR", value_parser = parse_fail_on, allow_hyphen_values = true)]
+    pub fail_on: Option<Query>,
+
+    /// Write a test case for each trace to this file, in the format of JUnit
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// The program and its arguments
+    ///
+    /// Its exit code is that of agno-top, unless a trace matches --fail-on.
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+}

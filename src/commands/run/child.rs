@@ -1,0 +1,136 @@
+//! The program that runs: its start, the signals that it gets, and its end.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{Command, ExitStatus};
+
+#[cfg(unix)]
+use rustix::process::Signal;
+use tokio::sync::oneshot;
+
+use crate::run::ChildEnvironment;
+
+/// There are no signals.
+#[cfg(not(unix))]
+pub(super) type Signal = std::convert::Infallible;
+
+/// A running program. One that still runs when this is dropped is killed.
+#[derive(Debug)]
+pub(super) struct Child {
+    #[cfg_attr(not(unix), allow(dead_code))]
+    pid: u32,
+    exit: oneshot::Receiver<io::Result<ExitStatus>>,
+    has_ended: bool,
+}
+
+impl Child {
+    /// Starts a program, which inherits input, output and errors.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such program, or the system refuses.
+    pub(super) fn start(command: &[OsString], environment: &ChildEnvironment) -> io::Result<Self> {
+        let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(program);
+        command.args(arguments).envs(environment.set.iter().map(|(name, value)| (name, value)));
+        for name in &environment.remove {
+            command.env_remove(name);
+        }
+        let mut process = command.spawn()?;
+        let (sender, exit) = oneshot::channel();
+        let pid = process.id();
+        // Only a thread can wait for a process without a handler of the signal that tells its end.
+        std::thread::Builder::new().name("run".to_owned()).spawn(move || {
+            // The receiver may be gone.
+            drop(sender.send(process.wait()));
+        })?;
+        Ok(Self { pid, exit, has_ended: false })
+    }
+
+    /// Waits for the end. Returns the exit code as shells tell it. Cancel safe.
+    pub(super) async fn wait(&mut self) -> io::Result<u8> {
+        let status = (&mut self.exit).await;
+        self.has_ended = true;
+        Ok(exit_code(status.map_err(io::Error::other)??))
+    }
+
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub(super) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| !self.has_ended) {
+            // It may have ended just now.
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
+    /// Does nothing: there are no signals.
+    #[cfg(not(unix))]
+    pub(super) fn signal(&self, _signal: Signal) {}
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        self.signal(Signal::KILL);
+    }
+}
+
+/// Returns the exit code, or 128 and the number of the signal that ended the program.
+fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(1);
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// The signals that are passed on.
+pub(super) struct Signals {
+    #[cfg(unix)]
+    received: tokio::sync::mpsc::UnboundedReceiver<Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Takes the signals, which end nothing by themselves from now on. Within a runtime only.
+    pub(super) fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (sender, received) = tokio::sync::mpsc::unbounded_channel();
+        for number in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2] {
+            let (mut signals, sender) = (signal(SignalKind::from_raw(number.as_raw()))?, sender.clone());
+            tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(number).is_ok() {} });
+        }
+        Ok(Self { received })
+    }
+
+    /// Waits for a signal that the program has not got from the terminal itself. Cancel safe.
+    pub(super) async fn next(&mut self) -> Signal {
+        while let Some(signal) = self.received.recv().await {
+            if !matches!(signal, Signal::INT | Signal::QUIT) || !is_in_foreground() {
+                return signal;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// The console tells every program of Ctrl-C by itself.
+    pub(super) async fn next(&mut self) -> Signal {
+        while tokio::signal::ctrl_c().await.is_ok() {}
+        std::future::pending().await
+    }
+}
+
+/// Whether a key of the terminal signals this process and the program, which are in the same process group.
+#[cfg(unix)]
+fn is_in_foreground() -> bool {
+    let terminal = std::fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp()))
+}
