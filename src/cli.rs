@@ -81,7 +81,7 @@ pub enum Command {
     Metrics(MetricsArgs),
     /// Print each span when it ends
     Tail(TailArgs),
-    /// Write traces as OTLP, Agno's JSON, JSON lines, CSV or Markdown
+    /// Write traces as OTLP, Agno's JSON, JSON lines, CSV, Markdown or HTML
     Export(ExportArgs),
     /// Send traces to an OTLP/HTTP endpoint
     Send(SendArgs),

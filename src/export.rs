@@ -2,6 +2,7 @@
 
 pub mod agno;
 pub mod csv;
+mod html;
 pub mod jsonl;
 pub mod markdown;
 mod metrics;
@@ -58,11 +59,13 @@ pub enum Format {
     Csv,
     /// A report to read.
     Markdown,
+    /// A page for a browser.
+    Html,
 }
 
 impl Format {
     /// Every format, the default first.
-    pub const ALL: [Self; 6] = [Self::Otlp, Self::OtlpProto, Self::Agno, Self::Jsonl, Self::Csv, Self::Markdown];
+    pub const ALL: [Self; 7] = [Self::Otlp, Self::OtlpProto, Self::Agno, Self::Jsonl, Self::Csv, Self::Markdown, Self::Html];
 
     /// Returns the name on the command line and in the export dialog.
     #[must_use]
@@ -79,7 +82,7 @@ impl Format {
     /// Returns whether the format says what stands out in a trace.
     #[must_use]
     pub fn holds_findings(self) -> bool {
-        self == Self::Markdown
+        matches!(self, Self::Markdown | Self::Html)
     }
 
     fn name_and_extension(self) -> (&'static str, &'static str) {
@@ -90,6 +93,7 @@ impl Format {
             Self::Jsonl => ("jsonl", "jsonl"),
             Self::Csv => ("csv", "csv"),
             Self::Markdown => ("markdown", "md"),
+            Self::Html => ("html", "html"),
         }
     }
 }
@@ -192,6 +196,7 @@ impl<W: Write> Exporter<W> {
             Format::Jsonl => Box::new(jsonl::Jsonl),
             Format::Csv => Box::new(csv::Csv::default()),
             Format::Markdown => Box::new(markdown::Markdown::new(options.max_chars)),
+            Format::Html => Box::new(html::Html::default()),
         };
         Self { writer, redactor: options.redactor.clone(), out }
     }

@@ -52,7 +52,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
 
-    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row) or markdown (a report)
+    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report) or html (a page for a browser, one file)
     #[arg(long, value_name = "FORMAT", default_value = "otlp")]
     pub format: Format,
 

@@ -170,7 +170,7 @@ fn tree_line(span: &ExportedSpan) -> String {
 }
 
 /// Returns the name of the agent, model or tool, or else of the span.
-fn label(record: &SpanRecord) -> String {
+pub(super) fn label(record: &SpanRecord) -> String {
     let label = match By::of(record.kind) {
         Some(By::Model) => &record.model,
         Some(By::Tool) => &record.tool,
@@ -184,7 +184,7 @@ fn title(record: &SpanRecord) -> String {
     plain(&format!("{} {}", record.kind.name(), label(record)))
 }
 
-fn usage(usage: &UsageRecord) -> Option<String> {
+pub(super) fn usage(usage: &UsageRecord) -> Option<String> {
     let mut parts = Vec::new();
     for (count, what) in [(usage.input_tokens, "in"), (usage.output_tokens, "out")] {
         parts.extend(count.map(|count| format!("{} {what}", format::count(count))));
@@ -193,7 +193,7 @@ fn usage(usage: &UsageRecord) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
+pub(super) fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
     payload.events.iter().filter(|event| event.name == "exception").flat_map(|event| {
         let shown = event.attributes.iter().filter(|(name, _)| name == "exception.stacktrace" || name == "exception.type");
         shown.map(|(name, value)| (plain(name), text(value)))
@@ -228,10 +228,10 @@ fn write_input(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut 
 const INPUT: &str = "input";
 
 /// Messages with their headings.
-type Messages = Vec<(String, Message)>;
+pub(super) type Messages = Vec<(String, Message)>;
 
 /// Returns the input and the output of a span: its messages, or else its input and output values.
-fn conversation(payload: &Payload) -> (Messages, Messages) {
+pub(super) fn conversation(payload: &Payload) -> (Messages, Messages) {
     let conversation = semconv::conversation(payload);
     let attributes = &payload.attributes;
     let messages = |messages: Vec<Message>, value: Option<&Value>, name: &str, role: &str| -> Messages {
@@ -250,7 +250,7 @@ fn conversation(payload: &Payload) -> (Messages, Messages) {
     )
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         other => other.to_json(),
@@ -280,7 +280,7 @@ fn write_messages(heading: String, messages: &[(String, Message)], written: &mut
 }
 
 /// Returns a key that equal messages share, however their JSON is spaced.
-fn message_key(message: &Message) -> String {
+pub(super) fn message_key(message: &Message) -> String {
     let calls = message.tool_calls.iter().map(|call| format!("{}({})", call.name, call.arguments.split_whitespace().collect::<String>()));
     let calls: Vec<_> = calls.collect();
     format!("{}\0{}\0{}", message.role, message.text.trim(), calls.join("\0"))

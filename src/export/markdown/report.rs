@@ -62,8 +62,8 @@ impl Report {
             remaining -= taken;
             taken
         };
-        let findings = take(self.findings.len());
-        let (tree, errors, messages) = (take(self.tree.len()), take(self.errors.len()), take(self.messages.len()));
+        let (tree, errors) = (take(self.tree.len()), take(self.errors.len()));
+        let (findings, messages) = (take(self.findings.len()), take(self.messages.len()));
         if !self.findings.is_empty() {
             out.push_str("\n## What stands out\n\n");
             for line in &self.findings[..findings] {

@@ -1,0 +1,237 @@
+//! Traces as one HTML file for people: sums, what stands out, the tree with bars, messages and errors. It needs no other file and no script; the
+//! script only searches. A policy in it allows this style and this script, and no request.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::markdown::{conversation, exceptions, label, message_key, text, usage};
+use super::record::{rfc3339, status_name};
+use super::{ExportedSpan, FindingRecord, SpanWriter, TraceRecord};
+use crate::format;
+use crate::model::{Nanos, SpanType};
+use crate::semconv;
+use crate::store::RunStatus;
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+/// The SHA-256 of the style and of the script, in Base64.
+const STYLE_HASH: &str = "snhoROo+VZoCQm0GoRdJRpxdGRPoxI+sewe19STOrPk=";
+const SCRIPT_HASH: &str = "ZxLDVqKL/SLdpaE6g95UZC710M8ujQRSQBkB8HRZ/5I=";
+
+/// The levels of the tree that are indented.
+const LEVELS: usize = 24;
+
+/// The width of the coordinate system of bars, and the narrowest bar.
+const WIDTH: f64 = 1000.0;
+const MIN_WIDTH: f64 = 2.0;
+
+#[derive(Debug, Default)]
+pub(super) struct Html {
+    is_open: bool,
+    /// The start of the current trace and its length; 0 while that is unknown.
+    axis: (Nanos, Nanos),
+    /// The keys of messages that were written. Later model calls repeat earlier messages.
+    written: HashSet<String>,
+    findings: Vec<FindingRecord>,
+}
+
+impl<W: Write> SpanWriter<W> for Html {
+    fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()> {
+        if !self.is_open {
+            write!(out, "{}", head())?;
+            self.is_open = true;
+        }
+        self.flush_findings(out)?;
+        self.written.clear();
+        // A trace that runs has no end: its bars are left out.
+        self.axis = (trace.start, trace.end.map_or(0, |end| end.saturating_sub(trace.start)));
+        write!(out, "{}", summary(trace))
+    }
+
+    fn findings(&mut self, findings: Vec<FindingRecord>) {
+        self.findings = findings;
+    }
+
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
+        self.flush_findings(out)?;
+        write!(out, "{}", self.details(&span))
+    }
+
+    fn finish(&mut self, out: &mut W) -> io::Result<()> {
+        if self.is_open {
+            self.flush_findings(out)?;
+            write!(out, "<script>{SCRIPT}</script>\n</body>\n</html>\n")?;
+        }
+        Ok(())
+    }
+}
+
+impl Html {
+    fn flush_findings(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "<h2>What stands out</h2>\n<ol>")?;
+        for finding in self.findings.drain(..) {
+            let span = finding.spans.first().map_or_else(String::new, |span| format!(" <span class=\"dim\">span {span}</span>"));
+            writeln!(out, "<li>{}{span}</li>", line(&finding.sentence))?;
+        }
+        writeln!(out, "</ol>")
+    }
+
+    /// Returns a span as a line that unfolds.
+    fn details(&mut self, span: &ExportedSpan) -> String {
+        let record = &span.record;
+        let depth = span.depth.min(LEVELS);
+        let took = record.end.map(|end| format::duration(end.saturating_sub(record.start)));
+        let class = class(record.kind);
+        let failed = record.status == RunStatus::Error;
+        let mut html = format!("<details><summary><span class=\"d{depth}\"><span class=\"{class}\">{}</span> ", record.kind.name());
+        let name = if failed { format!("<span class=\"bad\">✗ {}</span>", line(&label(record))) } else { line(&label(record)) };
+        let _ = write!(html, "{name}</span><span class=\"n\">{}</span>", took.as_deref().unwrap_or(status_name(record.status)));
+        let count = |count: Option<u64>| count.map_or_else(|| format::UNKNOWN.to_owned(), format::count);
+        let tokens = record.usage.input_tokens.or(record.usage.output_tokens).is_some();
+        let tokens =
+            if tokens { format!("{} → {}", count(record.usage.input_tokens), count(record.usage.output_tokens)) } else { String::new() };
+        let cost =
+            record.usage.cost_usd.map(|cost| format::money_at_least(Some((cost * 1e9).round() as i64), record.usage.cost_incomplete));
+        let _ = write!(html, "<span class=\"n\">{tokens}</span><span class=\"n\">{}</span>", cost.unwrap_or_default());
+        let _ = writeln!(html, "{}</summary><div>", self.bar(record.start, record.end, if failed { "bad" } else { class }));
+        let status = status_name(record.status);
+        let _ = writeln!(html, "<p class=\"dim\">span {} · {status} · began {}</p>", record.span_id, rfc3339(record.start));
+        self.contents(span, &mut html);
+        html.push_str("</div></details>\n");
+        html
+    }
+
+    fn bar(&self, start: Nanos, end: Option<Nanos>, class: &str) -> String {
+        let (from, length) = self.axis;
+        let Some(end) = end.filter(|_| length > 0) else { return "<span></span>".to_owned() };
+        let at = |time: Nanos| (time.saturating_sub(from) as f64 / length as f64 * WIDTH).clamp(0.0, WIDTH);
+        let width = (at(end) - at(start)).max(MIN_WIDTH);
+        let x = at(start).min(WIDTH - width);
+        format!(
+            "<svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\"><rect class=\"{class}\" x=\"{x:.1}\" width=\"{width:.1}\" height=\"10\"/></svg>"
+        )
+    }
+
+    /// Writes the error, the messages, and the input and output of a span.
+    fn contents(&mut self, span: &ExportedSpan, html: &mut String) {
+        let record = &span.record;
+        if record.status == RunStatus::Error {
+            let message = Some(&span.payload.status_message).filter(|message| !message.is_empty()).or(record.error.as_ref());
+            part("error", "bad", message.map_or("no message was recorded", String::as_str), html);
+            exceptions(&span.payload).for_each(|(name, text)| part(&name, "bad", &text, html));
+        }
+        if record.kind.calls_tool() {
+            let values = [("input", semconv::input(&span.payload.attributes)), ("result", semconv::output_of(&span.payload))];
+            for (name, value) in values {
+                if let Some(value) = value.map(text) {
+                    part(name, "dim", &value, html);
+                }
+            }
+            return;
+        }
+        let (input, output) = conversation(&span.payload);
+        let mut repeated = 0;
+        for (name, message) in input.iter().chain(&output) {
+            if !self.written.insert(message_key(message)) {
+                repeated += 1;
+                continue;
+            }
+            if !message.text.is_empty() {
+                part(name, "dim", &message.text, html);
+            }
+            if !message.reasoning.is_empty() {
+                part("reasoning", "dim", &message.reasoning, html);
+            }
+            for call in &message.tool_calls {
+                part(&format!("calls {}", call.name), "tool", &call.arguments, html);
+            }
+        }
+        if repeated > 0 {
+            let _ = writeln!(html, "<p class=\"dim\">{} as above</p>", format::plural(repeated, "message"));
+        }
+    }
+}
+
+/// Returns the beginning of the file.
+fn head() -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; \
+         script-src 'sha256-{SCRIPT_HASH}'; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Traces</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <p hidden><label>Find <input id=\"find\" type=\"search\" autocomplete=\"off\"></label> <span id=\"count\" class=\"dim\"></span></p>\n"
+    )
+}
+
+/// Returns the heading and the sums of a trace.
+fn summary(trace: &TraceRecord) -> String {
+    let name = if trace.name.is_empty() { "Trace" } else { &trace.name };
+    let mut html = format!("<h1>{}</h1>\n<dl>\n", line(name));
+    let took = match (trace.end, trace.duration_ms) {
+        (None, _) => "still running".to_owned(),
+        (Some(_), Some(millis)) => format::duration((millis * 1e6) as Nanos),
+        (Some(_), None) => format::UNKNOWN.to_owned(),
+    };
+    let failed = if trace.failed_steps > 0 { format!(", {} failed", trace.failed_steps) } else { String::new() };
+    let facts = [
+        ("trace", Some(trace.trace_id.to_string())),
+        ("status", Some(status_name(trace.status).to_owned())),
+        ("began", Some(rfc3339(trace.start))),
+        ("took", Some(took)),
+        ("spans", Some(format!("{}{failed}", format::count(trace.spans.into())))),
+        ("used", usage(&trace.usage)),
+        ("agent", trace.agent.clone()),
+        ("session", trace.session.clone()),
+        ("user", trace.user.clone()),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            let _ = writeln!(html, "<dt>{name}</dt><dd>{}</dd>", line(&value));
+        }
+    }
+    html.push_str("</dl>\n<h2>Steps</h2>\n");
+    html
+}
+
+/// Writes a titled text.
+fn part(title: &str, class: &str, text: &str, html: &mut String) {
+    let _ = writeln!(html, "<p class=\"{class}\">{}</p><pre>{}</pre>", line(title), escape(&format::safe_lines(text)));
+}
+
+fn class(kind: SpanType) -> &'static str {
+    match kind {
+        kind if kind.is_agentic() => "agent",
+        kind if kind.calls_model() => "model",
+        kind if kind.calls_tool() => "tool",
+        _ => "other",
+    }
+}
+
+/// Escapes a text for one line.
+fn line(text: &str) -> String {
+    escape(&format::safe(text))
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;
