@@ -4,14 +4,22 @@
 
 mod grown;
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use agno_top::model::metric::{Number, PointData};
 use agno_top::model::time::now;
-use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use agno_top::model::{
+    Batch, LogBatch, LogRecord, Metric, MetricBatch, MetricKind, MetricPoint, Nanos, Origin, PayloadRef, SourceId, Span,
+};
+use agno_top::model::{SpanFacts, SpanId, SpanType, Status, Text, TraceId, Value};
 use agno_top::store::Store;
 use agno_top::tui::app::{Action, App};
 use agno_top::tui::view::{self, HitMap, PaneLayout};
 use criterion::{Criterion, criterion_group, criterion_main};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::logs;
+use prost::Message;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
@@ -102,6 +110,69 @@ fn frame(criterion: &mut Criterion) {
     });
     group.finish();
     slowest(&mut screen);
+    views(criterion, &mut screen);
+}
+
+/// Draws every view, tab and window over the same spans, with 20 000 log records and 2 000 series.
+fn views(criterion: &mut Criterion, screen: &mut Screen) {
+    screen.app.receive_logs(LogBatch { source: SourceId(0), records: (0..20_000).map(record).collect() });
+    let metric = Arc::new(Metric { name: "app.token.usage".to_owned(), kind: MetricKind::Gauge, ..Metric::default() });
+    let points = (0..2_000).map(|at| point(&metric, at)).collect();
+    screen.app.receive_metrics(MetricBatch { source: SourceId(0), received: now(), points, invalid: 0 });
+    let mut group = criterion.benchmark_group("frame of");
+    let views = [
+        ("traces", &[Action::ViewTraces, Action::Top][..]),
+        ("sessions", &[Action::ViewSessions]),
+        ("agents", &[Action::ViewAgents]),
+        ("models", &[Action::ViewModels]),
+        ("tools", &[Action::ViewTools]),
+        ("errors", &[Action::ViewErrors]),
+        ("logs", &[Action::ViewTraces, Action::ViewSessions, Action::ViewLogs]),
+        ("metrics", &[Action::ViewMetrics]),
+        ("the detail", &[Action::ViewTraces, Action::Top, Action::Down, Action::Detail]),
+        ("help", &[Action::Back, Action::Help]),
+        ("actions", &[Action::Palette]),
+        ("a picker", &[Action::PickAgents]),
+        ("a comparison", &[Action::ClearMarks, Action::Top, Action::Mark, Action::NextTrace, Action::Compare]),
+    ];
+    for (name, actions) in views {
+        screen.app.overlay = None;
+        for action in actions {
+            screen.act(*action);
+        }
+        for _ in 0..50 {
+            screen.draw();
+        }
+        group.bench_function(name, |bench| bench.iter(|| screen.draw()));
+    }
+    group.finish();
+}
+
+fn record(at: i64) -> LogRecord {
+    let attribute = |key: &str, text: &str| KeyValue { key: key.to_owned(), value: Some(text_value(text)), ..KeyValue::default() };
+    let attributes = (0..12).map(|n| attribute(&format!("key.{n}"), "what an agent did and why")).collect();
+    let record =
+        logs::v1::LogRecord { body: Some(text_value("a request to the model ended")), attributes, ..logs::v1::LogRecord::default() };
+    LogRecord {
+        time: now() + at,
+        severity: 9 + (at % 3 * 4) as u8,
+        trace: TraceId::new([7; 16]),
+        span: SpanId::new((at as u64 % OPEN + 1).to_be_bytes()),
+        session: 0,
+        event: (0, 0),
+        group: Arc::default(),
+        encoded: record.encode_to_vec().into(),
+    }
+}
+
+fn text_value(text: &str) -> AnyValue {
+    AnyValue { value: Some(any_value::Value::StringValue(text.to_owned())) }
+}
+
+fn point(metric: &Arc<Metric>, at: i64) -> MetricPoint {
+    let attributes = vec![("type".to_owned(), Value::Text(format!("kind {at}"))), ("session.id".to_owned(), Value::Int(at))];
+    let data = PointData::Number(Number::Int(at));
+    MetricPoint { metric: metric.clone(), attributes, start: None, time: Some(now()), data, exemplars: Vec::new() }
 }
 
 /// Prints the 99th percentile, which a mean hides.
