@@ -47,7 +47,7 @@ pub struct Cli {
 
     /// SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), files of spans (PATH.json)
     ///
-    /// Default: the databases with Agno's tables in the current directory and its tmp, else a PostgreSQL database named by `DATABASE_URL`, else tmp/traces.db. A path that does not exist yet is waited for. A URL may have a driver as in SQLAlchemy (`postgresql+psycopg://`); missing parts come from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. Write ./demo for a file with the name of a subcommand.
+    /// Default: the databases with Agno's tables in the current directory and its tmp, else a PostgreSQL database named by `DATABASE_URL`, else tmp/traces.db, unless --otlp, --grpc or --http says to listen. A path that does not exist yet is waited for. A URL may have a driver as in SQLAlchemy (`postgresql+psycopg://`); missing parts come from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. Write ./demo for a file with the name of a subcommand.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

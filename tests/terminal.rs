@@ -171,6 +171,22 @@ fn it_finds_databases_in_the_working_directory() {
     assert_eq!(program.wait_for_exit().0, 0);
 }
 
+#[test]
+fn who_asks_to_listen_waits_for_no_database_that_is_not_here() {
+    // No database here has such a table.
+    let other = ["--spans-table", "other"];
+    let mut program = Program::start(&[&other[..], &["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]].concat(), &[]);
+    program.wait_for("listening for OTLP on 127.0.0.1:");
+    program.wait_for("agno-top demo plays");
+    assert!(!program.screen.screen().contents().contains("tmp/traces.db"), "{}", program.screen.screen().contents());
+    program.press("q");
+    assert_eq!(program.wait_for_exit().0, 0);
+    let mut program = Program::start(&[&other[..], &["--no-otlp"]].concat(), &[]);
+    program.wait_for("tmp/traces.db");
+    program.press("q");
+    assert_eq!(program.wait_for_exit().0, 0);
+}
+
 /// The lines of the unfolded traces.
 fn trace_lines(program: &mut Program) -> Vec<String> {
     program.press("gZ");

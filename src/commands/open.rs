@@ -117,14 +117,26 @@ pub(super) fn paths(named: &[PathBuf], config: &Config) -> Vec<PathBuf> {
     if named.is_empty() { discover(config) } else { without_duplicates(named) }
 }
 
+/// Returns [`paths`], or none if no database is found here and the user asked to listen for OTLP.
+pub(super) fn watched_paths(named: &[PathBuf], config: &Config) -> Vec<PathBuf> {
+    let listens = !matches!(config.otlp, ListenMode::Auto | ListenMode::No);
+    if named.is_empty() && listens { find(config) } else { paths(named, config) }
+}
+
 /// Returns the databases in the working directory, else the one in `DATABASE_URL` (a convention of web frameworks), else the one that
 /// Agno's documentation uses.
 fn discover(config: &Config) -> Vec<PathBuf> {
+    let found = find(config);
+    if found.is_empty() { vec![PathBuf::from("tmp/traces.db")] } else { found }
+}
+
+/// Returns the databases in the working directory, else the one in `DATABASE_URL`.
+fn find(config: &Config) -> Vec<PathBuf> {
     let here = Path::new(".");
     let found = sources::discover::discover(here, &tables(config));
     if found.is_empty() {
         let named = std::env::var("DATABASE_URL").ok().filter(|url| sources::postgres::is_url(url));
-        return vec![PathBuf::from(named.as_deref().unwrap_or("tmp/traces.db"))];
+        return named.map(PathBuf::from).into_iter().collect();
     }
     found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
 }

@@ -73,7 +73,7 @@ fn open_sources(args: &TailArgs, since: Option<Nanos>, config: &Config) -> Resul
     // A span that ended since then may have begun long before, so `since` does not limit the start times.
     let limits = ReadLimits { limit, limit_again: most, since: None, on_demand: false };
     let options = OpenOptions { limits, numbers_only: false, capacity: CAPACITY, listener: Listener::beside(named) };
-    let Opened { hub, addresses, warnings } = open::open(&open::paths(named, config), config, options)?;
+    let Opened { hub, addresses, warnings } = open::open(&open::watched_paths(named, config), config, options)?;
     if !addresses.is_empty() {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         print_message(&format!("listening for OTLP on {}", addresses.join(" and ")));
