@@ -167,6 +167,9 @@ the answer
     let messages = [r#"[{"role": "user", "content": "the question"}]"#, r#"{"role": "assistant", "content": "yes"}"#];
     let talk = conversation_of(["the question", "yes"], messages);
     assert_eq!((talk.matches("the question").count(), talk.matches("yes").count()), (1, 1), "{talk}");
+    let messages = [r#"[{"role": "", "content": "the question"}]"#, r#"{"content": "yes"}"#];
+    let talk = conversation_of(["the question", "yes"], messages);
+    assert!(!talk.contains("****") && talk.contains("yes"), "a message without a role has a heading: {talk}");
     assert!(conversation_of(["yes", "no"], ["yes", "yes"]).matches("yes").count() == 2, "a model may repeat what it is told");
 }
 
