@@ -18,7 +18,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::model::attributes::heap_bytes;
-use crate::model::{Attribute, Metric, MetricBatch, MetricPoint, Nanos};
+use crate::model::{Attribute, Metric, MetricBatch, MetricPoint, Nanos, is_identity};
 pub use chart::HOUR;
 use identity::{hash_metric, hash_series, is_same_attributes, is_same_metric};
 pub use series::{Sample, Series, Value};
@@ -241,14 +241,16 @@ impl MetricStore {
         &self.series
     }
 
-    /// Returns the attributes of a series as text, those first that tell it from others of its metric, and its service last.
+    /// Returns the attributes of a series as text, those first that tell it from others of its metric, in each part identities last. Its service
+    /// follows.
     #[must_use]
     pub fn label(&self, series: &Series) -> String {
         let hash = hash_metric(&self.hasher, &series.metric);
         let known = self.metrics.find(hash, |known| Arc::ptr_eq(&known.metric, &series.metric));
         let varying: &[String] = known.map_or(&[], |known| &known.varying);
-        let (first, rest): (Vec<&Attribute>, Vec<&Attribute>) = series.attributes.iter().partition(|(name, _)| varying.contains(name));
-        let attributes = series::label(first.into_iter().chain(rest));
+        let mut attributes: Vec<&Attribute> = series.attributes.iter().collect();
+        attributes.sort_by_key(|(name, _)| (!varying.contains(name), is_identity(name)));
+        let attributes = series::label(attributes);
         let parts = [&*attributes, series.service()].into_iter().filter(|text| !text.is_empty());
         parts.collect::<Vec<_>>().join(" · ")
     }

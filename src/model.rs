@@ -25,7 +25,7 @@ mod status;
 pub mod time;
 pub mod usage;
 
-pub use attributes::{Attribute, Value};
+pub use attributes::{Attribute, Value, is_identity};
 pub use batch::{Batch, Origin, Skipped};
 pub use distribution::Distribution;
 pub use ids::{PayloadRef, SourceId, SpanId, TraceId};

@@ -10,6 +10,13 @@ pub(crate) use json::non_finite_name;
 /// A name and its value.
 pub type Attribute = (String, Value);
 
+/// Whether an attribute with this name says whose a record or a series is, rather than what happened.
+#[must_use]
+pub fn is_identity(name: &str) -> bool {
+    let last = name.rsplit(['.', '_']).next().unwrap_or(name).to_ascii_lowercase();
+    ["id", "uuid", "guid", "email"].contains(&last.as_str())
+}
+
 /// How deep lists and maps are read inside one another; what is nested deeper is replaced by [`TOO_DEEP`].
 ///
 /// Other readers limit nesting, too. `prost` reads 100 nested messages: a map takes 3 of them, and the value of an event's attribute is the

@@ -2,7 +2,7 @@
 
 use crate::format;
 use crate::model::payload_query::value_text;
-use crate::model::{Attribute, LogContent, LogRecord, Nanos, Value};
+use crate::model::{Attribute, LogContent, LogRecord, Nanos, Value, is_identity};
 use crate::tui::theme::Role;
 
 /// The most characters of a line about a record.
@@ -86,11 +86,6 @@ pub fn line(record: &LogRecord, content: &LogContent) -> String {
         push(&mut line, &format!("{name}={}", value_text(value)));
     }
     line.trim_end().to_owned()
-}
-
-fn is_identity(name: &str) -> bool {
-    let last = name.rsplit(['.', '_']).next().unwrap_or(name).to_ascii_lowercase();
-    ["id", "uuid", "guid", "email"].contains(&last.as_str())
 }
 
 fn is_telling((name, value): &Attribute) -> bool {

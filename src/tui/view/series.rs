@@ -13,13 +13,15 @@ use super::styling::Styling;
 use super::{HitMap, detail, layout, put, put_right, tabs};
 use crate::format;
 use crate::metrics::{Comparison, Series, UsageCounter};
+use crate::model::MetricKind;
 use crate::tui::app::{App, Focus, HitTarget, SeriesList, SeriesSort};
 use crate::tui::display::{counted, metric};
 use crate::tui::widget::sparkline;
 pub(super) use page::page;
 
-/// The widths of the columns with a blank after each.
-const VALUE: u16 = 20;
+/// The widths of the columns with a blank after each; that of values among which are percentiles.
+const VALUE: u16 = 14;
+const PERCENTILES: u16 = 22;
 const UNIT: u16 = 8;
 const RATE: u16 = 11;
 const SEEN: u16 = 10;
@@ -30,6 +32,9 @@ const CHARTS: [u16; 3] = [31, 21, 13];
 /// The smallest widths of the name and of the attributes.
 const NAME: u16 = 24;
 const ATTRIBUTES: u16 = 14;
+
+/// What the attributes take before the chart does: some names with their values.
+const MORE_ATTRIBUTES: u16 = 16;
 
 /// The smallest width of names that are short.
 const SHORT_NAME: u16 = 12;
@@ -54,8 +59,10 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let place = if list.is_empty() { count } else { format!("{} of {count}", format::count(list.pane.cursor as u64 + 1)) };
     tabs::draw(buffer, hits, area, app, &place, styling);
     let (heading, inner) = layout::split_heading(inner, area.height);
-    let names = app.metrics.series().iter().take(MAX_MEASURED).map(|series| format::width(&format::safe(&series.metric.name)));
-    let columns = columns(inner, u16::try_from(names.max().unwrap_or_default()).unwrap_or(u16::MAX));
+    let measured = || app.metrics.series().iter().take(MAX_MEASURED).map(|series| &series.metric);
+    let longest = measured().map(|metric| format::width(&format::safe(&metric.name))).max().unwrap_or_default();
+    let has_percentiles = measured().any(|metric| !matches!(metric.kind, MetricKind::Gauge | MetricKind::Sum(..)));
+    let columns = columns(inner, u16::try_from(longest).unwrap_or(u16::MAX), has_percentiles);
     for column in columns.iter().filter(|_| !heading.is_empty()) {
         let is_sorted = column.sort == Some(list.sorted);
         let arrow = match (is_sorted, list.is_reversed) {
@@ -108,7 +115,7 @@ fn is_right(column: &Column) -> bool {
 }
 
 /// Returns the columns that fit: the name, the value, then as many others as there is room for. `longest` is the width of the longest name.
-fn columns(inner: Rect, longest: u16) -> Vec<Column> {
+fn columns(inner: Rect, longest: u16, has_percentiles: bool) -> Vec<Column> {
     let width = inner.width.saturating_sub(2);
     let mut left = width.saturating_sub(NAME);
     let mut take = |needed: u16, is_wanted: bool| {
@@ -116,10 +123,11 @@ fn columns(inner: Rect, longest: u16) -> Vec<Column> {
         left -= if is_taken { needed } else { 0 };
         if is_taken { needed } else { 0 }
     };
-    let value = take(VALUE, true);
-    let attributes = take(ATTRIBUTES, true);
+    let value = take(if has_percentiles { PERCENTILES } else { VALUE }, true);
+    let mut attributes = take(ATTRIBUTES, true);
     let rate = take(RATE, true);
     let unit = take(UNIT, true);
+    attributes += take(MORE_ATTRIBUTES, attributes > 0);
     let chart = CHARTS.into_iter().map(|cells| take(cells, true)).find(|&cells| cells > 0).unwrap_or_default();
     let seen = take(SEEN, true);
     // Names take what they need and at most one half of the rest; the attributes take what is left.
@@ -160,7 +168,10 @@ fn draw_series(buffer: &mut Buffer, y: u16, columns: &[Column], app: &App, serie
                 left(&sparkline(&metric::heights(&chart), usize::from(room), styling.glyphs()), styling.good());
             }
             "VALUE" => {
-                put_right(buffer, column.x + room, y, room, &metric::value(series), Style::new());
+                let value = metric::value(series);
+                // A median alone says more than a number that is cut.
+                let value = if format::width(&value) > usize::from(room) { value.split(" p95 ").next().unwrap_or(&value) } else { &value };
+                put_right(buffer, column.x + room, y, room, value, Style::new());
             }
             "RATE" => {
                 put_right(buffer, column.x + room, y, room, &metric::rate(series, app.now), Style::new());

@@ -85,12 +85,39 @@ fn few() -> Vec<MetricPoint> {
 }
 
 #[test]
+fn what_tells_series_apart_is_seen_before_whose_they_are_and_percentiles_are_whole() {
+    let tokens = metric("app.token.usage", "tokens", MetricKind::Sum(Temporality::Delta, true));
+    let latency = metric("latency", "ms", MetricKind::Histogram(Temporality::Delta));
+    let shape = Shape::Explicit(vec![0.5, 0.534], vec![5, 10, 5]);
+    let values = Distribution { count: 20, sum: Some(10.0), min: Some(0.123), max: Some(0.987), shape };
+    let session = |n: usize| text("a.session.id", &format!("362d8e52-5353-4f36-a3d9-5bb8185867{n:02}"));
+    let mut points: Vec<_> = ["input", "output"]
+        .into_iter()
+        .enumerate()
+        .map(|(n, kind)| point(&tokens, vec![session(n), text("type", kind)], 1, PointData::Number(Number::Int(5))))
+        .collect();
+    points.push(point(&latency, Vec::new(), 2, PointData::Distribution(values)));
+    let memory = metric("memory", "By", MetricKind::Histogram(Temporality::Delta));
+    let shape = Shape::Explicit(vec![112_000_000.0, 272_000_000.0], vec![5, 10, 5]);
+    let values = Distribution { count: 20, sum: None, min: Some(1e8), max: Some(3e8), shape };
+    points.push(point(&memory, Vec::new(), 2, PointData::Distribution(values)));
+    for size in [(80, 24), (120, 36), (160, 48)] {
+        let text = Screen::new(points.clone(), MetricLimits::default(), size).text();
+        assert!(text.contains(" type=input ") && text.contains(" type=output "), "{text}");
+        for name in ["latency ", "memory "] {
+            let line = text.lines().find(|line| line.contains(name)).unwrap();
+            assert!(line.contains("p50 ~") && !line.split("p50").nth(1).unwrap().contains('…'), "{line}");
+        }
+    }
+}
+
+#[test]
 fn the_screen_shows_series_and_the_page_of_one() {
     let mut screen = Screen::new(few(), MetricLimits::default(), (160, 40));
     let text = screen.text();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('│').nth(1).unwrap_or_default().split_whitespace().collect()).collect();
     assert_eq!(lines[2], ["METRIC↓", "ATTRIBUTES", "VALUE", "UNIT", "RATE", "LAST", "HOUR"]);
-    assert_eq!(lines[3], ["▎app.token.usage", "type=input", "a.same=x", "·", "…", "1,234,567", "tokens", "67/min", "█", "▁"]);
+    assert_eq!(lines[3], ["▎app.token.usage", "type=input", "a.same=x", "…", "1,234,567", "tokens", "67/min", "█", "▁"]);
     assert_eq!(lines[5], ["latency", "app", "p50", "~10", "p95", "~19", "ms", "20/min", "█"]);
     assert_eq!(lines[6], ["load", "app", "–", "1", "–"]);
     assert!(text.contains("total          1,234,567 tokens") && !text.contains('\u{1b}'), "{text}");
