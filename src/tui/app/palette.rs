@@ -29,15 +29,17 @@ pub struct Palette {
     pub matches: Vec<PaletteMatch>,
     /// The index of the match under the cursor.
     pub cursor: usize,
-}
-
-impl Default for Palette {
-    fn default() -> Self {
-        Self { input: Input::default(), matches: find(""), cursor: 0 }
-    }
+    /// Whether actions of the demo are offered.
+    is_demo: bool,
 }
 
 impl Palette {
+    /// Opens the palette with all actions, or without those of the demo.
+    #[must_use]
+    pub fn new(is_demo: bool) -> Self {
+        Self { input: Input::default(), matches: find("", is_demo), cursor: 0, is_demo }
+    }
+
     /// Handles a key. Breaks if the palette closes, with the action to perform unless the user cancels.
     pub fn key(&mut self, key: KeyEvent) -> ControlFlow<Option<Action>> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -88,7 +90,7 @@ impl Palette {
     }
 
     fn search(&mut self) {
-        (self.matches, self.cursor) = (find(self.input.value().trim()), 0);
+        (self.matches, self.cursor) = (find(self.input.value().trim(), self.is_demo), 0);
     }
 }
 
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
 
     fn typed(keys: &str) -> Palette {
-        let mut palette = Palette::default();
+        let mut palette = Palette::new(false);
         for c in keys.chars() {
             assert_eq!(palette.key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), ControlFlow::Continue(()));
         }

@@ -8,7 +8,7 @@ use super::styling::Styling;
 use super::{popup, put, put_input, put_right};
 use crate::format;
 use crate::keymap::{ENTRIES, Entry, GROUPS};
-use crate::tui::app::{App, Help, Key};
+use crate::tui::app::{Action, App, Help, Key};
 
 /// Cells of a column, of its keys, and of its filter words.
 const COLUMN: u16 = 49;
@@ -78,9 +78,10 @@ fn lines(app: &App, searched: &str) -> Vec<Line> {
     };
     let signs = SIGNS.map(|line| if app.ascii && matches!(line, Line::Text(BAR_SIGNS)) { Line::Text(ASCII_BAR_SIGNS) } else { line });
     group("Signs", &mut signs.into_iter());
+    let is_offered = |entry: &&Entry| app.tour.is_some() || entry.action != Action::Replay;
     let first = |at: usize| GROUPS.get(at).map_or(ENTRIES.len(), |(_, action)| *action as usize);
     for (at, (title, _)) in GROUPS.iter().enumerate() {
-        group(title, &mut ENTRIES[first(at)..first(at + 1)].iter().map(Line::Key));
+        group(title, &mut ENTRIES[first(at)..first(at + 1)].iter().filter(|entry| is_offered(entry)).map(Line::Key));
     }
     group("Filters", &mut FILTER.into_iter());
     lines
@@ -189,7 +190,7 @@ mod tests {
     fn any_number_of_columns_shows_every_line_and_keeps_titles_with_their_lines() {
         let lines = lines(&App::default(), "");
         let count = |wanted: fn(&Line) -> bool, lines: &[Line]| lines.iter().filter(|line| wanted(line)).count();
-        assert_eq!(count(|line| matches!(line, Line::Key(_)), &lines), ENTRIES.len());
+        assert_eq!(count(|line| matches!(line, Line::Key(_)), &lines), ENTRIES.len() - 1, "only the demo can be played again");
         assert_eq!(count(|line| matches!(line, Line::Title(_)), &lines), GROUPS.len() + 2);
         for columns in 1..=4 {
             let divide = divide(&lines, columns);

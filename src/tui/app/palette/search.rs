@@ -71,18 +71,23 @@ pub(super) fn reason_for_nothing(typed: &str) -> &'static str {
     }
 }
 
+/// Returns all actions, those of the demo only in it.
+fn offered(is_demo: bool) -> impl Iterator<Item = &'static Entry> {
+    ENTRIES.iter().filter(move |entry| is_demo || entry.action != Action::Replay)
+}
+
 /// Returns all actions, the first ones in the order of [`FIRST`].
-fn all() -> Vec<PaletteMatch> {
-    let mut entries: Vec<&Entry> = ENTRIES.iter().collect();
+fn all(is_demo: bool) -> Vec<PaletteMatch> {
+    let mut entries: Vec<&Entry> = offered(is_demo).collect();
     entries.sort_by_key(|entry| FIRST.iter().position(|first| *first == entry.action).unwrap_or(FIRST.len()));
     entries.into_iter().map(|entry| PaletteMatch { entry, matched: Vec::new() }).collect()
 }
 
 /// Returns the actions whose names or synonyms begin with the typed text, then those whose names contain its letters in order, then those
 /// whose help lines do.
-pub(super) fn find(typed: &str) -> Vec<PaletteMatch> {
+pub(super) fn find(typed: &str, is_demo: bool) -> Vec<PaletteMatch> {
     if typed.is_empty() {
-        return all();
+        return all(is_demo);
     }
     let fuzzy = SkimMatcherV2::default().ignore_case();
     let typed = typed.replace(' ', "-");
@@ -104,7 +109,7 @@ pub(super) fn find(typed: &str) -> Vec<PaletteMatch> {
         let score = fuzzy.fuzzy_match(entry.help, &typed.replace('-', " ")).filter(|_| !is_deletion)?;
         Some(((0, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new() }))
     };
-    let mut matches: Vec<_> = ENTRIES.iter().filter_map(rate).collect();
+    let mut matches: Vec<_> = offered(is_demo).filter_map(rate).collect();
     matches.sort_by_key(|(rank, _)| Reverse(*rank));
     matches.into_iter().map(|(_, found)| found).collect()
 }
@@ -115,18 +120,20 @@ mod tests {
 
     #[test]
     fn letters_find_actions_by_name_then_by_help() {
-        let first = |typed: &str| find(typed).first().map(|found| found.entry.name);
+        let first = |typed: &str| find(typed, false).first().map(|found| found.entry.name);
         assert_eq!(first("nxer"), Some("next-error"));
         assert_eq!(first("Next Err"), Some("next-error"));
         assert_eq!(first("quit"), Some("quit"));
         assert_eq!(first("unmark"), Some("clear-marks"));
         assert_eq!(first("zzzz"), None);
-        assert_eq!(find("").len(), ENTRIES.len());
+        assert_eq!((find("", true).len(), find("", false).len()), (ENTRIES.len(), ENTRIES.len() - 1));
+        let finds_replay = |is_demo| find("again", is_demo).iter().any(|found| found.entry.action == Action::Replay);
+        assert_eq!([true, false].map(finds_replay), [true, false], "only the demo can be played again");
     }
 
     #[test]
     fn synonyms_find_actions_first() {
-        let first = |typed: &str| find(typed).first().map(|found| found.entry.name);
+        let first = |typed: &str| find(typed, true).first().map(|found| found.entry.name);
         for (words, name) in [
             ("search", "filter"),
             ("find", "filter"),
@@ -149,7 +156,7 @@ mod tests {
     #[test]
     fn nothing_deletes() {
         for words in ["delete", "Remove", "del"] {
-            assert!(find(words).is_empty(), "{words}");
+            assert!(find(words, true).is_empty(), "{words}");
             assert!(reason_for_nothing(words).contains("deletes"), "{words}");
         }
         assert_eq!(reason_for_nothing("zzzz"), "no such action");
@@ -157,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_empty_palette_begins_with_what_users_look_for() {
-        let all = find("");
+        let all = find("", true);
         assert_eq!(all.iter().map(|found| found.entry.action).take(FIRST.len()).collect::<Vec<_>>(), FIRST);
         assert_eq!(all.len(), ENTRIES.len());
     }
