@@ -84,7 +84,12 @@ fn the_line_of_a_trace_holds_what_leaked_into_it_and_the_detail_tells_it_apart()
 fn traces_without_agents_are_hidden_until_asked_for() {
     let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
     let screen = stage.text();
-    assert!(screen.contains("1 of 5 ") && screen.contains("▸ +1 ordinary trace: no agent") && !screen.contains("GET /traces"), "{screen}");
+    assert!(
+        screen.contains("1 of 5 ")
+            && screen.contains("▸ +1 ordinary trace of unnamed services: no agent")
+            && !screen.contains("GET /traces"),
+        "{screen}"
+    );
     stage.keys("A");
     let screen = stage.text();
     assert!(screen.contains("of 6 ╮") && screen.contains("GET /traces"), "{screen}");
@@ -96,13 +101,19 @@ fn traces_without_agents_are_hidden_until_asked_for() {
 fn the_line_at_the_foot_lists_the_traces_of_its_service() {
     let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
     stage.keys("Gj");
-    assert!(stage.text().contains("▎▸ +1 ordinary trace: no agent, model or tool, ⏎ lists"), "{}", stage.text());
+    assert!(stage.text().contains("▎▸ +1 ordinary trace of unnamed services: no agent, model or tool, ⏎ lists"), "{}", stage.text());
     stage.keys("<Enter>");
     let screen = stage.text();
-    assert!(screen.contains("GET /traces") && screen.contains("▎▾ 1 ordinary trace: listed above, ⏎ hides"), "{screen}");
+    assert!(
+        screen.contains("GET /traces") && screen.contains("▎▾ 1 ordinary trace of unnamed services: listed above, ⏎ hides"),
+        "{screen}"
+    );
     stage.keys("<Enter>k");
     let screen = stage.text();
-    assert!(!screen.contains("GET /traces") && screen.contains(" ▸ +1 ordinary trace: no agent, model or tool "), "{screen}");
+    assert!(
+        !screen.contains("GET /traces") && screen.contains(" ▸ +1 ordinary trace of unnamed services: no agent, model or tool "),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -142,6 +153,40 @@ fn a_status_is_one_sentence_that_names_the_failed_step() {
     stage.keys("e");
     assert!(stage.text().contains(" status         failed: payment gateway refused"), "{}", stage.text());
     assert!(stage.text().contains("no stack trace"), "{}", stage.text());
+}
+
+#[test]
+fn a_run_that_repeats_the_reason_of_its_step_says_it_once() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("/status:error agent:\"Throttled Agent\"<Enter>g");
+    let text = stage.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("status failed; 1 step failed: gpt-5-mini: ModelProviderError: Rate limit"), "{text}");
+    assert!(!text.contains("failed: Rate limit reached"), "{text}");
+}
+
+#[test]
+fn model_calls_are_numbered_in_their_run() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("g");
+    let first = stage.text();
+    assert!(!first.contains(" call  "), "a run is no call: {first}");
+    stage.keys("j");
+    assert!(stage.text().contains(" call           1 of 2 of Report Team "), "{}", stage.text());
+    stage.keys("/tool:search_database<Enter>gjjjj");
+    assert!(stage.text().contains(" call           1 of 2 of Researcher "), "nested runs count apart: {}", stage.text());
+}
+
+#[test]
+fn the_heading_of_the_detail_has_the_whole_name_and_the_place_at_80_columns() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
+    stage.keys("Zg");
+    assert!(stage.text().contains("Report Team") && stage.text().contains(" 1/17 "), "{}", stage.text());
+    for _ in 0..40 {
+        let text = stage.text();
+        let heading = text.lines().find(|line| line.contains("Overview")).unwrap_or_default();
+        assert!(heading.contains("Events") && !heading.contains('…'), "{text}");
+        stage.keys("j");
+    }
 }
 
 #[test]
@@ -285,6 +330,20 @@ fn every_table() {
         stage.keys(key);
         assert_screen(name, &mut stage);
     }
+}
+
+#[test]
+fn names_come_before_further_columns_where_there_is_room() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (200, 60));
+    stage.keys("6");
+    let text = stage.text();
+    let line = text.lines().find(|line| line.contains('▎')).unwrap_or_default();
+    assert!(
+        line.contains("ModelProviderError: Rate limit reached for gpt-5-mini in organization") && line.contains("gpt-5-mini  "),
+        "{text}"
+    );
+    stage.resize(80, 24);
+    assert!(stage.text().contains("MESSAGE") && stage.text().contains("WHERE"), "{}", stage.text());
 }
 
 #[test]
@@ -572,7 +631,7 @@ fn an_open_port_is_warned_of_until_a_key_is_pressed() {
     stage.app.sources.push(source("otlp", State::Watching { left_out: 0 }));
     stage.app.source_traffic(&mut stage.store, 1, open_listener().traffic);
     stage.app.tick(&mut stage.store, NOW + 3_600_000_000_000);
-    let warning = "0.0.0.0:4318 is open to other machines · L shows details";
+    let warning = "0.0.0.0:4318 is open to others · L says more";
     assert!(stage.text().contains(warning));
     stage.keys("j");
     assert!(!stage.text().contains(warning));

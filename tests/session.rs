@@ -139,10 +139,7 @@ fn themes_change_the_colours() {
     assert!(!coloured, "without colours:\n{text}");
     assert!(text.contains("REVERSED") && text.contains("BOLD"), "attributes stay:\n{text}");
     stage.keys("T");
-    assert_eq!(
-        stage.app.message.as_ref().map(|message| message.text.as_str()),
-        Some("to keep it, put theme = \"light\" at the top of config.toml")
-    );
+    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("theme = \"light\" in config.toml keeps it"));
 }
 
 #[test]

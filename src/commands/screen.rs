@@ -1,6 +1,7 @@
 //! The screen.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use eyre::{Context, Report, bail};
 use tokio::sync::oneshot;
@@ -62,7 +63,7 @@ fn open_session(config: &Config, is_demo: bool) -> Result<(event_loop::Session, 
     let directory = std::env::current_dir().wrap_err("can't read the working directory")?;
     let (paths, listener) = match &demo {
         Some(demo) => (vec![demo.path.clone()], Listener::BesideSources),
-        None => (open::paths(&config.sources, config), Listener::beside(&config.sources)),
+        None => (open::watched_paths(&config.sources, config), Listener::beside(&config.sources)),
     };
     let limits = ReadLimits::of(config.max_spans.get().into());
     let hub = open::open(&paths, config, OpenOptions { limits, numbers_only: false, capacity: CAPACITY, listener })?.hub;
@@ -100,9 +101,16 @@ fn configure(app: &mut App, config: &Config, now: Nanos) {
     if let Some(warning) = warnings.into_iter().next() {
         app.show_message(warning, true, now);
     }
+    app.config_file = config.path().map_or_else(String::new, |path| home_relative(path, etcetera::home_dir().ok().as_deref()));
     (app.themes, app.keymap, app.ascii) = (themes, config.keymap.clone(), config.ascii);
     (app.columns, app.tree.measure) = (config.columns.clone(), config.bar);
     app.budgets = Budgets::new(config.budget(), config.total_budget());
+}
+
+/// Returns a path for the user, with `~` for the home directory.
+fn home_relative(path: &Path, home: Option<&Path>) -> String {
+    let rest = home.filter(|home| home.parent().is_some()).and_then(|home| path.strip_prefix(home).ok());
+    rest.map_or_else(|| path.display().to_string(), |rest| Path::new("~").join(rest).display().to_string())
 }
 
 /// Loads the prices on a thread of its own, so that the first traces show at once.
@@ -114,4 +122,19 @@ fn load_prices(config: Config) -> std::io::Result<oneshot::Receiver<(Prices, Opt
         drop(sender.send((prices, result.err())));
     })?;
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_short_below_the_home_directory_only() {
+        let path = Path::new("/home/ann/.config/agno-top/config.toml");
+        let text = |home: Option<&str>| home_relative(path, home.map(Path::new));
+        assert_eq!(text(Some("/home/ann")), "~/.config/agno-top/config.toml");
+        for home in [None, Some("/"), Some("/home/an"), Some("/root")] {
+            assert_eq!(text(home), "/home/ann/.config/agno-top/config.toml");
+        }
+    }
 }

@@ -21,6 +21,8 @@ pub struct Anomalies {
     pub repeated: Vec<Vec<RowIx>>,
     /// The failed model calls, each with the next call of the same model.
     pub retried: Vec<(RowIx, RowIx)>,
+    /// The run's own model calls, in order; of nested ones the outer one.
+    pub calls: Vec<RowIx>,
     /// The run's own model calls that state input tokens, in order.
     pub growth: Vec<RowIx>,
     /// Whether the run has more rows than were analyzed.
@@ -74,7 +76,19 @@ impl Store {
             }
         }
         rows.sort_by_key(|&row| self.row(row).order());
-        Anomalies { repeated: self.repeated(&rows), retried: self.retried(&rows), growth: self.growth(&rows), is_truncated }
+        Anomalies {
+            repeated: self.repeated(&rows),
+            retried: self.retried(&rows),
+            growth: self.growth(&rows),
+            calls: self.calls(&rows),
+            is_truncated,
+        }
+    }
+
+    fn calls(&self, rows: &[RowIx]) -> Vec<RowIx> {
+        let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
+        let is_inner = |row: RowIx| self.row(row).parent().is_some_and(is_model);
+        rows.iter().copied().filter(|&row| is_model(row) && !is_inner(row) && !self.is_duplicate(row)).collect()
     }
 
     fn repeated(&self, rows: &[RowIx]) -> Vec<Vec<RowIx>> {

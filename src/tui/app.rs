@@ -195,6 +195,8 @@ pub struct App {
     pub keymap: Keymap,
     /// The themes.
     pub themes: Themes,
+    /// The path of the configuration file, for the user; empty if there is none.
+    pub config_file: String,
     /// The columns beside the traces.
     pub columns: Columns,
     /// Whether to draw only ASCII characters.

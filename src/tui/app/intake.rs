@@ -214,7 +214,7 @@ impl App {
         view.traffic = traffic;
         if let Some(address) = opened {
             // The full warning is in the list of sources.
-            self.show_warning(format!("{address} is open to other machines · {} shows details", self.keymap.hint(Action::Sources)));
+            self.show_warning(format!("{address} is open to others · {} says more", self.keymap.hint(Action::Sources)));
         }
     }
 

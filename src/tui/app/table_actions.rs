@@ -24,6 +24,8 @@ impl App {
         if view == self.view() {
             return;
         }
+        // It was about the other view.
+        self.message = None;
         self.log_list = (view == View::Logs).then(|| LogList::new(&self.filter));
         self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
         self.table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));

@@ -48,7 +48,7 @@ impl App {
     /// Returns the window that an action opens without further conditions.
     fn overlay_of(&self, store: &Store, action: Action) -> Option<Overlay> {
         Some(match action {
-            Action::Palette => Overlay::Palette(Palette::default()),
+            Action::Palette => Overlay::Palette(Palette::new(self.tour.is_some())),
             Action::Sources => Overlay::Sources(0),
             Action::Help => Overlay::Help(Help::default()),
             Action::SortBy => Overlay::Sorter(match (&self.series_list, &self.table) {
@@ -72,7 +72,8 @@ impl App {
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
                 let name = format::safe(self.themes.select_next()).into_owned();
-                self.show_message(format!("to keep it, put theme = \"{name}\" at the top of config.toml"), false, now);
+                let file = if self.config_file.is_empty() { "config.toml" } else { &self.config_file };
+                self.show_message(format!("theme = \"{name}\" in {file} keeps it"), false, now);
             }
             Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
             Action::Scope => self.show_message("no room for the panes that this changes: they need 120 columns and 24 lines", false, now),

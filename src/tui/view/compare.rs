@@ -124,8 +124,11 @@ fn draw_head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, 
             0 => String::new(),
             count => format!(" · the last {} steps left out", format::count(count as u64)),
         };
-        let details = format!("{} · {}{left_out}", format::moment(trace.start, now), &trace.id.to_string()[..8]);
-        put(buffer, x, area.y, part.right().saturating_sub(x), &details, styling.dim());
+        let (began, id) = (format::moment(trace.start, now), &trace.id.to_string()[..8]);
+        let details = [format!("{began} · {id}{left_out}"), format!("{began}{left_out}"), began.clone(), id.to_owned()];
+        let room = part.right().saturating_sub(x);
+        let details = details.iter().find(|text| format::width(text) <= usize::from(room)).map_or("", String::as_str);
+        put(buffer, x, area.y, room, details, styling.dim());
         let mut end = part.right() - columns.numbers();
         for (name, width) in [("TIME", columns.time), ("TOK", columns.tokens), ("COST", columns.cost)] {
             end += width;

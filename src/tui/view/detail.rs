@@ -22,8 +22,29 @@ use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab, as
 use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
+pub(super) use content::attribute_table;
 use content::{Asked, Place};
 pub use content::{exchange_texts, parameters};
+
+/// The cells of a name that the tabs make room for, and of a place such as ` 12/340 `.
+const LABEL_WIDTH: usize = 24;
+const PLACE_WIDTH: usize = 7;
+
+/// The titles of the tabs, the widest first.
+const TAB_TITLES: [fn(Tab) -> String; 3] = [
+    |tab| format!(" {} ", tab.name()),
+    |tab| format!(" {}", if tab == Tab::Attributes { "Attrs" } else { tab.name() }),
+    |tab| {
+        let name = match tab {
+            Tab::Messages => "Msgs",
+            Tab::Input => "In",
+            Tab::Output => "Out",
+            Tab::Attributes => "Attrs",
+            tab => tab.name(),
+        };
+        format!(" {name}")
+    },
+];
 
 /// Returns the page of the open tab.
 pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, now: Nanos) -> Page {
@@ -51,27 +72,26 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = display::name(store, data);
-    // Narrow tabs leave room for the name.
+    // Narrow tabs leave room for the name and the place.
     let room = |tabs: &[(Tab, String)]| area.width.saturating_sub(tabs.iter().map(|(_, title)| title.len() as u16).sum::<u16>() + 7);
-    let wide: Vec<_> = app.detail.tabs().map(|tab| (tab, format!(" {} ", tab.name()))).collect();
-    let is_wide = usize::from(room(&wide)) >= format::width(&format::safe(&label)).min(24);
-    let tabs = if is_wide {
-        wide
-    } else {
-        app.detail.tabs().map(|tab| (tab, format!(" {}", if tab == Tab::Attributes { "Attrs" } else { tab.name() }))).collect()
-    };
-    let label_width = room(&tabs).clamp(8, 40);
+    let needed = format::width(&format::safe(&label)).min(LABEL_WIDTH) + PLACE_WIDTH;
+    let tabs = TAB_TITLES.map(|title| app.detail.tabs().map(|tab| (tab, title(tab))).collect::<Vec<_>>());
+    let [.., narrowest] = &tabs;
+    let tabs = tabs.iter().find(|tabs| usize::from(room(tabs)) >= needed).unwrap_or(narrowest);
+    let label_width = room(tabs).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.span_type(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
     x = put(buffer, x, area.y, label_width, &label, styling.text().patch(styling.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     for (tab, title) in tabs {
-        let style = if tab == app.detail.tab { styling.tab() } else { styling.dim() };
-        let end = put(buffer, x, area.y, area.right().saturating_sub(x), &title, style);
-        hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(tab));
+        let style = if *tab == app.detail.tab { styling.tab() } else { styling.dim() };
+        let end = put(buffer, x, area.y, area.right().saturating_sub(x), title, style);
+        hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(*tab));
         x = end;
     }
+    let needs_blank = tabs.last().is_some_and(|(_, title)| !title.ends_with(' '));
+    x = put(buffer, x, area.y, u16::from(needs_blank), " ", Style::new());
     draw_text(buffer, area, &app.detail.pager, styling);
     progress(buffer, area, x, app, styling);
 }
@@ -91,7 +111,7 @@ fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, styling: Styl
         Some((at, count)) => format!(" {}/{} found ", format::count(at as u64), format::count(count as u64)),
         None => String::new(),
     };
-    let (mut text, mut short) = (found.clone(), found);
+    let (mut text, mut short) = (found.clone(), found.clone());
     if line > 0 || pager.has_more() {
         let more = if pager.is_complete() { "" } else { "+" };
         let (line, lines) = (format::count(line as u64 + 1), format::count(lines as u64));
@@ -99,7 +119,7 @@ fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, styling: Styl
         let _ = write!(short, " {line}/{lines}{more} ");
     }
     let room = area.right().saturating_sub(from + 2);
-    let text = if format::width(&text) > usize::from(room) { short } else { text };
+    let text = [text, short, found].into_iter().find(|text| format::width(text) <= usize::from(room)).unwrap_or_default();
     put_right(buffer, area.right().saturating_sub(1), area.y, room, &text, styling.dim());
 }
 

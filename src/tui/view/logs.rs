@@ -162,6 +162,9 @@ impl Page {
 
     /// Writes the body; JSON on lines of its own, indented.
     fn body(&mut self, body: &Value) {
+        if *body == Value::Null {
+            return;
+        }
         let text = value_text(body);
         let parsed = || serde_json::from_str::<serde_json::Value>(&text).ok().filter(|value| value.is_object() || value.is_array());
         let pretty = parsed().and_then(|value| serde_json::to_string_pretty(&value).ok());
@@ -181,10 +184,22 @@ impl Page {
         }
         self.0.begin_line(0, 0);
         self.0.push(title, TextRole::Label);
-        for (name, value) in attributes {
-            self.0.begin_line(2, 4);
-            self.0.push(&format!("{name}  "), TextRole::Key);
-            self.0.push(&value_text(value), TextRole::Plain);
-        }
+        detail::attribute_table(&mut self.0, attributes, 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_a_body_has_no_line_about_it() {
+        let lines = |body: Value| {
+            let mut page = Page(Document::new());
+            page.body(&body);
+            page.0.to_text()
+        };
+        assert_eq!(lines(Value::Null), "");
+        assert!(lines(Value::Text("null".to_owned())).contains("null"), "a text is shown as it is");
     }
 }

@@ -122,8 +122,10 @@ fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
     let mut counts =
         vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*retained_bytes)), Style::new())];
     if rejected_spans + refused + deferred > 0 {
-        let [rejected, refused] = [(rejected_spans, "span"), (refused, "request")].map(|(count, noun)| format::plural(*count, noun));
-        counts.push((format!("{rejected} rejected, {refused} refused, {} put off", format::count(*deferred)), styling.error()));
+        let failed = [(*rejected_spans, "span", "rejected"), (*refused, "request", "refused"), (*deferred, "request", "put off")];
+        let failed = failed.into_iter().filter(|(count, ..)| *count > 0);
+        let texts: Vec<_> = failed.map(|(count, noun, what)| format!("{} {what}", format::plural(count, noun))).collect();
+        counts.push((texts.join(", "), styling.error()));
     }
     if let Some(refusal) = refusal {
         counts.push((format!("last refused: {refusal}"), styling.error()));

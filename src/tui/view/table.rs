@@ -17,6 +17,9 @@ pub(super) use page::page;
 const NAME_WIDTH: u16 = 16;
 const MESSAGE_WIDTH: u16 = 40;
 
+/// The most lines whose names are measured for the width of their column.
+const MAX_MEASURED: usize = 500;
+
 /// Cells of a column of moments with dates.
 const DATED_WIDTH: u16 = 13;
 
@@ -79,15 +82,38 @@ fn empty_reason(app: &App, table: &Table) -> &'static str {
     }
 }
 
-/// Returns the leading columns that fit, each with its index and its width. Free cells go to moments of other days, for their dates, then
-/// to the first column.
+/// Returns how many columns beside the first come before names in full, and how wide those get.
+fn priorities(view: View) -> (usize, u16) {
+    if view == View::Errors { (3, 80) } else { (5, 40) }
+}
+
+/// Returns the leading columns that fit, each with its index and its width. Cells go to the essential columns, to moments of other days for
+/// their dates, to the names in the first column, to further columns, and what is left to the first column.
 fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn, u16)> {
     let width = inner.width.saturating_sub(2);
     let least = if table.view == View::Errors { MESSAGE_WIDTH } else { NAME_WIDTH }.min(width);
-    let mut left = width - least;
+    let (essential, widest) = priorities(table.view);
+    let names = table.lines.iter().take(MAX_MEASURED).filter_map(|line| line.cells.first());
+    let needed = names.map(|name| if let Cell::Text(name) = name { format::width(&format::safe(name)) } else { 0 }).max();
+    let needed = u16::try_from(needed.unwrap_or_default()).unwrap_or(u16::MAX).saturating_add(1).min(widest);
+    let (mut name, mut left) = (least, width - least);
     let shown = table.lines.iter().skip(table.pane.top).take(usize::from(inner.height));
+    let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
+    let add_dates = |fitting: &mut Vec<(usize, TableColumn, u16)>, left: &mut u16| {
+        for (at, _, width) in fitting {
+            let extra = DATED_WIDTH.saturating_sub(*width);
+            if extra <= *left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
+                (*width, *left) = (DATED_WIDTH.max(*width), *left - extra);
+            }
+        }
+    };
     let mut fitting: Vec<(usize, TableColumn, u16)> = Vec::new();
     for (at, &column) in table.columns().iter().enumerate() {
+        if at == essential + 1 {
+            add_dates(&mut fitting, &mut left);
+            let more = needed.saturating_sub(name).min(left);
+            (name, left) = (name + more, left - more);
+        }
         // The sign of a lower bound takes a cell.
         let has_bound = shown.clone().any(|line| matches!(line.cells[at], Cell::Money(_, true)));
         let width = if at == 0 { 0 } else { column_width(column, table.view) + u16::from(has_bound) };
@@ -97,15 +123,9 @@ fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn
         left -= width;
         fitting.push((at, column, width));
     }
-    let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
-    for (at, _, width) in &mut fitting {
-        let extra = DATED_WIDTH.saturating_sub(*width);
-        if extra <= left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
-            (*width, left) = (DATED_WIDTH, left - extra);
-        }
-    }
+    add_dates(&mut fitting, &mut left);
     if let Some(first) = fitting.first_mut() {
-        first.2 = least + left;
+        first.2 = name + left;
     }
     fitting
 }

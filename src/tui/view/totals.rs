@@ -43,7 +43,8 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
         .into_iter()
         .map(|(name, amount, _)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
         .collect();
-    draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, styling);
+    let names = name_width(inner.width, &ranks);
+    draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, names, styling);
     if has_sparkline {
         let y = inner.bottom() - 1;
         let text = format!(" {} in the last hour", format::tokens(Some(minutes.iter().sum())));
@@ -108,7 +109,7 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     if !has_agents {
         let (ranks, all) = ranks_by(By::Model, count, SpanType::Model);
         put_more(buffer, area.right().saturating_sub(1), area.bottom() - 1, all - ranks.len(), styling);
-        return draw_ranks(buffer, lines, &ranks, styling);
+        return draw_ranks(buffer, lines, &ranks, name_width(lines.width, &ranks), styling);
     }
     // Models get half of the lines below the headings, and all that the agents leave free.
     let count = count.saturating_sub(2);
@@ -116,6 +117,7 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     let (mut agents, all_agents) = ranks_by(By::Agent, count, SpanType::Agent);
     agents.truncate((count / 2).max(count.saturating_sub(models.len())));
     models.truncate(count - agents.len());
+    let names = name_width(lines.width, &models).max(name_width(lines.width, &agents));
     let mut y = lines.y;
     for (title, ranks, all) in [("by model", models, all_models), ("by agent", agents, all_agents)] {
         if ranks.is_empty() {
@@ -123,7 +125,7 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
         }
         put(buffer, lines.x, y, lines.width, title, styling.dim());
         put_more(buffer, lines.right() + 1, y, all - ranks.len(), styling);
-        draw_ranks(buffer, Rect { y: y + 1, height: ranks.len() as u16, ..lines }, &ranks, styling);
+        draw_ranks(buffer, Rect { y: y + 1, height: ranks.len() as u16, ..lines }, &ranks, names, styling);
         y += 1 + ranks.len() as u16;
     }
 }
@@ -229,11 +231,21 @@ fn put_more(buffer: &mut Buffer, end: u16, y: u16, left_out: usize, styling: Sty
     }
 }
 
+/// The fewest cells of a bar, and the most of a name.
+const MIN_BAR: u16 = 8;
+const MAX_NAME: u16 = 24;
+
+/// Returns the width of the names in a pane with these ranks: what they need, as far as their bars leave room.
+fn name_width(width: u16, ranks: &[Rank<'_>]) -> u16 {
+    let longest = |text: fn(&Rank<'_>) -> usize| ranks.iter().map(text).max().unwrap_or_default() as u16;
+    let (needed, numbers) = (longest(|rank| format::width(&format::safe(rank.name))), longest(|rank| format::width(&rank.text)));
+    needed.min(width.saturating_sub(numbers + 2 + MIN_BAR)).max(width / 3).min(MAX_NAME)
+}
+
 /// Draws the ranks that fit into `area`, one per line.
-fn draw_ranks(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], styling: Styling) {
+fn draw_ranks(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], names: u16, styling: Styling) {
     let largest = ranks.iter().map(|rank| rank.amount).max().unwrap_or_default();
     let numbers = ranks.iter().map(|rank| format::width(&rank.text) as u16).max().unwrap_or_default();
-    let names = (area.width * 2 / 5).min(24);
     let bars = area.width.saturating_sub(names + numbers + 2);
     for (y, rank) in (area.y..area.bottom()).zip(ranks) {
         put(buffer, area.x, y, names, rank.name, Style::new());

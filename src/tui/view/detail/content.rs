@@ -172,11 +172,11 @@ fn value(value: Option<&Value>, none: &str) -> Page {
 
 fn attributes(payload: &Payload) -> Page {
     let mut document = Document::new();
-    let mut attributes = table(&mut document, &payload.attributes, 0);
+    let mut attributes = attribute_table(&mut document, &payload.attributes, 0);
     if !payload.resource.is_empty() {
         document.begin_line(0, 0);
         document.push("resource", TextRole::Label);
-        let resource = table(&mut document, &payload.resource, 0);
+        let resource = attribute_table(&mut document, &payload.resource, 0);
         attributes.extend(resource.into_iter().map(|(line, index)| (line, payload.attributes.len() + index)));
     }
     if attributes.is_empty() {
@@ -188,7 +188,7 @@ fn attributes(payload: &Payload) -> Page {
 /// Writes attributes sorted by name. Numbers in names sort as numbers: message 10 follows message 9.
 ///
 /// Returns the first line of each attribute with its index.
-fn table(document: &mut Document, attributes: &[Attribute], indent: usize) -> Vec<(usize, usize)> {
+pub(in super::super) fn attribute_table(document: &mut Document, attributes: &[Attribute], indent: usize) -> Vec<(usize, usize)> {
     let mut lines = Vec::with_capacity(attributes.len());
     let mut sorted: Vec<(usize, &Attribute)> = attributes.iter().enumerate().collect();
     sorted.sort_by_cached_key(|(_, (name, _))| natural_key(name));
@@ -220,7 +220,7 @@ fn events(payload: &Payload) -> Document {
         document.begin_line(0, 0);
         document.push(&event.name, TextRole::Label);
         document.push(&format!("  {}", format::rfc3339(event.time)), TextRole::Faint);
-        table(&mut document, &event.attributes, 2);
+        attribute_table(&mut document, &event.attributes, 2);
     }
     document
 }

@@ -9,10 +9,10 @@ use super::columns::full_amount;
 use super::line::Line;
 use crate::format;
 use crate::model::Ending;
-use crate::store::RunStatus;
+use crate::store::{Phase, RunStatus};
 use crate::tui::app::{Measure, TraceTree};
 use crate::tui::display::{log, row_bar};
-use crate::tui::widget::{Axis, gauge};
+use crate::tui::widget::{Axis, Bar, gauge};
 
 /// A line of the ruler behind the bars of an open trace, and the time that a run waits for a person.
 const RULER: &str = "┆";
@@ -51,7 +51,9 @@ impl Line<'_> {
         let Self { app, store, styling, row, data, .. } = *self;
         let (tree, trace) = (&app.tree, data.trace());
         let hides_children = !tree.is_open(store, row);
-        let bar = row_bar(store, row, TraceTree::children(store, row), TraceTree::count_children(store, row), hides_children, app.now);
+        // The time of a trace is without the runs that leaked into it.
+        let children = TraceTree::children(store, row).filter(|&child| !store.is_leaked(child));
+        let bar = row_bar(store, row, children, TraceTree::count_children(store, row), hides_children, app.now);
         if TraceTree::uses_trace_axis(store, row) {
             let axis = tree.axis(store, trace, app.now);
             self.draw_ruler(buffer, area, axis);
@@ -61,6 +63,7 @@ impl Line<'_> {
             return;
         }
         let axis = tree.shared_axis(store, trace);
+        let bar = if data.phase == Phase::Ended { self.trace_bar(bar) } else { bar };
         bar.render(axis, styling.glyphs(), style, area, buffer);
         self.draw_waiting(buffer, area, axis);
         self.draw_logs(buffer, area, axis);
@@ -71,6 +74,16 @@ impl Line<'_> {
                 put(buffer, left, area.y, area.right() - left, &legend, styling.dim());
             }
         }
+    }
+
+    /// Returns the bar of a trace that ended: folded or open, it is as long as the time beside it.
+    fn trace_bar(&self, mut bar: Bar) -> Bar {
+        let Self { app, store, data, .. } = *self;
+        let start = store.trace(data.trace()).start;
+        let end = start.saturating_add(store.length(data.trace(), app.now));
+        let outside = [(start, bar.start), (bar.end.max(bar.start), end)];
+        bar.children.extend(outside.into_iter().filter(|(from, to)| from < to));
+        Bar { with_children: true, ..bar }
     }
 
     /// Returns the distance of the ruler's lines in a bar of `width` cells.

@@ -28,7 +28,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
 fn text(app: &App, store: &Store, line: &FootLine) -> String {
     let count = format::plural(u64::from(line.idle.traces), "ordinary trace");
     let of = match store.service_name(line.idle.service) {
-        "" => String::new(),
+        "" => " of unnamed services".to_owned(),
         name => format!(" of {name}"),
     };
     let key = if line.is_cursor {
@@ -38,6 +38,6 @@ fn text(app: &App, store: &Store, line: &FootLine) -> String {
     };
     let sign = if line.is_open { "▾ " } else { "▸ +" };
     let state = if line.is_open { "listed above" } else { "no agent, model or tool" };
-    let failed = if line.idle.failed > 0 { format!(", {} with errors", format::count(line.idle.failed.into())) } else { String::new() };
+    let failed = if line.idle.failed > 0 { format!(", {} failed", format::count(line.idle.failed.into())) } else { String::new() };
     format!("{sign}{count}{of}: {state}{failed}{key}")
 }

@@ -9,7 +9,9 @@ use ratatui::layout::Rect;
 use super::columns::{ColumnWidths, SERVICE_WIDTH};
 use super::{HitMap, Styling, draw};
 use crate::model::usage::Usage;
-use crate::model::{Batch, LogBatch, LogRecord, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, TraceId};
+use crate::model::{
+    Batch, LogBatch, LogRecord, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId,
+};
 use crate::store::{Limits, Store};
 use crate::tui::app::{Action, App, Column, Measure};
 
@@ -64,6 +66,23 @@ fn store(names: &[&str]) -> Store {
     let mut store = Store::new(Limits::default());
     store.apply(&batch, 0);
     store
+}
+
+/// Returns a span of an agent, below the one with the id before its own, with its times in milliseconds.
+fn span((trace, id): (u8, u64), (start, end): (Nanos, Nanos), name: Text) -> Span {
+    Span {
+        trace: TraceId::new([trace; 16]).unwrap(),
+        id: SpanId::new(id.to_be_bytes()).unwrap(),
+        parent: SpanId::new((id - 1).to_be_bytes()),
+        start: start * MS,
+        end: Some(end * MS),
+        status: Status::Ok,
+        name,
+        facts: SpanFacts { span_type: SpanType::Agent, agent: name, ..SpanFacts::default() },
+        error: Text::default(),
+        payload_ref: PayloadRef(0),
+        retained_bytes: 0,
+    }
 }
 
 fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
@@ -143,7 +162,18 @@ fn the_heading_shows_the_scale_of_the_bars() {
 
 #[test]
 fn the_first_line_of_an_open_trace_says_what_the_ruler_measures() {
-    let buffer = screen(&["a", "b"], 120, true, Measure::Time);
+    let mut store = store(&["a", "b"]);
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let name = batch.intern("long");
+    batch.spans.push(span((9, 1), (0, 900), name));
+    store.apply(&batch, 0);
+    let mut app = App::new(Vec::new(), false, 0);
+    app.tree.set_height(40);
+    app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    app.update(&mut store, Action::FoldAll, 0);
+    let area = Rect::new(0, 0, 120, 42);
+    let mut buffer = Buffer::empty(area);
+    draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
     let lines: Vec<String> = (0..42).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect();
     let line = |sign: &str| lines.iter().find(|line| line.contains(sign)).unwrap();
     assert!(line("◆ a").contains("┆ 20ms") && !line("✦ a").contains("20ms"), "{lines:?}");
@@ -192,4 +222,31 @@ fn a_warning_and_an_error_in_the_log_are_marked_on_the_bar_of_their_span() {
     assert!(marks.len() == 2 && marks[0] < marks[1], "{:?}", marked[1].concat());
     let rest = |line: &[String]| (0..line.len()).filter(|at| !marks.contains(at)).map(|at| line[at].clone()).collect::<String>();
     assert_eq!(rest(&marked[1]), rest(&plain[1]));
+}
+
+#[test]
+fn the_bar_of_a_trace_is_as_long_as_its_time_folded_or_open() {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let name = batch.intern("run");
+    // What the first span began outlasts it by far.
+    for (id, start, end) in [(1_u64, 0, 10), (2, 5, 10), (3, 6, 450)] {
+        batch.spans.push(span((1, id), (start, end), name));
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 0);
+    let mut app = App::new(Vec::new(), false, 0);
+    app.tree.set_height(40);
+    app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    for _ in 0..2 {
+        let area = Rect::new(0, 0, 100, 12);
+        let mut buffer = Buffer::empty(area);
+        draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
+        let line: String = (0..area.width).map(|x| buffer[(x, 2)].symbol()).collect();
+        let (heading, bar) = ((0..area.width).map(|x| buffer[(x, 1)].symbol()).collect::<String>(), line.trim_end_matches(['│', ' ']));
+        assert!(line.contains("450ms") && heading.contains("500ms"), "{heading}\n{line}");
+        let cells = bar.chars().rev().take_while(|c| !c.is_whitespace()).count();
+        let all = 100 - 1 - heading.chars().take_while(|c| *c != '0').count();
+        assert!((all * 8 / 10..all).contains(&cells), "{cells} of {all} cells: {line}");
+        app.update(&mut store, Action::FoldAll, 0);
+    }
 }

@@ -4,7 +4,7 @@ use super::Page;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{self, Anomalies, RowIx, Store};
-use crate::tui::display::cost;
+use crate::tui::display::{cost, name};
 use crate::tui::widget::text::TextRole;
 use crate::tui::widget::{Glyphs, sparkline};
 use crate::why::{Cause, why};
@@ -69,6 +69,12 @@ impl Page {
             self.fact("retried", &format!("the same model was called again after this failure: {} lost", lost(&[row])), TextRole::Keyword);
         } else if let Some(failed) = anomalies.retry_of(row) {
             self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), TextRole::Keyword);
+        }
+        if let Some(at) =
+            anomalies.calls.iter().position(|call| *call == row).filter(|_| !anomalies.is_truncated && anomalies.calls.len() > 1)
+        {
+            let (number, count) = (format::count(at as u64 + 1), format::count(anomalies.calls.len() as u64));
+            self.fact("call", &format!("{number} of {count} of {}", name(store, store.row(run))), TextRole::Plain);
         }
         if anomalies.is_truncated && run == row {
             self.fact(

@@ -17,11 +17,16 @@ impl Page {
         let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
         let message = if is_short { store.text(store.error(row)) } else { full_message };
         let with_message = |text: &str| if message.is_empty() { text.to_owned() } else { format!("{text}: {message}") };
-        let failed_steps = failed_steps(store, row);
+        let failed = failed_steps(store, row);
+        // A run that repeats the reason of its step says it once, in the longer words.
+        let repeats = |steps: &FailedSteps| !message.is_empty() && (steps.reason.contains(message) || message.contains(&*steps.reason));
+        let longer = |reason| if message.len() > str::len(reason) { message } else { reason };
+        let repeated = failed.as_ref().filter(|steps| repeats(steps)).map(|steps| steps.text(longer(&steps.reason)));
+        let failed_steps = failed.as_ref().map(|steps| steps.text(&steps.reason));
         let below = store.below(row);
         let finished = if data.status() == Status::Ok { "finished" } else { "finished, no status set" };
         let (text, role) = match (data.own_status(), &failed_steps) {
-            (RunStatus::Error, _) => (with_message("failed"), TextRole::Error),
+            (RunStatus::Error, _) => (repeated.map_or_else(|| with_message("failed"), |steps| format!("failed; {steps}")), TextRole::Error),
             (RunStatus::Running, _) => (format!("running for {}", format::clock(data.duration(now))), TextRole::Keyword),
             (RunStatus::Lost, _) => ("lost: its trace received nothing for a while".to_owned(), TextRole::Faint),
             (RunStatus::Paused, _) => ("paused: it waits for a person".to_owned(), TextRole::Keyword),
@@ -80,14 +85,29 @@ impl Page {
     }
 }
 
-/// Returns how many steps below a row failed, and the first failure; `None` if none did.
-fn failed_steps(store: &Store, row: RowIx) -> Option<String> {
+/// The steps below a row that failed.
+struct FailedSteps {
+    count: u32,
+    /// The name of the first one with a colon; empty if it is the row.
+    place: String,
+    /// Why it failed.
+    reason: String,
+}
+
+impl FailedSteps {
+    /// Returns the number, and the first step with a reason.
+    fn text(&self, reason: &str) -> String {
+        format!("{} failed: {}{reason}", format::plural(self.count.into(), "step"), self.place)
+    }
+}
+
+/// Returns the steps below a row that failed; `None` if none did.
+fn failed_steps(store: &Store, row: RowIx) -> Option<FailedSteps> {
     let count = store.below(row).failed;
     // Of a run that failed for a reason of its own, the steps below have another.
     let below = store.children(row).iter().copied().find(|&child| store.totals(child).failed > 0);
     let row = below.filter(|_| store.is_failed_step(row)).unwrap_or(row);
     let place = store.first_failure(row).filter(|&first| first != row).map(|first| format!("{}: ", display::name(store, store.row(first))));
-    (count > 0).then(|| {
-        format!("{} failed: {}{}", format::plural(count.into(), "step"), place.unwrap_or_default(), store.text(store.failure_text(row)))
-    })
+    let reason = store.text(store.failure_text(row)).to_owned();
+    (count > 0).then(|| FailedSteps { count, place: place.unwrap_or_default(), reason })
 }
