@@ -27,12 +27,15 @@ class Counts:
 
 
 class Sender(threading.Thread):
-    """Sends `rate` spans a second, and a burst of five seconds' worth each minute. Restarts in the middle of a request now and then."""
+    """Sends `rate` spans a second, and a burst of five seconds' worth each minute. Restarts in the middle of a request now and then.
 
-    def __init__(self, port, bodies, counts, rate, restart):
+    Log events come with every request for the first `warm_up` seconds, so that their share of the memory is used up like that of the spans,
+    and later with every twentieth."""
+
+    def __init__(self, port, bodies, counts, rate, restart, warm_up):
         super().__init__(daemon=True)
         self.port, self.bodies, self.counts, self.pause, self.restart = port, bodies, counts, SPANS / rate, restart
-        self.stop = threading.Event()
+        self.stop, self.warm = threading.Event(), time.monotonic() + warm_up
 
     def run(self):
         connection = self.connect()
@@ -81,7 +84,7 @@ class Sender(threading.Thread):
             self.counts.slowest = max(self.counts.slowest, time.monotonic() - begun)
             if status == 200:
                 self.counts.acknowledged.add(number)
-                if number % 20 == 0:
+                if number % 20 == 0 or begun < self.warm:
                     post(connection, LOGS, log_body(number), "application/json")
                     self.counts.logs += 10
                 return connection

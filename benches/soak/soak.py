@@ -26,6 +26,7 @@ from senders import Counts, Sender, SlowSender
 
 MEMORY = 64  # MB of --max-memory, reached within minutes
 GROWTH = 1.05
+WARM_UP = 0.2  # the part of a run until every limit of memory is reached
 FULL_RUN = 600  # seconds from which the refusals of a full disk and the growth of memory are judged
 DISK = 8 << 30
 
@@ -85,7 +86,7 @@ def run(programs, disk, seconds):
 
 def memory(program, seconds):
     """Returns the median memory in MB after the warm-up until halfway, that of the second half, and the peak of each."""
-    first = [resident for at, resident, _ in program.samples if seconds * 0.2 <= at < seconds * 0.5]
+    first = [resident for at, resident, _ in program.samples if seconds * WARM_UP <= at < seconds * 0.5]
     second = [resident for at, resident, _ in program.samples if at >= seconds * 0.5]
     return [value / 1024 for value in (statistics.median(first), statistics.median(second), max(first), max(second))]
 
@@ -129,7 +130,7 @@ def soak(binary, home, disk, seconds, rate):
     wait_for(port)
     time.sleep(3)
     before = [len(os.listdir(f"/proc/{program.process.pid}/fd")) for program in (screen, tail)]
-    senders = [Sender(port, bodies, counts, rate / 2, restart) for restart in (15, 37)] + [SlowSender(port, bodies, counts)]
+    senders = [Sender(port, bodies, counts, rate / 2, restart, seconds * WARM_UP) for restart in (15, 37)] + [SlowSender(port, bodies, counts)]
     for thread in [writer, *senders]:
         thread.start()
     run([screen, tail], disk, seconds)
