@@ -12,7 +12,7 @@ pub mod redact;
 
 pub use metrics::write_metrics;
 pub use otlp::{redacted_log, write_logs};
-pub use record::{FindingRecord, SpanRecord, TraceRecord, UsageRecord, WhyRecord};
+pub use record::{AnswerRecord, FindingRecord, SpanRecord, TraceRecord, UsageRecord, WhyRecord};
 pub use redact::{Redaction, Redactor};
 
 use std::collections::{BTreeSet, HashSet};

@@ -100,6 +100,14 @@ enum NumberField {
     Output,
     /// Billionths of a dollar.
     Cost,
+    /// The part of the input from the provider's cache, in hundredths of a percent.
+    Cached,
+    /// The part of the model's context window that the input takes, in hundredths of a percent.
+    Context,
+    /// Nanoseconds to the first token.
+    FirstToken,
+    /// Output tokens per second.
+    Speed,
 }
 
 impl Query {

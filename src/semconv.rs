@@ -12,6 +12,7 @@
 mod argument_hash;
 mod attributes;
 mod extractor;
+mod finish;
 mod json_schema;
 mod keys;
 mod kinds;
@@ -33,6 +34,7 @@ pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
 use extractor::AGNO_SCOPE;
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;
+pub use finish::{FINISH_WORDS, LENGTH, finish_reason};
 pub(crate) use keys::is_key_of;
 pub use keys::{JSON_TEXT_KEYS, SPAN_KIND_KEY, row_keys};
 pub use messages::{Conversation, Message, ToolCall, conversation, host, input, lacks_first_messages, messages, output_of, tool};

@@ -52,6 +52,7 @@ mod pricing;
 mod processes;
 mod propagation;
 mod rare_tokens;
+mod rates;
 mod reach;
 mod remote_parents;
 mod response_ids;
@@ -351,12 +352,6 @@ impl Store {
     #[must_use]
     pub fn model(&self, row: RowIx) -> Symbol {
         self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).1)
-    }
-
-    /// Returns the time to the first token, if the row is a call that ended and states it.
-    #[must_use]
-    pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
-        self.packed_usage(row)?.first_token()
     }
 
     /// Returns the cost that the row itself states, in billionths of a dollar.

@@ -65,6 +65,30 @@ impl UsageRecord {
     }
 }
 
+/// How a model answered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AnswerRecord {
+    /// The model that was asked for, if one of another name answered.
+    pub requested_model: Option<String>,
+    /// The time in milliseconds to the first token, if the span states it.
+    pub first_token_ms: Option<f64>,
+    /// The output tokens per second of the whole call.
+    pub tokens_per_second: Option<f64>,
+    /// Whether the span states that its answer reached the limit of tokens.
+    pub truncated: bool,
+}
+
+impl AnswerRecord {
+    fn from_row(store: &Store, row: RowIx) -> Self {
+        Self {
+            requested_model: store.requested_model(row).and_then(|model| non_empty(store.text(model))),
+            first_token_ms: store.first_token(row).map(millis),
+            tokens_per_second: store.output_rate(row).map(|rate| (rate * 1e3).round() / 1e3),
+            truncated: store.is_truncated(row),
+        }
+    }
+}
+
 /// The facts of a span, without its attributes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SpanRecord {
@@ -117,6 +141,9 @@ pub struct SpanRecord {
     /// The usage that this span states. An ancestor may state the same call.
     #[serde(flatten)]
     pub usage: UsageRecord,
+    /// How the model answered.
+    #[serde(flatten)]
+    pub answer: AnswerRecord,
 }
 
 impl SpanRecord {
@@ -144,6 +171,7 @@ impl SpanRecord {
             session: None,
             user: None,
             usage: UsageRecord::default(),
+            answer: AnswerRecord::default(),
         }
     }
 
@@ -168,6 +196,7 @@ impl SpanRecord {
             session: text(store.session(row)),
             user: text(store.inherited(row, |data| data.user)),
             usage: UsageRecord::from_row(store, row),
+            answer: AnswerRecord::from_row(store, row),
             ..Self::new(store.trace(data.trace()).id, data.id, store.text(data.name), data.start, end)
         }
     }

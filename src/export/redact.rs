@@ -217,9 +217,10 @@ impl Redactor {
             end: _,
             duration_ms: _,
             self_ms: _,
+            answer,
         } = record;
         self.owned(name);
-        for text in [error, agent, model, provider, tool, session, user].into_iter().flatten() {
+        for text in [error, agent, model, provider, tool, session, user, &mut answer.requested_model].into_iter().flatten() {
             self.owned(text);
         }
     }

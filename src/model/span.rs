@@ -79,6 +79,8 @@ pub struct SpanFacts {
     pub usage: Option<Usage>,
     /// The time from the start of a model call to the first token of its answer.
     pub first_token: Option<Nanos>,
+    /// Whether the answer of a model call was cut because it reached the limit of tokens.
+    pub truncated: bool,
 }
 
 /// How the name of an agent is known.

@@ -4,7 +4,7 @@ use crate::model::SpanType;
 use crate::store::RunStatus;
 
 /// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
-pub const FIELDS: [(&str, &str); 29] = [
+pub const FIELDS: [(&str, &str); 34] = [
     ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -24,6 +24,11 @@ pub const FIELDS: [(&str, &str); 29] = [
     ("in", "input tokens"),
     ("out", "output tokens"),
     ("cost", "dollars: >0.01"),
+    ("cached", "part of the input from the cache: <50%"),
+    ("context", "part of the model's window: >80%"),
+    ("ttft", "time to the first token: >2s"),
+    ("speed", "output tokens per second: <20"),
+    ("finish", "why the model stopped: length, stop, …"),
     ("since", "started since: 15m, today, 2026-11-22"),
     ("until", "started until: yesterday"),
     ("trace", "start of the trace id"),

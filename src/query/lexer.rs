@@ -4,7 +4,7 @@ use super::error::{ParseError, ParseErrorKind, suggestion};
 use super::fields::is_field;
 
 /// Numeric fields: the colon before a comparison is optional.
-const NUMERIC_FIELDS: [&str; 7] = ["time", "dur", "self", "tokens", "in", "out", "cost"];
+const NUMERIC_FIELDS: [&str; 11] = ["time", "dur", "self", "tokens", "in", "out", "cost", "cached", "context", "ttft", "speed"];
 
 /// A word of the line. Positions are in characters.
 #[derive(Debug, Default)]

@@ -174,6 +174,10 @@ fn number(measure: NumberField, store: &Store, row: RowIx, now: Nanos) -> Option
         NumberField::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),
         NumberField::Output => Some(totals()).filter(|totals| totals.outputs > 0).map(|totals| count(totals.output)),
         NumberField::Cost => totals().cost(),
+        NumberField::Cached => store.cached_share(row),
+        NumberField::Context => store.context_share(row),
+        NumberField::FirstToken => store.first_token(row),
+        NumberField::Speed => store.output_rate(row).map(|rate| rate.round() as i64),
     }
 }
 

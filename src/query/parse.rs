@@ -5,10 +5,11 @@ use super::fields::{FORMER_TIME, KINDS, LOG_FIELDS, STATUSES};
 use super::lexer::{Operator, Value, Word, words};
 use super::time::TimeBound;
 use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
+use crate::model::Value::Text;
 use crate::model::duration;
 use crate::model::log::LEVELS;
 use crate::model::payload_query::{Fact, FactTest};
-use crate::semconv::{self, PARAMETERS, find_parameter};
+use crate::semconv::{self, PARAMETERS, find_parameter, finish_reason};
 
 /// The attribute that holds the id of Agno's run.
 const RUN_ATTRIBUTE: &str = "agno.run.id";
@@ -18,6 +19,9 @@ const HOST_ATTRIBUTE: &str = "host.name";
 
 /// The units of counts.
 const COUNT_UNITS: [(&str, f64); 4] = [("k", 1e3), ("m", 1e6), ("g", 1e9), ("", 1.0)];
+
+/// Why a model stopped.
+const FINISH: Fact = Fact { name: "finish", words: &semconv::FINISH_WORDS, read: |attributes, _| finish_reason(attributes).map(Text) };
 
 type Parsed<T> = Result<T, ParseErrorKind>;
 
@@ -151,6 +155,11 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "in" => number(NumberField::Input, count),
         "out" => number(NumberField::Output, count),
         "cost" => number(NumberField::Cost, nano_usd),
+        "cached" => number(NumberField::Cached, percent),
+        "context" => number(NumberField::Context, percent),
+        "ttft" => number(NumberField::FirstToken, nanoseconds),
+        "speed" => number(NumberField::Speed, count),
+        "finish" => each(values, pattern).map(|patterns| Test::Payload(Condition::Fact(FINISH, FactTest::Matches(patterns)))),
         "since" => time_bound(values, false).map(Test::Since),
         "until" => time_bound(values, true).map(Test::Until),
         "text" => each(values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
@@ -330,6 +339,11 @@ fn levels(value: &Value) -> Parsed<(u8, u8)> {
 
 fn nanoseconds(value: &str) -> Parsed<i64> {
     duration::parse_or_seconds(value).ok_or_else(|| ParseErrorKind::unexpected("a duration such as 2s, 150ms or 1h30m", value))
+}
+
+/// Parses a percentage as hundredths of a percent.
+fn percent(value: &str) -> Parsed<i64> {
+    decimal(value, &[("%", 100.0), ("", 100.0)], "a percentage such as 50%").map(|share| share.round() as i64)
 }
 
 fn count(value: &str) -> Parsed<i64> {

@@ -108,7 +108,9 @@ fn store() -> Store {
     (batch.spans[2].error, batch.spans[2].status) = (error, Status::Error);
     (batch.spans[0].facts.session, batch.spans[0].facts.user) = (session, user);
     batch.spans[1].facts.provider = provider;
-    batch.spans[1].facts.usage = Some(Usage { input: Some(6000), output: Some(200), cost: Some(20_000_000), ..Usage::default() });
+    batch.spans[1].facts.usage =
+        Some(Usage { input: Some(6000), output: Some(200), cache_read: Some(1500), cost: Some(20_000_000), ..Usage::default() });
+    batch.spans[1].facts.first_token = Some(2 * SECOND);
     let mut store = Store::new(Limits::default());
     store.apply(&batch, START + HOUR);
     store
@@ -212,6 +214,15 @@ fn every_field_matches_its_rows() {
         ("-tokens:>6.1k", &[3]),
         ("in:>=6k out:<0.21k", &[1, 2]),
         ("in:>6k", &[]),
+        ("cached:<=25%", &[1, 2]),
+        ("cached<25", &[]),
+        ("cached:>24.9%", &[1, 2]),
+        ("-cached:>0", &[3]),
+        ("ttft:>1.9s", &[2]),
+        ("ttft>2s", &[]),
+        ("speed=67", &[2]),
+        ("speed<67", &[]),
+        ("context:>0", &[]),
         ("cost:>$0.01", &[1, 2]),
         ("cost:>0.02", &[]),
         ("cost:<=0.02", &[1, 2]),

@@ -134,7 +134,7 @@ impl<'k> KnownKey<'k> {
     /// Returns whether an encoded list or map may state the fact. Nearly every model call lists finish reasons, and few of them matter.
     pub(crate) fn may_state(self, encoded: &[u8]) -> bool {
         let Self::Fields(entry) = self else { return true };
-        !entry.fields().all(|(field, _)| field == Field::FinishReason) || ending::mentions_error(encoded)
+        !entry.fields().all(|(field, _)| field == Field::FinishReason) || ending::mentions_a_cause(encoded)
     }
 }
 
@@ -321,7 +321,7 @@ impl<'a> FieldValue<'a> {
             Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
                 values::billionths(value).map(Self::Billionths)
             }
-            Field::FinishReason => ending::is_error_reason(value).then_some(Self::Text(value)),
+            Field::FinishReason => (ending::is_error_reason(value) || ending::is_limit_reason(value)).then_some(Self::Text(value)),
             Field::Input
             | Field::Messages
             | Field::UsageDetails

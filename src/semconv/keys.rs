@@ -417,7 +417,7 @@ pub(crate) fn is_key_of(key: &str, field: &str) -> bool {
 }
 
 /// Ends of keys that state a fact under any prefix, as in `my.app.conversation.id`. The first end takes precedence, and an exact key before all.
-pub(super) const ENDS: [(&str, Field); 23] = [
+pub(super) const ENDS: [(&str, Field); 29] = [
     ("conversation.id", Field::Session),
     ("conversation_id", Field::Session),
     ("conversationId", Field::Session),
@@ -441,6 +441,12 @@ pub(super) const ENDS: [(&str, Field); 23] = [
     ("usage.output_tokens_details", Field::OutputDetails),
     ("usage.completion_token_details", Field::OutputDetails),
     ("usage.completion_tokens_details", Field::OutputDetails),
+    ("time_to_first_token", Field::FirstSeconds),
+    ("time_to_first_chunk", Field::FirstSeconds),
+    ("time_to_first_token_ms", Field::FirstMillis),
+    ("time_to_first_chunk_ms", Field::FirstMillis),
+    ("ttft_ms", Field::FirstMillis),
+    ("msToFirstChunk", Field::FirstMillis),
 ];
 
 /// The end of the key of a tool's arguments.
@@ -467,9 +473,8 @@ pub(crate) struct EndEntry {
 pub(super) fn by_end(key: &[u8]) -> Option<EndEntry> {
     // Few keys end in one of these, and then all ends are compared.
     match key.last_chunk()? {
-        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"l.id" | b"ents" | b"name" | b"ails" | b"roup" => {
-            compare_ends(key)
-        }
+        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"l.id" | b"ents" | b"name" | b"ails" | b"roup"
+        | b"oken" | b"hunk" | b"n_ms" | b"k_ms" | b"t_ms" => compare_ends(key),
         _ => None,
     }
 }
@@ -649,6 +654,9 @@ mod tests {
             ("langsmith.usage.input_token_details", Field::InputDetails),
             ("usage.prompt_tokens_details", Field::InputDetails),
             ("llm.usage.completion_tokens_details", Field::OutputDetails),
+            ("my.app.time_to_first_token", Field::FirstSeconds),
+            ("ttft_ms", Field::FirstMillis),
+            ("metrics.time_to_first_chunk_ms", Field::FirstMillis),
         ] {
             assert_eq!(by_end(key.as_bytes()).map(|entry| entry.field), Some(field), "{key}");
         }

@@ -84,8 +84,14 @@ impl Store {
     /// Returns the quote that the row's cost was computed from; `None` if the cost is stated or unknown.
     #[must_use]
     pub fn quote(&self, row: RowIx) -> Option<Quote> {
+        let usage = self.row(row).usage;
+        if usage == NONE || self.usages[usage].states_cost() { None } else { self.list_quote(row) }
+    }
+
+    /// Returns the quote of the price lists for a row, also where the span states its cost.
+    fn list_quote(&self, row: RowIx) -> Option<Quote> {
         let data = self.row(row);
-        let usage = (data.usage != NONE).then(|| &self.usages[data.usage]).filter(|usage| !usage.states_cost())?;
+        let usage = (data.usage != NONE).then(|| &self.usages[data.usage])?;
         let (prices, counts) = (self.pricing.prices.as_ref()?, self.priced_usage(data.usage, usage));
         let stated = self.stated_models.get(&row).map(|stated| stated.model_id);
         [Some(usage.model_id), stated]
@@ -127,6 +133,6 @@ impl Store {
     /// Returns the context window of the row's model in tokens, if known.
     #[must_use]
     pub fn context_window(&self, row: RowIx) -> Option<u64> {
-        self.pricing.prices.as_ref()?.context_window(&self.quote(row)?)
+        self.pricing.prices.as_ref()?.context_window(&self.list_quote(row)?)
     }
 }

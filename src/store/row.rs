@@ -74,7 +74,7 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// What is known of the sender: [`RICH`], [`MISPLACED`] and [`FROM_LOG`]; and [`OWN_REASON`] and [`RETRIED`].
+    /// What is known of the sender: [`RICH`], [`MISPLACED`] and [`FROM_LOG`]; [`OWN_REASON`], [`RETRIED`] and [`TRUNCATED`].
     pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
@@ -94,6 +94,9 @@ pub(super) const FROM_LOG: u8 = 8;
 
 /// The row is a failed model call that the same request made again and got an answer.
 pub(super) const RETRIED: u8 = 16;
+
+/// The answer of the model call was cut because it reached the limit of tokens.
+pub(super) const TRUNCATED: u8 = 32;
 
 impl Row {
     /// Returns whether the row is a run that failed for another reason than the rows below it.

@@ -26,7 +26,7 @@ use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::placement::StatedParent;
 use super::response_ids::IdSlot;
-use super::row::{FROM_LOG, MISPLACED, Phase, RICH, Row, RunStatus};
+use super::row::{FROM_LOG, MISPLACED, Phase, RICH, Row, RunStatus, TRUNCATED};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
@@ -371,8 +371,8 @@ impl Store {
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
         self.retained_bytes = self.retained_bytes - u64::from(data.retained_bytes) + u64::from(span.retained_bytes);
-        let sender =
-            if batch.rich { RICH } else { 0 } | if facts.misplaced { MISPLACED } else { 0 } | if facts.from_log { FROM_LOG } else { 0 };
+        let flags = [(batch.rich, RICH), (facts.misplaced, MISPLACED), (facts.from_log, FROM_LOG), (facts.truncated, TRUNCATED)];
+        let sender = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |sender, (_, flag)| sender | flag);
         (data.retained_bytes, data.sender) = (span.retained_bytes, sender);
         (data.start, data.end, data.payload_ref, data.source) =
             (span.start, span.end.unwrap_or(span.start), span.payload_ref, batch.source);

@@ -56,6 +56,8 @@ const SPAN: [&str; 19] = [
     "user",
 ];
 
+const ANSWER: [&str; 4] = ["requested_model", "first_token_ms", "tokens_per_second", "truncated"];
+
 const STATS: [&str; 10] = ["by", "key", "calls", "errors", "failed_steps", "failed", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
 
 const FAILED: &str = "f1da07c790e40640405b376d69e46dbc";
@@ -123,7 +125,7 @@ fn show_writes_spans_in_tree_order() {
     assert_eq!(spans.len(), 38);
     let (mut path, mut leaked) = (Vec::<&Value>::new(), 0);
     for span in spans {
-        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["parameters", "dropped"]].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "dropped"]].concat());
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
@@ -148,7 +150,10 @@ fn payload_adds_attributes_and_events() {
     let program = Program::new();
     let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
     for span in trace["spans"].as_array().unwrap() {
-        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["parameters", "attributes", "events", "dropped"]].concat());
+        assert_eq!(
+            names(span),
+            [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "attributes", "events", "dropped"]].concat()
+        );
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");
     }
@@ -224,7 +229,7 @@ fn tail_writes_the_fields_of_show() {
     let spans = program.objects(&["tail", "--json", "--since", "2026-01-01", "--limit", "75", "traces.db"]);
     assert_eq!(spans.len(), 75);
     for span in &spans {
-        assert_eq!(names(span), [&SPAN[..], &USAGE].concat());
+        assert_eq!(names(span), [&SPAN[..], &USAGE, &ANSWER].concat());
     }
     let ends: Vec<&str> = spans.iter().map(|span| span["end"].as_str().unwrap()).collect();
     assert!(ends.is_sorted(), "{ends:?}");

@@ -4,7 +4,7 @@ mod harmless;
 use std::time::Instant;
 
 use super::*;
-use crate::export::UsageRecord;
+use crate::export::{AnswerRecord, UsageRecord};
 use crate::model::{Dropped, Event, Link, Payload, SpanId, SpanKind, SpanType, Status, TraceId};
 use crate::store::RunStatus;
 
@@ -217,6 +217,7 @@ fn every_text_of_a_span_is_redacted() {
         session: some_secret(),
         user: some_secret(),
         usage: UsageRecord::default(),
+        answer: AnswerRecord { requested_model: some_secret(), ..AnswerRecord::default() },
     };
     let payload = Payload {
         attributes: vec![text("x"), ("n".to_owned(), nested), ("http.request.header.x-api-key".to_owned(), Value::Text("q".to_owned()))],

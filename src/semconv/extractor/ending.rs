@@ -3,6 +3,7 @@
 use super::Extractor;
 use crate::model::json::{Scalar, chars};
 use crate::model::{Attribute, Ending, SpanType, Status, Value};
+use crate::semconv::finish::is_limit;
 use crate::semconv::keys::Field;
 use crate::semconv::{kinds, values};
 
@@ -81,7 +82,7 @@ impl<'a> Extractor<'a> {
             Status::Error => Ending::Plain,
             _ if by_exception && span.pauses() => Ending::Paused,
             _ if by_exception && span.hands_over() => Ending::HandedOver,
-            _ if by_exception || self.has(Field::FinishReason) => Ending::Failed,
+            _ if by_exception || self.text(Field::FinishReason).is_some_and(is_error_reason) => Ending::Failed,
             Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Paused,
             // Agno always sets the status of the runs and model calls that come to an end.
             Status::Unset if sets_status && span.has_ended && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Cut,
@@ -143,16 +144,29 @@ pub(in crate::semconv) fn is_wordless(message: &[u8]) -> bool {
 
 /// Whether every finish reason is an error: `error`, or a list of it, which may be JSON text.
 pub(super) fn is_error_reason(value: Scalar<'_>) -> bool {
-    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return false };
-    let is_between = |byte: &u8| matches!(byte, b'[' | b']' | b'"' | b'\'' | b'\\' | b',') || byte.is_ascii_whitespace();
-    let mut reasons = raw.split(is_between).filter(|reason| !reason.is_empty()).take(MAX_REASONS).peekable();
+    let mut reasons = reasons(&value).peekable();
     reasons.peek().is_some() && reasons.all(|reason| reason.eq_ignore_ascii_case(b"error"))
 }
 
-/// Whether encoded finish reasons may contain an error.
-pub(super) fn mentions_error(encoded: &[u8]) -> bool {
-    encoded.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"))
+/// Whether a finish reason says that the answer reached the limit of tokens.
+pub(super) fn is_limit_reason(value: Scalar<'_>) -> bool {
+    reasons(&value).any(|reason| std::str::from_utf8(reason).is_ok_and(is_limit))
 }
+
+/// Returns the finish reasons in a text, or in a list of texts, which may be JSON text.
+fn reasons<'v>(value: &'v Scalar<'_>) -> impl Iterator<Item = &'v [u8]> {
+    let raw: &[u8] = if let Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw) = value { raw } else { &[] };
+    let is_between = |byte: &u8| matches!(byte, b'[' | b']' | b'"' | b'\'' | b'\\' | b',') || byte.is_ascii_whitespace();
+    raw.split(is_between).filter(|reason| !reason.is_empty()).take(MAX_REASONS)
+}
+
+/// Whether encoded finish reasons may contain an error or a limit.
+pub(super) fn mentions_a_cause(encoded: &[u8]) -> bool {
+    encoded.windows(4).any(|word| CAUSES.iter().any(|cause| word.eq_ignore_ascii_case(cause.as_slice())))
+}
+
+/// The beginnings of words in finish reasons that matter: error, length, max, limit.
+const CAUSES: [&[u8; 4]; 5] = [b"erro", b"leng", b"max_", b"maxt", b"limi"];
 
 /// Whether the text of an error is an interrupt of a graph, which waits for a person: in JavaScript a JSON list, in Python an exception.
 fn is_interrupt(message: &[u8]) -> bool {
@@ -189,12 +203,23 @@ mod tests {
     fn a_finish_reason_is_an_error_if_all_are() {
         for reasons in ["error", "[\"error\"]", "[\\\"error\\\"]", "['ERROR', 'error']", " error "] {
             assert!(is_error_reason(Scalar::Text(reasons.as_bytes())), "{reasons}");
-            assert!(mentions_error(reasons.as_bytes()), "{reasons}");
+            assert!(mentions_a_cause(reasons.as_bytes()), "{reasons}");
         }
         for reasons in ["", "stop", "[]", "[\"stop\", \"error\"]", "errors", "no error"] {
             assert!(!is_error_reason(Scalar::Text(reasons.as_bytes())), "{reasons}");
         }
         assert!(!is_error_reason(Scalar::Int(1)));
+    }
+
+    #[test]
+    fn a_finish_reason_tells_that_the_limit_was_reached() {
+        for reasons in ["length", "[\"max_tokens\"]", "[\\\"MAX_TOKENS\\\"]", "['stop', 'length']", "max_output_tokens", "maxTokens"] {
+            assert!(is_limit_reason(Scalar::Text(reasons.as_bytes())), "{reasons}");
+            assert!(mentions_a_cause(reasons.as_bytes()), "{reasons}");
+        }
+        for reasons in ["", "stop", "[]", "end_turn", "content_filter", "error", "lengthy"] {
+            assert!(!is_limit_reason(Scalar::Text(reasons.as_bytes())), "{reasons}");
+        }
     }
 
     #[test]

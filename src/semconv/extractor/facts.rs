@@ -85,6 +85,7 @@ impl Extractor<'_> {
             calls,
             usage: self.usage(name, scope, span_type, usage),
             first_token: self.first_token(),
+            truncated: span_type == SpanType::Model && self.text(Field::FinishReason).is_some_and(ending::is_limit_reason),
         }
     }
 

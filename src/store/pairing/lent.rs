@@ -99,6 +99,11 @@ impl Store {
         }
     }
 
+    /// Returns the model that a row asked for, if it is known by another name than the model that the row states.
+    pub(in crate::store) fn asked_model(&self, row: RowIx) -> Option<Symbol> {
+        self.pairing.lent.asked_models.get(&row).copied()
+    }
+
     pub(in crate::store) fn release_asked_model(&mut self, row: RowIx) {
         if let Some(name) = self.pairing.lent.asked_models.remove(&row) {
             self.texts.release(name);
@@ -107,7 +112,7 @@ impl Store {
 
     /// Returns whether two calls name one model, as the one that answered or the one that was asked for.
     pub(super) fn share_model(&self, one: RowIx, other: RowIx) -> bool {
-        let names = |row: RowIx| [Some(self.stated_model(row).1), self.pairing.lent.asked_models.get(&row).copied()];
+        let names = |row: RowIx| [Some(self.stated_model(row).1), self.asked_model(row)];
         let text = |name: Option<Symbol>| name.map_or("", |name| self.text(name));
         names(one).iter().any(|&name| names(other).iter().any(|&other| is_same_model(text(name), text(other))))
     }

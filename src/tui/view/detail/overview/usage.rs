@@ -2,10 +2,9 @@
 
 use super::Page;
 use crate::format;
-use crate::model::SpanType;
 use crate::model::usage::RareTokens;
 use crate::semconv::inconsistent_total;
-use crate::store::{Phase, RowIx, Store, Totals};
+use crate::store::{By, RowIx, Store, Totals};
 use crate::tui::app::PayloadState;
 use crate::tui::display::{Shares, cost, tokens_in_out};
 use crate::tui::widget::text::TextRole;
@@ -126,15 +125,18 @@ impl Page {
 
     /// Writes the speed of a model's response.
     pub(super) fn speed(&mut self, store: &Store, row: RowIx) {
-        let data = store.row(row);
         if let Some(first) = store.first_token(row) {
             self.fact("first token", &format!("after {}", format::duration(first)), TextRole::Plain);
         }
-        let output =
-            store.usage(row).and_then(|usage| usage.output).filter(|_| data.span_type == SpanType::Model && data.phase == Phase::Ended);
-        if let (Some(output @ 1..), time @ 1..) = (output, data.duration(data.end)) {
-            let rate = f64::from(output) * 1e9 / time as f64;
+        if let Some(rate) = store.output_rate(row) {
             self.fact("speed", &format!("{rate:.0} output tokens per second since its start"), TextRole::Plain);
+        }
+        if store.is_truncated(row) {
+            self.fact("cut short", "the answer reached the limit of tokens", TextRole::Keyword);
+        }
+        if let Some(asked) = store.requested_model(row) {
+            let answered = store.text(store.label(By::Model, row));
+            self.fact("asked for", &format!("{}, {answered} answered", store.text(asked)), TextRole::Keyword);
         }
     }
 }

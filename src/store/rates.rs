@@ -1,0 +1,62 @@
+//! Shares and speeds of a row, as filters, records and the screen show them.
+
+use super::{Phase, RowIx, Store, Symbol};
+use crate::model::{Nanos, SpanType};
+use crate::store::row::TRUNCATED;
+
+impl Store {
+    /// Returns the time from the start of a model call to the first token of its answer, if its span states it.
+    #[must_use]
+    pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
+        self.packed_usage(row)?.first_token()
+    }
+
+    /// Returns the output tokens per second of an ended model call, over all of its time.
+    #[must_use]
+    pub fn output_rate(&self, row: RowIx) -> Option<f64> {
+        let data = self.row(row);
+        let output = self.usage(row)?.output.filter(|_| data.span_type == SpanType::Model && data.phase == Phase::Ended)?;
+        let time = data.duration(data.end);
+        (output > 0 && time > 0).then(|| f64::from(output) * 1e9 / time as f64)
+    }
+
+    /// Returns the part of the input that was read from the provider's cache, in hundredths of a percent: of a model call as it states it, of
+    /// another row over the calls below it. `None` if none states its cached tokens.
+    #[must_use]
+    pub fn cached_share(&self, row: RowIx) -> Option<i64> {
+        let (read, input) = if self.row(row).span_type.calls_model() {
+            let usage = self.usage(row)?;
+            (u64::from(usage.cache_read?), u64::from(usage.input?))
+        } else {
+            let totals = self.shown_totals(row);
+            // A sum of 0 may mean that no call states cached tokens.
+            (Some(totals.cache_read).filter(|read| *read > 0)?, totals.input)
+        };
+        share(read, input)
+    }
+
+    /// Returns the part of the model's context window that the input of a call takes, in hundredths of a percent; `None` if either is unknown.
+    #[must_use]
+    pub fn context_share(&self, row: RowIx) -> Option<i64> {
+        let input = self.usage(row)?.input.filter(|_| self.row(row).span_type == SpanType::Model)?;
+        share(u64::from(input), self.context_window(row)?)
+    }
+
+    /// Returns the model that a call asked for, if one of another name answered. A name with the date of a version is the same.
+    #[must_use]
+    pub fn requested_model(&self, row: RowIx) -> Option<Symbol> {
+        self.asked_model(row)
+    }
+
+    /// Returns whether the answer of a model call was cut because it reached the limit of tokens.
+    #[must_use]
+    pub fn is_truncated(&self, row: RowIx) -> bool {
+        self.row(row).sender & TRUNCATED != 0
+    }
+}
+
+/// Returns the share in hundredths of a percent; `None` of nothing, or of less than the part.
+fn share(part: u64, whole: u64) -> Option<i64> {
+    let share = u128::from(part) * 10_000;
+    (whole > 0).then(|| i64::try_from(share / u128::from(whole)).ok()).flatten()
+}
