@@ -1,6 +1,7 @@
 //! Writes spans in formats that other programs read.
 
 pub mod agno;
+mod context;
 pub mod csv;
 mod html;
 pub mod jsonl;
@@ -10,6 +11,7 @@ mod otlp;
 pub mod record;
 pub mod redact;
 
+pub use context::{CallContextRecord, RunContextRecord, call_facts, cost_of_misses};
 pub use metrics::write_metrics;
 pub use otlp::{redacted_log, write_logs};
 pub use record::{AnswerRecord, FindingRecord, SpanRecord, TraceRecord, UsageRecord, WhyRecord};

@@ -28,6 +28,7 @@ mod stored_events;
 mod surroundings;
 mod token_names;
 mod token_parts;
+mod tool_schemas;
 mod values;
 
 pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
@@ -44,3 +45,4 @@ pub use span_builder::{SpanBuilder, SpanHeader};
 pub(crate) use stored_events::{ends_span, is_stored_events, restore_attributes, set_sender, stored_attributes, stored_exception};
 pub use surroundings::{attempt, directory, exit_status};
 pub use token_parts::{TokenPart, token_part};
+pub use tool_schemas::{ToolSchema, tool_schemas};

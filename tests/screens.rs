@@ -218,10 +218,23 @@ fn the_views_are_tabs_that_the_mouse_opens() {
 fn every_tab_of_the_detail() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("j<Enter><Enter>");
-    for tab in ["overview", "messages", "input", "output", "attributes", "events"] {
+    for tab in ["overview", "messages", "context", "input", "output", "attributes", "events"] {
         assert_screen(&format!("detail-{tab}"), &mut stage);
         stage.keys("]");
     }
+}
+
+#[test]
+fn the_context_of_a_run_and_of_a_call() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("<Enter>]]");
+    let text = stage.text();
+    assert!(text.contains("2 calls · 928 tokens in · 246 reused (27%) · 0 rebuilt by 0 misses"), "{text}");
+    assert!(text.contains("50% from the cache"), "{text}");
+    stage.keys("<Esc>j<Enter>");
+    assert!(stage.text().contains("~116  27%  delegate_task_to_member"), "{}", stage.text());
+    stage.keys("<Esc>j<Enter>");
+    assert!(stage.text().contains("Only model calls and runs have a context."), "{}", stage.text());
 }
 
 #[test]

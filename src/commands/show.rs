@@ -1,5 +1,6 @@
 //! `agno-top show`: one trace.
 
+mod context;
 mod text;
 
 use std::io::{self, BufWriter, Write};
@@ -22,6 +23,7 @@ use crate::model::attributes::AttributeMap;
 use crate::model::{Attribute, Dropped, Payload};
 use crate::semconv::parameters;
 use crate::store::{RowIx, TraceIx};
+use context::{ContextRecord, Contexts};
 
 /// A span with its depth in the tree.
 #[derive(Serialize)]
@@ -31,6 +33,7 @@ struct SpanInTree<'a> {
     #[serde(flatten)]
     span: SpanRecord,
     parameters: Option<AttributeMap<'a>>,
+    context: Option<&'a ContextRecord>,
     #[serde(flatten)]
     payload: Option<PayloadRecord<'a>>,
     /// What the sender dropped because of its limits; `None` if nothing.
@@ -81,7 +84,10 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
         ShowFormat::Json => write_json(&mut out, &mut snapshot, trace, &rows, args.payload),
         ShowFormat::Markdown => {
             let options = Options { format: Format::Markdown, ..Options::default() };
-            export::write(&mut snapshot, &[trace], &options, &mut out).map(drop)
+            export::write(&mut snapshot, &[trace], &options, &mut out).and_then(|_| {
+                let contexts = Contexts::read(&mut snapshot, &rows)?;
+                Ok(contexts.write_markdown(&mut out, &snapshot.store)?)
+            })
         }
         ShowFormat::Compact => {
             let text = compact(&snapshot.store, trace, snapshot.now, Shape::default()).text;
@@ -143,6 +149,7 @@ fn write_json(
     head.pop();
     head.extend_from_slice(b",\"spans\":[");
     out.write_all(&head)?;
+    let contexts = Contexts::read(snapshot, rows)?.records(&snapshot.store);
     let mut missing = 0;
     for (slice, first) in rows.chunks(SLICE).zip((0..).step_by(SLICE)) {
         let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
@@ -155,7 +162,8 @@ fn write_json(
             let parameters = stated.as_deref().filter(|stated| !stated.is_empty()).map(AttributeMap);
             let payload = with_payload.then(|| PayloadRecord::new(payload));
             let leaked = snapshot.store.is_leaked(row);
-            let span = SpanInTree { depth, leaked, span: SpanRecord::from_row(&snapshot.store, row), parameters, payload, dropped };
+            let (span, context) = (SpanRecord::from_row(&snapshot.store, row), contexts.get(&row));
+            let span = SpanInTree { depth, leaked, span, parameters, context, payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

@@ -303,7 +303,8 @@ fn write_tool(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut R
 }
 
 /// Escapes a name for one line of Markdown.
-fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     format::safe(text)
         .chars()
         .flat_map(|c| matches!(c, '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '#' | '|').then_some('\\').into_iter().chain([c]))

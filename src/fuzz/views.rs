@@ -164,6 +164,11 @@ impl Screen {
             self.app.detail.load(Ok(self.payload.clone()));
             while view::prepare_frame(&mut self.app, &mut self.store, self.area) {}
         }
+        while let Some((slice, requests)) = self.app.take_context_slice(&self.store) {
+            let payloads = requests.iter().map(|_| Ok(self.payload.clone())).collect();
+            self.app.load_contexts(slice.read(payloads));
+            while view::prepare_frame(&mut self.app, &mut self.store, self.area) {}
+        }
         self.drawn.extend(self.shown());
         let Self { app, store, terminal, hits, .. } = self;
         let frame = terminal.draw(|frame| view::draw(frame, app, store, hits)).unwrap_or_else(|never| match never {});

@@ -54,18 +54,16 @@ pub fn finish_reason(attributes: &[Attribute]) -> Option<String> {
 fn add(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::List(items) => items.iter().for_each(|item| add(item, found)),
-        Value::Text(text) => match parsed(text) {
-            Some(list) => add(&list, found),
-            None => {
-                let reason = text.trim();
-                // The name of a Python enumeration stands before its member.
-                let reason = reason.rsplit('.').next().unwrap_or(reason).to_lowercase();
-                let reason = if is_limit(&reason) { LENGTH.to_owned() } else { reason };
-                if !reason.is_empty() && reason.len() <= 64 && !found.contains(&reason) {
-                    found.push(reason);
-                }
+        Value::Text(text) if let Some(list) = parsed(text) => add(&list, found),
+        Value::Text(text) => {
+            let reason = text.trim();
+            // The name of a Python enumeration stands before its member.
+            let reason = reason.rsplit('.').next().unwrap_or(reason).to_lowercase();
+            let reason = if is_limit(&reason) { LENGTH.to_owned() } else { reason };
+            if !reason.is_empty() && reason.len() <= 64 && !found.contains(&reason) {
+                found.push(reason);
             }
-        },
+        }
         _ => {}
     }
 }
@@ -88,9 +86,8 @@ fn search(value: &Value, depth: usize, found: &mut Vec<String>) {
         Value::List(items) => items.iter().for_each(|item| search(item, depth + 1, found)),
         Value::Map(map) => {
             for (name, inner) in map {
-                if MEMBERS.contains(&name.as_str()) {
-                    add(inner, found);
-                } else if name == "reason" && matches!(inner, Value::Text(reason) if is_limit(reason)) {
+                let is_limit_of_response = || name == "reason" && matches!(inner, Value::Text(reason) if is_limit(reason));
+                if MEMBERS.contains(&name.as_str()) || is_limit_of_response() {
                     add(inner, found);
                 } else if INNER.contains(&name.as_str()) {
                     search(inner, depth + 1, found);

@@ -60,6 +60,18 @@ impl Store {
     /// Returns the anomalies of a run. Costs its rows, without those of runs below it.
     #[must_use]
     pub fn anomalies(&self, run: RowIx) -> Anomalies {
+        let (rows, is_truncated) = self.own_rows(run);
+        Anomalies {
+            repeated: self.repeated(&rows),
+            retried: self.retried(&rows),
+            growth: self.growth(&rows),
+            calls: self.calls(&rows),
+            is_truncated,
+        }
+    }
+
+    /// Returns the rows of a run, without those of runs below it, in the order of their start; and whether there are more.
+    pub(super) fn own_rows(&self, run: RowIx) -> (Vec<RowIx>, bool) {
         let (mut rows, mut is_truncated) = (Vec::new(), false);
         // Runs below count as analyzed, so that a row with many children costs no more than the limit.
         let children = |row| self.children(row).iter().take(MAX_ANALYZED_ROWS + 1).rev();
@@ -76,13 +88,7 @@ impl Store {
             }
         }
         rows.sort_by_key(|&row| self.row(row).order());
-        Anomalies {
-            repeated: self.repeated(&rows),
-            retried: self.retried(&rows),
-            growth: self.growth(&rows),
-            calls: self.calls(&rows),
-            is_truncated,
-        }
+        (rows, is_truncated)
     }
 
     fn calls(&self, rows: &[RowIx]) -> Vec<RowIx> {

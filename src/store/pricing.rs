@@ -100,6 +100,24 @@ impl Store {
             .find_map(|model_id| prices.quote(&call(&self.texts, self.model_ids.get(model_id), counts, data.span_type, data.start)?))
     }
 
+    /// Returns what a call would have cost less if the cache had served `rebuilt` more of its input tokens, by the price lists; `None` if
+    /// they do not know its model.
+    #[must_use]
+    pub fn cost_of_rebuilding(&self, row: RowIx, rebuilt: u64) -> Option<NanoUsd> {
+        let data = self.row(row);
+        let packed = (data.usage != NONE).then(|| &self.usages[data.usage])?;
+        let (prices, paid) = (self.pricing.prices.as_ref()?, self.priced_usage(data.usage, packed));
+        let rebuilt = u32::try_from(rebuilt).ok()?;
+        let read = paid.cache_read.unwrap_or_default().saturating_add(rebuilt).min(paid.input?);
+        let write = paid.cache_write.map(|write| write.saturating_sub(rebuilt));
+        let cached = Usage { cache_read: Some(read), cache_write: write, ..paid };
+        let cost = |usage| {
+            let call = call(&self.texts, self.model_ids.get(packed.model_id), usage, data.span_type, data.start)?;
+            prices.quote(&call).map(|quote| quote.cost)
+        };
+        Some(cost(paid)?.checked_sub(cost(cached)?)?.max(0))
+    }
+
     /// Returns the model and the provider of the first call, in the row or below it, that states its tokens and that no price list knows.
     /// Examines some rows only.
     #[must_use]

@@ -4,6 +4,7 @@
 mod aggregates;
 mod budget;
 pub mod compare;
+mod context;
 mod detail;
 mod dispatch;
 mod export_dialog;
@@ -36,6 +37,7 @@ mod update;
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
+pub use context::{ContextSlice, ReadSlice, RunContext};
 pub use detail::{Detail, Page, PayloadState, Tab, asked_above, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use help::Help;

@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::PendingExport;
 use self::signals::{Resizes, end_signal};
-use super::app::{App, Effect};
+use super::app::{App, ContextSlice, Effect, ReadSlice};
 use crate::export::ExportedSpan;
 use crate::job_control::{Scope, Stops};
 use crate::model::clock::Clock;
@@ -74,6 +74,8 @@ enum Pending {
     },
     /// The calls whose parameters are compared.
     Parameters(Vec<SpanId>),
+    /// The calls whose contexts are read.
+    Contexts(Box<ContextSlice>),
 }
 
 /// The result of work on another thread.
@@ -87,6 +89,8 @@ enum Finished {
     },
     /// An export, with a message for the user.
     Export { message: String, is_error: bool },
+    /// Calls whose contexts were read.
+    Contexts(Box<ReadSlice>),
 }
 
 struct Loop<'a> {
@@ -311,6 +315,7 @@ impl Loop<'_> {
     fn report(&mut self, result: Finished) {
         match result {
             Finished::Copy { what, size, text } => self.report_copy(&what, size, text.as_deref()),
+            Finished::Contexts(slice) => self.session.app.load_contexts(*slice),
             Finished::Export { message, is_error } => self.session.app.show_message(message, is_error, now()),
         }
     }
@@ -331,6 +336,7 @@ impl Loop<'_> {
         }
         let compared = app.take_compare_requests(store);
         let parameters = app.take_parameter_requests(store);
+        let contexts = app.take_context_slice(store);
         let question = app.detail.take_question_request();
         if let Some(request) = app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
@@ -338,6 +344,9 @@ impl Loop<'_> {
         }
         if let Some(request) = question {
             self.request([request], Pending::Question(request.span));
+        }
+        if let Some((slice, requests)) = contexts {
+            self.request(requests, Pending::Contexts(Box::new(slice)));
         }
         for (side, request) in compared {
             self.request([request], Pending::Compare { side, span: request.span });

@@ -125,7 +125,7 @@ fn show_writes_spans_in_tree_order() {
     assert_eq!(spans.len(), 38);
     let (mut path, mut leaked) = (Vec::<&Value>::new(), 0);
     for span in spans {
-        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "dropped"]].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "context", "dropped"]].concat());
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
@@ -152,7 +152,7 @@ fn payload_adds_attributes_and_events() {
     for span in trace["spans"].as_array().unwrap() {
         assert_eq!(
             names(span),
-            [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "attributes", "events", "dropped"]].concat()
+            [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "context", "attributes", "events", "dropped"]].concat()
         );
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");

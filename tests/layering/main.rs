@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("job_control", &[]),
     ("format", &["model"]),
     ("semconv", &["model"]),
+    ("context", &["format", "model", "semconv"]),
     ("logs", &["model"]),
     ("metrics", &["model", "semconv"]),
     ("otlp", &["model", "semconv"]),
@@ -23,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("query", &["model", "semconv", "store"]),
     ("sources", &["model", "otlp", "regular_file", "semconv"]),
     ("why", &["format", "model", "store"]),
-    ("export", &["format", "logs", "model", "otlp", "semconv", "store", "why"]),
+    ("export", &["context", "format", "logs", "model", "otlp", "semconv", "store", "why"]),
     ("setup", &["regular_file"]),
     ("run", &[]),
     ("send", &["export", "model", "otlp", "sources"]),
@@ -33,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "tui",
         &[
+            "context",
             "export",
             "format",
             "job_control",
@@ -60,6 +62,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "cli",
             "config",
+            "context",
             "demo",
             "export",
             "format",
@@ -86,7 +89,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Parts of the program that never name the terminal's libraries.
 const NO_TERMINAL: &[&str] =
-    &["model", "format", "semconv", "logs", "metrics", "store", "query", "sources", "why", "export", "send", "log", "demo"];
+    &["model", "format", "semconv", "context", "logs", "metrics", "store", "query", "sources", "why", "export", "send", "log", "demo"];
 
 fn modules() -> Modules {
     Modules::read(Path::new(env!("CARGO_MANIFEST_DIR")))

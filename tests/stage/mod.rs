@@ -12,7 +12,7 @@ use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
 use agno_top::sources::{Handle, PayloadRequest, Request, State, Update, UpdateSender, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::tui::app::{App, Effect, HitTarget, PayloadState, SourceView};
+use agno_top::tui::app::{App, ContextSlice, Effect, HitTarget, PayloadState, SourceView};
 use agno_top::tui::view::{self, HitMap};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -43,6 +43,8 @@ pub(crate) struct Stage {
     question: Option<SpanId>,
     /// The calls whose parameters the last ticket asks for.
     parameters: Vec<SpanId>,
+    /// The calls whose contexts the last ticket asks for.
+    contexts: Option<ContextSlice>,
 }
 
 impl Stage {
@@ -73,6 +75,7 @@ impl Stage {
             compared: None,
             question: None,
             parameters: Vec::new(),
+            contexts: None,
         };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
@@ -100,6 +103,11 @@ impl Stage {
                     let spans = std::mem::take(&mut self.parameters);
                     let parameters = payloads.into_iter().map(|payload| payload.ok().map(|payload| view::parameters(&payload)));
                     self.app.load_parameters(&self.store, spans.into_iter().zip(parameters));
+                }
+                Update::Payloads { ticket, payloads } if ticket == self.tickets && self.contexts.is_some() => {
+                    if let Some(slice) = self.contexts.take() {
+                        self.app.load_contexts(slice.read(payloads));
+                    }
                 }
                 Update::Payloads { ticket, payloads } if ticket == self.tickets => {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
@@ -166,6 +174,16 @@ impl Stage {
             self.parameters = requests.iter().map(|request| request.span).collect();
             self.ask_all(requests);
             self.wait(|stage| stage.parameters.is_empty());
+        }
+        self.load_contexts();
+    }
+
+    /// Reads the contexts of the run's calls, if they are shown.
+    fn load_contexts(&mut self) {
+        while let Some((slice, requests)) = self.app.take_context_slice(&self.store) {
+            self.ask_all(requests);
+            self.contexts = Some(slice);
+            self.wait(|stage| stage.contexts.is_none());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Action;
+use super::{Action, RunContext};
 use crate::model::{Attribute, Payload, SourceId, SpanId, SpanType, Value};
 use crate::semconv;
 use crate::settings::named_enum;
@@ -21,6 +21,8 @@ named_enum! {
         Overview = "Overview",
         /// The conversation with the model.
         Messages = "Messages",
+        /// What fills the context of the model.
+        Context = "Context",
         /// The input value.
         Input = "Input",
         /// The output value.
@@ -57,6 +59,8 @@ pub struct Page {
     pub tail: Option<LazyTail>,
     /// Where attributes begin: a line, and an index into the attributes of the span followed by those of the resource.
     pub attributes: Vec<(usize, usize)>,
+    /// Lines to go to, one after another.
+    pub marks: Vec<usize>,
 }
 
 impl From<Document> for Page {
@@ -83,6 +87,8 @@ pub struct Detail {
     pub payload: PayloadState,
     /// The text of the tab, with the scroll position and the search.
     pub pager: Pager,
+    /// The contexts of the run's model calls.
+    pub context: RunContext,
     shown: Option<ShownRow>,
     /// Whether any log record came.
     has_logs: bool,
@@ -95,6 +101,8 @@ pub struct Detail {
     is_outdated: bool,
     /// See [`Page::attributes`].
     attributes: Vec<(usize, usize)>,
+    /// See [`Page::marks`].
+    marks: Vec<usize>,
     height: isize,
 }
 
@@ -104,6 +112,7 @@ impl Default for Detail {
             tab: Tab::default(),
             payload: PayloadState::default(),
             pager: Pager::new(Document::new()),
+            context: RunContext::default(),
             shown: None,
             has_logs: false,
             is_requested: false,
@@ -112,6 +121,7 @@ impl Default for Detail {
             question: None,
             is_outdated: false,
             attributes: Vec::new(),
+            marks: Vec::new(),
             height: 0,
         }
     }
@@ -204,6 +214,18 @@ impl Detail {
         self.is_outdated |= self.tab == Tab::Overview;
     }
 
+    /// Outdates the contexts: other calls were read.
+    pub(super) fn outdate_context(&mut self) {
+        self.is_outdated |= self.tab == Tab::Context;
+    }
+
+    /// Goes to the next of the marked lines, or to the previous one. Returns whether there is one.
+    fn go_to_mark(&mut self, forward: bool) -> bool {
+        let line = self.pager.progress().0;
+        let mark = if forward { self.marks.iter().find(|mark| **mark > line) } else { self.marks.iter().rfind(|mark| **mark < line) };
+        mark.map(|&mark| self.pager.scroll_to_line(mark)).is_some()
+    }
+
     /// Returns the tabs. Where no program sends logs, there is none for them.
     pub fn tabs(&self) -> impl Iterator<Item = Tab> {
         Tab::ALL.into_iter().map(|(tab, _)| tab).filter(|tab| self.has_logs || *tab != Tab::Logs)
@@ -223,8 +245,8 @@ impl Detail {
 
     /// Replaces the page.
     pub fn set_page(&mut self, page: Page) {
-        let Page { document, tail, attributes } = page;
-        (self.is_outdated, self.attributes) = (false, attributes);
+        let Page { document, tail, attributes, marks } = page;
+        (self.is_outdated, self.attributes, self.marks) = (false, attributes, marks);
         self.pager.open(document, tail);
     }
 
@@ -238,7 +260,7 @@ impl Detail {
     pub fn copy(&self) -> Result<(String, String), String> {
         let title = self.tab.name().to_lowercase();
         let payload = match (&self.payload, self.tab) {
-            (_, Tab::Overview | Tab::Logs) => return Ok((title, self.pager.document().to_text())),
+            (_, Tab::Overview | Tab::Context | Tab::Logs) => return Ok((title, self.pager.document().to_text())),
             (PayloadState::Ready(payload), _) => payload,
             (PayloadState::Loading, _) => return Err("nothing to copy: the payload is loading".to_owned()),
             (PayloadState::Failed(reason), _) => return Err(format!("nothing to copy: {reason}")),
@@ -282,6 +304,9 @@ impl Detail {
             Action::Unfold => self.pager.shift(8),
             Action::NextMatch if self.pager.matches().is_some() => self.pager.next_match(),
             Action::PreviousMatch if self.pager.matches().is_some() => self.pager.previous_match(),
+            Action::NextMatch | Action::PreviousMatch if !self.marks.is_empty() => {
+                self.go_to_mark(action == Action::NextMatch);
+            }
             _ => match action.rows((self.height - 1).max(1)) {
                 Some(rows) => self.pager.scroll(rows),
                 None => return false,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Loop, Pending, Session};
+use super::{Finished, Loop, Pending, Session};
 use crate::model::Payload;
 use crate::model::price::Prices;
 use crate::model::time::now;
 use crate::sources::{State, Update};
+use crate::tui::app::ContextSlice;
 use crate::tui::view;
 
 /// The longest time to handle updates before keys are read again.
@@ -64,6 +65,9 @@ impl Loop<'_> {
         if let Pending::Export(export) = pending {
             return self.write_export(*export, payloads);
         }
+        if let Pending::Contexts(slice) = pending {
+            return self.read_contexts(*slice, payloads);
+        }
         if let Pending::Parameters(spans) = pending {
             let parameters = |payload: Result<Payload, String>| payload.ok().map(|payload| view::parameters(&payload));
             let Session { app, store, .. } = &mut *self.session;
@@ -77,8 +81,17 @@ impl Loop<'_> {
             (Pending::Compare { side, span }, Ok(payload)) => app.load_compared(store, side, span, view::exchange_texts(&payload)),
             (Pending::Copy(span), payload) => self.copy_exported(*span, payload),
             // The comparison and the conversation show the beginnings that the rows hold.
-            (Pending::Compare { .. } | Pending::Question(_) | Pending::Parameters(_) | Pending::Export(_), _) => {}
+            (Pending::Compare { .. } | Pending::Question(_) | Pending::Parameters(_) | Pending::Contexts(_) | Pending::Export(_), _) => {}
         }
+    }
+
+    /// Reads the contexts of calls on another thread.
+    fn read_contexts(&self, slice: ContextSlice, payloads: Vec<Result<Payload, String>>) {
+        let finished = self.finished.clone();
+        tokio::task::spawn_blocking(move || {
+            // Without a receiver the program is ending.
+            let _ = finished.send(Finished::Contexts(Box::new(slice.read(payloads))));
+        });
     }
 
     pub(super) fn set_prices(&mut self, prices: Prices, warning: Option<String>) {

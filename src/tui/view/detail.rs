@@ -1,6 +1,7 @@
 //! The detail pane: the tabs and the text of the span under the cursor.
 
 mod content;
+mod context;
 mod conversation;
 mod logs;
 mod overview;
@@ -51,6 +52,7 @@ pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, now: Na
     let Some(row) = detail.row() else { return Page::default() };
     match (detail.tab, &detail.payload) {
         (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
+        (Tab::Context, _) => context::page(&detail.context, store, row),
         (Tab::Logs, _) => logs::page(store, log_store, row).into(),
         (tab, PayloadState::Ready(payload)) => {
             let asked =

@@ -119,6 +119,12 @@ impl Pager {
         }
     }
 
+    /// Scrolls so that a line is the topmost one, as far as the last screen.
+    pub fn scroll_to_line(&mut self, line: usize) {
+        self.lay_out_from(line);
+        self.show(Position { line, byte: 0 });
+    }
+
     /// Scrolls unwrapped lines to the left by `cells`, or to the right if negative.
     pub fn shift(&mut self, cells: isize) {
         if !self.layout.wrap {

@@ -1,0 +1,122 @@
+//! The contexts of the model calls in a trace.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+
+use eyre::Report;
+use serde::Serialize;
+
+use crate::commands::snapshot::Snapshot;
+use crate::context::{Comparer, PART_KINDS, RunReport};
+use crate::export::markdown::plain;
+use crate::export::{CallContextRecord, RunContextRecord, call_facts, cost_of_misses};
+use crate::format;
+use crate::model::usage::NanoUsd;
+use crate::model::{Payload, SpanType};
+use crate::store::{RowIx, RunCall, Store};
+use crate::tui::display;
+
+/// Payloads of model calls in memory at a time; each may hold a whole conversation.
+const SLICE: usize = 32;
+
+/// The context of a call, or of the calls of a run together.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum ContextRecord {
+    Call(Box<CallContextRecord>),
+    Run(RunContextRecord),
+}
+
+/// The contexts of a run's calls.
+struct Run {
+    row: RowIx,
+    calls: Vec<RunCall>,
+    report: RunReport,
+    /// Whether the run has more spans than were examined.
+    is_cut: bool,
+    /// What misses cost.
+    cost: Option<NanoUsd>,
+}
+
+/// The contexts of the calls in a trace.
+pub(super) struct Contexts(Vec<Run>);
+
+impl Contexts {
+    /// Reads the contexts of all calls among the rows.
+    pub(super) fn read(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Self, Report> {
+        let calls = rows.iter().map(|&(row, _)| row).filter(|&row| snapshot.store.row(row).span_type == SpanType::Model);
+        let mut runs: Vec<RowIx> = Vec::new();
+        let mut known = HashSet::new();
+        for run in calls.map(|row| snapshot.store.run_of(row)) {
+            if known.insert(run) {
+                runs.push(run);
+            }
+        }
+        runs.into_iter().map(|run| Run::read(snapshot, run)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Returns the records by row: of each span that reports a call, and of each run that made calls.
+    pub(super) fn records(&self, store: &Store) -> HashMap<RowIx, ContextRecord> {
+        let mut records = HashMap::new();
+        for Run { row, calls, report, is_cut, cost } in &self.0 {
+            if store.row(*row).span_type != SpanType::Model && !calls.is_empty() {
+                records.insert(*row, ContextRecord::Run(RunContextRecord::new(report, !is_cut, *cost)));
+            }
+            for (call, report) in calls.iter().zip(report.calls()) {
+                let record = |&row: &RowIx| (row, ContextRecord::Call(Box::new(CallContextRecord::new(report))));
+                records.extend(call.reports.iter().map(record));
+            }
+        }
+        records
+    }
+
+    /// Writes a section of a Markdown report: a list of the runs, and below each its calls.
+    pub(super) fn write_markdown(&self, out: &mut impl Write, store: &Store) -> io::Result<()> {
+        let runs = || self.0.iter().filter(|run| !run.calls.is_empty());
+        if runs().next().is_none() {
+            return Ok(());
+        }
+        writeln!(out, "\n## Context\n\nParts marked ~ are estimated by length; they add up to the stated input.\n")?;
+        for Run { row, report, is_cut, cost, .. } in runs() {
+            let cost = cost.map(|cost| format!(" · misses cost {}", format::money(Some(cost)))).unwrap_or_default();
+            let cut = if *is_cut { " · only the first calls were read" } else { "" };
+            let name = plain(&display::name(store, store.row(*row)));
+            writeln!(out, "- {} {name}: {}{cost}{cut}", store.row(*row).span_type.name(), report.summary().words())?;
+            let unused: Vec<String> = report.unused_tools().iter().map(|(tool, _)| plain(tool)).collect();
+            if !unused.is_empty() {
+                writeln!(out, "  - tools that no call used: {}", unused.join(", "))?;
+            }
+            for (number, call) in (1..).zip(report.calls()) {
+                let input = call.facts.input.map_or_else(|| format::UNKNOWN.to_owned(), |input| format::count(input.into()));
+                let parts: Vec<String> = call
+                    .parts
+                    .tokens()
+                    .into_iter()
+                    .flat_map(|tokens| PART_KINDS.iter().zip(tokens))
+                    .filter(|(_, tokens)| *tokens > 0)
+                    .map(|((_, name), tokens)| format!("{name} ~{}", format::count(tokens)))
+                    .collect();
+                let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+                writeln!(out, "  - call {number}: {input} in{parts}; {}", plain(&call.verdict.words(&call.facts)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Run {
+    fn read(snapshot: &mut Snapshot, row: RowIx) -> Result<Self, Report> {
+        let (calls, is_cut) = snapshot.store.calls_of_run(row);
+        let (mut comparer, mut report) = (Comparer::default(), RunReport::default());
+        for slice in calls.chunks(SLICE) {
+            let reports: Vec<RowIx> = slice.iter().flat_map(|call| call.reports.iter().copied()).collect();
+            let mut payloads = snapshot.payloads(&reports)?.into_iter();
+            for call in slice {
+                let of_call: Vec<Payload> = payloads.by_ref().take(call.reports.len()).flatten().collect();
+                report.add(comparer.read_payloads(call_facts(&snapshot.store, call.row), &of_call));
+            }
+        }
+        let cost = cost_of_misses(&snapshot.store, &calls, &report);
+        Ok(Self { row, calls, report, is_cut, cost })
+    }
+}

@@ -1,0 +1,85 @@
+//! Reads the calls of a run one after another, and compares each with those before it.
+
+use std::collections::VecDeque;
+
+use super::CallFacts;
+use super::cache::Verdict;
+use super::content::Content;
+use super::diff::{Diff, common, diff, is_related};
+use super::parts::{Parts, parts};
+use super::run::CallReport;
+use crate::model::Payload;
+
+/// The calls that a call is compared with: those before it, since several conversations may go on side by side.
+const RECENT: usize = 4;
+
+/// The most bytes of their texts; the last call is kept whatever it holds.
+const MAX_BYTES: usize = 64 << 20;
+
+/// A call that was read: its report, and the tools that its messages and its answer call.
+#[derive(Clone, Debug, Default)]
+pub struct ReadCall {
+    pub(super) report: CallReport,
+    pub(super) called: Vec<String>,
+}
+
+/// Takes the calls of a run in the order of their start. It holds the texts of the last few.
+#[derive(Debug, Default)]
+pub struct Comparer {
+    count: usize,
+    recent: VecDeque<Recent>,
+}
+
+#[derive(Debug)]
+struct Recent {
+    at: usize,
+    model: String,
+    content: Content,
+}
+
+impl Comparer {
+    /// Reads the next call. Costs the size of its content.
+    pub fn read(&mut self, facts: CallFacts, content: Content) -> ReadCall {
+        let (parts, pieces) = parts(&content, facts.input);
+        let is_partial = content.is_partial || !content.has_messages;
+        let since = if is_partial { None } else { self.earlier(&facts, &content) };
+        let tools = (content.tools > 0).then_some(content.tools);
+        let called = content.called.clone();
+        let at = self.count;
+        self.count += 1;
+        if !is_partial {
+            self.keep(Recent { at, model: facts.model.clone(), content });
+        }
+        ReadCall { report: CallReport { facts, parts, pieces, since, verdict: Verdict::default(), tools, is_partial }, called }
+    }
+
+    /// Reads the next call from the payloads of the spans that report it.
+    pub fn read_payloads<'p>(&mut self, facts: CallFacts, payloads: impl IntoIterator<Item = &'p Payload>) -> ReadCall {
+        match Content::fullest(payloads) {
+            Some(content) => self.read(facts, content),
+            None => self.skip(facts),
+        }
+    }
+
+    /// Takes a call whose payload can't be read.
+    pub fn skip(&mut self, facts: CallFacts) -> ReadCall {
+        self.count += 1;
+        let parts = Parts::unread(facts.input);
+        ReadCall { report: CallReport { facts, parts, is_partial: true, ..CallReport::default() }, called: Vec::new() }
+    }
+
+    /// Returns the earlier call to compare with: of the same model if one is related, and there the one with the longest equal beginning.
+    fn earlier(&self, facts: &CallFacts, content: &Content) -> Option<(usize, Diff)> {
+        let related = self.recent.iter().filter(|recent| is_related(&recent.content, content));
+        let best = related.max_by_key(|recent| (recent.model == facts.model, common(&recent.content, content), recent.at))?;
+        Some((best.at, diff(&best.content, content)))
+    }
+
+    fn keep(&mut self, call: Recent) {
+        self.recent.push_back(call);
+        let size = |recent: &VecDeque<Recent>| recent.iter().map(|recent| recent.content.size()).sum::<usize>();
+        while self.recent.len() > RECENT || (self.recent.len() > 1 && size(&self.recent) > MAX_BYTES) {
+            self.recent.pop_front();
+        }
+    }
+}

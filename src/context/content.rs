@@ -1,0 +1,134 @@
+//! The content of a model call as a list of segments, in the order in which a provider reads them: tools, then messages.
+
+use std::collections::{HashMap, hash_map::DefaultHasher};
+use std::hash::{Hash, Hasher};
+
+use super::parts::weight;
+use crate::model::Payload;
+use crate::semconv::{self, Message};
+
+/// What a segment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum SegmentKind {
+    /// The schema of a tool.
+    Tool,
+    /// A message of the system or the developer.
+    System,
+    /// A message of the user.
+    User,
+    /// The result of a tool.
+    Result,
+    /// A message of the model, or of an unknown role.
+    Other,
+}
+
+/// A tool's schema or a message.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub(super) kind: SegmentKind,
+    /// The tool's name, else the message's role.
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) hash: u64,
+}
+
+impl Segment {
+    fn new(kind: SegmentKind, name: String, text: String) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (kind, &name, &text).hash(&mut hasher);
+        Self { kind, name, text, hash: hasher.finish() }
+    }
+
+    pub(super) fn weight(&self) -> u64 {
+        weight(&self.text)
+    }
+}
+
+/// What was sent to a model, and the tools that it asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// Tools first, then messages.
+    pub(super) segments: Vec<Segment>,
+    /// The number of tools at the beginning of `segments`.
+    pub(super) tools: usize,
+    /// The names of the tools that messages and the answer call.
+    pub(super) called: Vec<String>,
+    /// Whether messages are missing, since the sender limits the number of attributes.
+    pub(super) is_partial: bool,
+    /// Whether the span records any messages.
+    pub(super) has_messages: bool,
+}
+
+impl Content {
+    /// Reads the payload of a model call.
+    #[must_use]
+    pub fn read(payload: &Payload) -> Self {
+        let schemas = semconv::tool_schemas(&payload.attributes);
+        let conversation = semconv::conversation(payload);
+        let calls = || conversation.input.iter().chain(&conversation.output).flat_map(|message| &message.tool_calls);
+        let called: Vec<String> = calls().map(|call| call.name.clone()).collect();
+        let names: HashMap<&str, &str> = calls().map(|call| (call.id.as_str(), call.name.as_str())).collect();
+        let tools = schemas.len();
+        let mut segments: Vec<Segment> =
+            schemas.into_iter().map(|schema| Segment::new(SegmentKind::Tool, schema.name, schema.text)).collect();
+        segments.extend(conversation.input.iter().map(|message| segment(message, &names)));
+        Self {
+            has_messages: segments.len() > tools,
+            segments,
+            tools,
+            called,
+            is_partial: payload.dropped.attributes > 0 || semconv::lacks_first_messages(&payload.attributes),
+        }
+    }
+
+    /// Reads the payloads of the spans that report one call, and returns the content of the one that records most; `None` if none is given.
+    #[must_use]
+    pub fn fullest<'p>(payloads: impl IntoIterator<Item = &'p Payload>) -> Option<Self> {
+        let contents = payloads.into_iter().map(Self::read);
+        contents
+            .reduce(|best, other| if (other.messages().len(), other.tools) > (best.messages().len(), best.tools) { other } else { best })
+    }
+
+    /// Returns the bytes of all texts.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.segments.iter().map(|segment| segment.text.len()).sum()
+    }
+
+    pub(super) fn messages(&self) -> &[Segment] {
+        &self.segments[self.tools..]
+    }
+
+    pub(super) fn tools(&self) -> &[Segment] {
+        &self.segments[..self.tools]
+    }
+}
+
+/// Returns the segment of a message. Its text has everything that is sent: also reasoning, calls and their ids.
+fn segment(message: &Message, names: &HashMap<&str, &str>) -> Segment {
+    let kind = match message.role.as_str() {
+        "system" | "developer" => SegmentKind::System,
+        "tool" | "function" => SegmentKind::Result,
+        "user" | "human" if message.tool_call_id.is_none() => SegmentKind::User,
+        _ if message.tool_call_id.is_some() => SegmentKind::Result,
+        _ => SegmentKind::Other,
+    };
+    let mut text = message.text.clone();
+    let mut append = |more: &str| {
+        if !text.is_empty() && !more.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(more);
+    };
+    append(&message.reasoning);
+    for call in &message.tool_calls {
+        append(&format!("{}({}) {}", call.name, call.arguments, call.id));
+    }
+    let tool = || message.tool_call_id.as_deref().and_then(|id| names.get(id)).filter(|name| !name.is_empty());
+    let name = match kind {
+        SegmentKind::Result if !message.name.is_empty() => message.name.clone(),
+        SegmentKind::Result => tool().map_or_else(|| message.role.clone(), |name| (*name).to_owned()),
+        _ => message.role.clone(),
+    };
+    Segment::new(kind, name, text)
+}

@@ -1,0 +1,147 @@
+//! The contexts of the model calls of the run under the cursor. They are read in the background, a few calls at a time, while the tab is open.
+
+use super::{App, Tab};
+use crate::context::{CallFacts, Comparer, ReadCall, RunReport};
+use crate::export::call_facts;
+use crate::model::{Payload, SpanType, TraceId};
+use crate::sources::PayloadRequest;
+use crate::store::{RowIx, RunCall, Store};
+
+/// Calls whose payloads are requested at a time.
+const SLICE: usize = 8;
+
+/// The contexts of a run's calls, as far as they are read.
+#[derive(Debug, Default)]
+pub struct RunContext {
+    /// The run, and its trace with the version from which `calls` was made.
+    run: Option<(RowIx, TraceId, u32)>,
+    calls: Vec<RunCall>,
+    is_cut: bool,
+    report: RunReport,
+    /// The calls that were requested.
+    requested: usize,
+    /// Compares the next calls; `None` while it does so on another thread.
+    comparer: Option<Comparer>,
+    /// Distinguishes the runs that were read; what arrives for an earlier one is dropped.
+    generation: u64,
+}
+
+/// Calls to be read on another thread: one may hold megabytes.
+#[derive(Debug)]
+pub struct ContextSlice {
+    generation: u64,
+    comparer: Comparer,
+    /// What the rows of the calls state, each with the number of its requests, in their order.
+    facts: Vec<(CallFacts, usize)>,
+}
+
+/// Calls that were read.
+#[derive(Debug)]
+pub struct ReadSlice {
+    generation: u64,
+    comparer: Comparer,
+    calls: Vec<ReadCall>,
+}
+
+impl ContextSlice {
+    /// Reads the calls from the payloads that were requested, in their order. Costs their size.
+    #[must_use]
+    pub fn read(self, payloads: Vec<Result<Payload, String>>) -> ReadSlice {
+        let Self { generation, mut comparer, facts } = self;
+        let mut payloads = payloads.into_iter();
+        let read = |(facts, count): (CallFacts, usize)| {
+            let of_call: Vec<Payload> = payloads.by_ref().take(count).flatten().collect();
+            comparer.read_payloads(facts, &of_call)
+        };
+        let calls = facts.into_iter().map(read).collect();
+        ReadSlice { generation, comparer, calls }
+    }
+}
+
+impl RunContext {
+    /// Returns the calls of the run.
+    #[must_use]
+    pub fn calls(&self) -> &[RunCall] {
+        &self.calls
+    }
+
+    /// Returns what is known of the calls that were read.
+    #[must_use]
+    pub fn report(&self) -> &RunReport {
+        &self.report
+    }
+
+    /// Whether the run has more spans than are examined.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Whether calls are still to be read.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.report.calls().len() < self.calls.len()
+    }
+
+    /// Turns to a run. Calls that are only added to those read so far are read next.
+    fn turn_to(&mut self, store: &Store, run: RowIx) -> bool {
+        let trace = store.trace(store.row(run).trace());
+        let key = (run, trace.id, trace.version());
+        if self.run == Some(key) {
+            return false;
+        }
+        let (calls, is_cut) = store.calls_of_run(run);
+        let goes_on = self.run.is_some_and(|(before, trace, _)| (before, trace) == (key.0, key.1)) && calls.starts_with(&self.calls);
+        if !goes_on {
+            *self = Self { generation: self.generation + 1, comparer: Some(Comparer::default()), ..Self::default() };
+        }
+        (self.run, self.calls, self.is_cut) = (Some(key), calls, is_cut);
+        true
+    }
+
+    /// Returns the next calls to read, unless others are being read.
+    fn next_slice(&mut self, store: &Store) -> Option<(ContextSlice, Vec<PayloadRequest>)> {
+        let calls = self.calls.get(self.requested..)?;
+        let calls = &calls[..calls.len().min(SLICE)];
+        if calls.is_empty() {
+            return None;
+        }
+        let comparer = self.comparer.take()?;
+        self.requested += calls.len();
+        let request = |row: &RowIx| {
+            let data = store.row(*row);
+            PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }
+        };
+        let facts = calls.iter().map(|call| (call_facts(store, call.row), call.reports.len())).collect();
+        let requests = calls.iter().flat_map(|call| &call.reports).map(request).collect();
+        Some((ContextSlice { generation: self.generation, comparer, facts }, requests))
+    }
+}
+
+impl App {
+    /// Returns the next calls to read with their payloads, if the tab of contexts is open and no others are being read.
+    pub fn take_context_slice(&mut self, store: &Store) -> Option<(ContextSlice, Vec<PayloadRequest>)> {
+        let row = self.detail.row().filter(|_| self.detail.tab == Tab::Context)?;
+        let run = store.run_of(row);
+        let is_of_run = run == row || store.row(row).span_type == SpanType::Model;
+        if !is_of_run {
+            return None;
+        }
+        if self.detail.context.turn_to(store, run) {
+            self.detail.outdate_context();
+        }
+        self.detail.context.next_slice(store)
+    }
+
+    /// Takes what was read of a slice, unless another run is shown by now.
+    pub fn load_contexts(&mut self, slice: ReadSlice) {
+        let context = &mut self.detail.context;
+        if context.generation == slice.generation {
+            for call in slice.calls {
+                context.report.add(call);
+            }
+            context.comparer = Some(slice.comparer);
+            self.detail.outdate_context();
+        }
+    }
+}
