@@ -185,11 +185,6 @@ fn divide(parts: &Parts, pieces: &mut [Piece]) {
     }
 }
 
-/// Returns the size of a text: its bytes, since a token holds about four letters of English and about one sign of Chinese.
-pub(super) fn weight(text: &str) -> u64 {
-    text.len() as u64
-}
-
 /// Divides a whole among parts by their sizes. The result adds up to the whole; it is all 0 if there are no sizes.
 pub(super) fn apportion(whole: u64, sizes: &[u64]) -> Vec<u64> {
     let sum: u128 = sizes.iter().map(|size| u128::from(*size)).sum();

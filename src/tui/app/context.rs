@@ -1,6 +1,6 @@
 //! The contexts of the model calls of the run under the cursor. They are read in the background, a few calls at a time, while the tab is open.
 
-use super::{App, Tab};
+use super::App;
 use crate::context::{CallFacts, Comparer, ReadCall, RunReport};
 use crate::export::call_facts;
 use crate::model::{Payload, SpanType, TraceId};
@@ -121,7 +121,7 @@ impl RunContext {
 impl App {
     /// Returns the next calls to read with their payloads, if the tab of contexts is open and no others are being read.
     pub fn take_context_slice(&mut self, store: &Store) -> Option<(ContextSlice, Vec<PayloadRequest>)> {
-        let row = self.detail.row().filter(|_| self.detail.tab == Tab::Context)?;
+        let row = self.detail.row().filter(|_| self.detail.shows_context())?;
         let run = store.run_of(row);
         let is_of_run = run == row || store.row(row).span_type == SpanType::Model;
         if !is_of_run {

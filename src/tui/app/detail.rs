@@ -214,9 +214,14 @@ impl Detail {
         self.is_outdated |= self.tab == Tab::Overview;
     }
 
+    /// Whether the tab of contexts is open.
+    pub(super) fn shows_context(&self) -> bool {
+        self.tab == Tab::Context
+    }
+
     /// Outdates the contexts: other calls were read.
     pub(super) fn outdate_context(&mut self) {
-        self.is_outdated |= self.tab == Tab::Context;
+        self.is_outdated |= self.shows_context();
     }
 
     /// Goes to the next of the marked lines, or to the previous one. Returns whether there is one.
