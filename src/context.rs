@@ -16,11 +16,11 @@ mod tests;
 mod words;
 
 pub use cache::{Cause, MIN_CACHED, Outcome, TIME_TO_LIVE, Verdict};
-pub use comparer::{Comparer, ReadCall};
+pub use comparer::Comparer;
 pub use content::Content;
 pub use diff::{Change, Diff, Sides};
 pub use parts::{PART_KINDS, PartKind, Parts, Piece};
-pub use run::{CallReport, OfferedTool, RunReport, Summary};
+pub use run::{CallReport, OfferedTool, ReadCall, RunReport, Summary};
 
 use crate::model::Nanos;
 

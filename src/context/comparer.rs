@@ -7,7 +7,7 @@ use super::cache::Verdict;
 use super::content::Content;
 use super::diff::{Diff, common, diff, is_related};
 use super::parts::{Parts, parts};
-use super::run::CallReport;
+use super::run::{CallReport, ReadCall};
 use crate::model::Payload;
 
 /// The calls that a call is compared with: those before it, since several conversations may go on side by side.
@@ -15,13 +15,6 @@ const RECENT: usize = 4;
 
 /// The most bytes of their texts; the last call is kept whatever it holds.
 const MAX_BYTES: usize = 64 << 20;
-
-/// A call that was read: its report, and the tools that its messages and its answer call.
-#[derive(Clone, Debug, Default)]
-pub struct ReadCall {
-    pub(super) report: CallReport,
-    pub(super) called: Vec<String>,
-}
 
 /// Takes the calls of a run in the order of their start. It holds the texts of the last few.
 #[derive(Debug, Default)]

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::CallFacts;
 use super::cache::{Earlier, Outcome, Verdict, verdict};
-use super::comparer::ReadCall;
 use super::diff::Diff;
 use super::parts::{PartKind, Parts, Piece};
 
@@ -25,6 +24,13 @@ pub struct CallReport {
     pub tools: Option<usize>,
     /// Whether its messages are missing or cut by the sender, so that nothing can be compared.
     pub is_partial: bool,
+}
+
+/// A call that was read: its report, and the tools that its messages and its answer call.
+#[derive(Clone, Debug, Default)]
+pub struct ReadCall {
+    pub(super) report: CallReport,
+    pub(super) called: Vec<String>,
 }
 
 /// A tool that calls of a run offered.
