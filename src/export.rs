@@ -26,7 +26,7 @@ use chrono::NaiveDateTime;
 
 use crate::logs::{LogNumber, LogStore};
 use crate::model::{LogRecord, Nanos, Payload, Status, TraceId};
-use crate::semconv::remove_pending_marker;
+use crate::semconv::{is_open_span, remove_pending_marker};
 use crate::store::{RowIx, Store, TraceIx};
 
 /// The most characters of a trace's name in a file name.
@@ -226,9 +226,12 @@ impl<W: Write> Exporter<W> {
         self.writer.findings(findings);
     }
 
-    /// Writes a span of the trace. Its parent must have been written before.
+    /// Writes a span of the trace. Its parent must have been written before. Leaves out one that was only sent because it started.
     pub fn span(&mut self, mut span: ExportedSpan) -> io::Result<()> {
         if span.record.end.is_none() {
+            if is_open_span(&span.payload.attributes) {
+                return Ok(());
+            }
             remove_pending_marker(&mut span.payload.attributes);
         }
         if let Some(redactor) = &self.redactor {

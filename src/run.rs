@@ -4,4 +4,4 @@ mod environment;
 mod python;
 
 pub use environment::{ChildEnvironment, Listener, Previous, child_environment};
-pub use python::{Injection, SETUP_MODULE, ignored_flag};
+pub use python::{Injection, SETUP_MODULE, ignored_flag, read_notes};

@@ -31,7 +31,7 @@ mod token_parts;
 mod tool_schemas;
 mod values;
 
-pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
+pub use attributes::{agno_context, inconsistent_total, is_open_span, remove_pending_marker};
 use extractor::AGNO_SCOPE;
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;

@@ -9,6 +9,8 @@ mod answers;
 mod demo;
 #[path = "terminal/hostile.rs"]
 mod hostile;
+#[path = "terminal/run.rs"]
+mod run;
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;

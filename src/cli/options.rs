@@ -107,7 +107,7 @@ pub(super) fn is_used(subcommand: &str, flag: &Arg) -> bool {
         "completions" | "man" | "python-setup" => false,
         // It listens on a port of its own.
         "run" => {
-            matches!(scope, Scope::All | Scope::Output)
+            matches!(scope, Scope::All | Scope::Output | Scope::Screen)
                 || ["record", "forward", "forward_headers", "max_body", "spans_table", "traces_table"]
                     .iter()
                     .any(|key| flag.get_id() == key)

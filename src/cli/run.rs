@@ -19,6 +19,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 
+    /// Show no screen, but the output of the program; without a terminal there is none anyway
+    #[arg(long)]
+    pub no_screen: bool,
+
     /// The program and its arguments
     ///
     /// Its exit code is that of agno-top, unless a trace matches --fail-on.

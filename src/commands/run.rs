@@ -2,14 +2,17 @@
 
 mod child;
 mod junit;
-mod summary;
+#[cfg(unix)]
+mod screen;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
 use eyre::{Context, Report, bail, eyre};
+use tokio::runtime::Runtime;
 use tokio::time::MissedTickBehavior;
 
 use self::child::{Child, Signals};
@@ -20,9 +23,10 @@ use crate::config::Config;
 use crate::model::SourceId;
 use crate::model::time::now;
 use crate::panic_hook;
-use crate::run::{Injection, Listener, Previous, child_environment, ignored_flag};
+use crate::run::{ChildEnvironment, Injection, Listener, Previous, child_environment, ignored_flag, read_notes};
 use crate::sources::{Hub, Request, Update};
 use crate::store::{Store, TraceIx};
+use crate::tui::display;
 
 /// Updates that may wait.
 const CAPACITY: usize = 64;
@@ -31,14 +35,12 @@ const CAPACITY: usize = 64;
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
 
+/// The maximum number of traces to name.
+const MAX_NAMED: usize = 5;
+
 /// Runs a program until it ends, and prints what it did.
 pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut signals = {
-        // Before the program starts, so that no signal ends only one of both.
-        let _guard = runtime.enter();
-        Signals::new()?
-    };
     let injection = Injection::create().wrap_err("can't write the files that trace Python programs")?;
     let token = random_token()?;
     let variable = |name: &str| std::env::var(name).ok();
@@ -55,11 +57,70 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     };
     let open::Opened { hub, addresses, .. } = open::open_private(token.clone(), endpoints, config, CAPACITY)?;
     let port = addresses.first().ok_or_else(|| eyre!("can't listen on a port of this machine"))?.port();
-    let child = match Child::start(&args.command, &environment(port).0) {
+    let environment = environment(port).0;
+    let ended = if has_screen(args) {
+        run_on_screen(args, config, hub, &environment, &injection, &runtime)?
+    } else {
+        run_plainly(args, config, hub, &environment, &runtime)?
+    };
+    let Ended { store, hub, code } = match ended {
+        Ok(ended) => ended,
+        Err(outcome) => return Ok(outcome),
+    };
+    let mut notes = read_notes(&injection.notes());
+    drop(injection);
+    notes.extend(advice(args, &previous, &store));
+    let mut snapshot = Snapshot::of_store(store, hub, runtime, config);
+    let outcome = report(args, &mut snapshot, &notes)?;
+    snapshot.close();
+    Ok(outcome.unwrap_or(Outcome::Exited(code)))
+}
+
+/// A program that has ended, and what it sent.
+struct Ended {
+    store: Store,
+    hub: Hub,
+    code: u8,
+}
+
+/// Whether to show the screen beside the program.
+fn has_screen(args: &RunArgs) -> bool {
+    cfg!(unix) && !args.no_screen && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+}
+
+#[cfg(unix)]
+use screen::run as run_on_screen;
+
+#[cfg(not(unix))]
+fn run_on_screen(
+    args: &RunArgs,
+    config: &Config,
+    hub: Hub,
+    environment: &ChildEnvironment,
+    _: &Injection,
+    runtime: &Runtime,
+) -> Result<Result<Ended, Outcome>, Report> {
+    run_plainly(args, config, hub, environment, runtime)
+}
+
+/// Runs the program with the own input and output. The inner error is the outcome of a program that did not start.
+fn run_plainly(
+    args: &RunArgs,
+    config: &Config,
+    hub: Hub,
+    environment: &ChildEnvironment,
+    runtime: &Runtime,
+) -> Result<Result<Ended, Outcome>, Report> {
+    let mut signals = {
+        // Before the program starts, so that no signal ends only one of both.
+        let _guard = runtime.enter();
+        Signals::new()?
+    };
+    let child = match Child::start(&args.command, environment) {
         Ok(child) => child,
         Err(error) => {
             open::stop(hub);
-            return Ok(refuse(&args.command, &error));
+            return Ok(Err(refuse(&args.command, &error)));
         }
     };
     let (prices, result) = config.load_prices();
@@ -69,13 +130,7 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     let code = runtime.block_on(watcher.run(&mut signals))?;
     result.map_err(UsageError)?;
     let Watcher { store, hub, .. } = watcher;
-    let mut notes = injection.read_notes();
-    drop(injection);
-    notes.extend(advice(args, &previous, &store));
-    let mut snapshot = Snapshot::of_store(store, hub, runtime, config);
-    let outcome = report(args, &mut snapshot, &notes)?;
-    snapshot.close();
-    Ok(outcome.unwrap_or(Outcome::Exited(code)))
+    Ok(Ok(Ended { store, hub, code }))
 }
 
 /// Returns 32 random hex digits.
@@ -127,12 +182,22 @@ fn report(args: &RunArgs, snapshot: &mut Snapshot, notes: &[String]) -> Result<O
     for note in notes {
         print_message(note);
     }
-    print_message(&summary::summary(&snapshot.store, &mains));
+    print_message(&display::summary(&snapshot.store));
     if matched.is_empty() {
         return Ok(None);
     }
-    print_message(&format!("--fail-on matches {}", summary::names(&snapshot.store, &matched)));
+    print_message(&format!("--fail-on matches {}", names(&snapshot.store, &matched)));
     Ok(Some(Outcome::Matched))
+}
+
+/// Names traces: what ran, and the beginning of the id.
+fn names(store: &Store, traces: &[TraceIx]) -> String {
+    let name = |&trace: &TraceIx| {
+        let id = store.trace(trace).id.to_string();
+        format!("{} ({})", display::lead_name(store, trace), &id[..8])
+    };
+    let more = if traces.len() > MAX_NAMED { ", …" } else { "" };
+    traces.iter().take(MAX_NAMED).map(name).collect::<Vec<_>>().join(", ") + more
 }
 
 /// Follows a program and what it sends.

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 
 use eyre::{Context, Report, bail};
 use tokio::sync::oneshot;
@@ -15,7 +16,7 @@ use crate::metrics::MetricStore;
 use crate::model::Nanos;
 use crate::model::price::Prices;
 use crate::model::time::now;
-use crate::sources::ReadLimits;
+use crate::sources::{Hub, ReadLimits};
 use crate::tui::app::{App, Budgets, History, SourceView, Tour};
 use crate::tui::event_loop::{self, End};
 use crate::tui::history;
@@ -33,14 +34,7 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut session, mut demo) = open_session(config, is_demo)?;
-    // The Linux console has no title.
-    let has_title = std::env::var("TERM").is_ok_and(|term| term != "linux" && term != "dumb");
-    let asks_background = session.app.themes.follows_background();
-    let modes = Modes { mouse: config.mouse, asks_background, title: config.title && has_title };
-    let mut screen = Screen::enter(modes).wrap_err("can't take over the terminal")?;
-    let mut inputs = Inputs::start()?;
-    #[cfg(debug_assertions)]
-    crate::panic_hook::rehearse();
+    let (mut screen, mut inputs) = take_terminal(config, &session)?;
     loop {
         let end = runtime.block_on(event_loop::run(&mut screen, &mut inputs, &mut session));
         if !matches!(end, Ok(End::Replay)) {
@@ -57,10 +51,22 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
     }
 }
 
+/// Takes over the terminal, for a session.
+pub(super) fn take_terminal(config: &Config, session: &event_loop::Session) -> Result<(Screen, Inputs), Report> {
+    // The Linux console has no title.
+    let has_title = std::env::var("TERM").is_ok_and(|term| term != "linux" && term != "dumb");
+    let asks_background = session.app.themes.follows_background();
+    let modes = Modes { mouse: config.mouse, asks_background, title: config.title && has_title };
+    let screen = Screen::enter(modes).wrap_err("can't take over the terminal")?;
+    let inputs = Inputs::start()?;
+    #[cfg(debug_assertions)]
+    crate::panic_hook::rehearse();
+    Ok((screen, inputs))
+}
+
 /// Opens the sources, or the demo, for the screen.
 fn open_session(config: &Config, is_demo: bool) -> Result<(event_loop::Session, Option<Demo>), Report> {
     let demo = if is_demo { Some(demo::start().wrap_err("can't prepare the demo")?) } else { None };
-    let directory = std::env::current_dir().wrap_err("can't read the working directory")?;
     let (paths, listener) = match &demo {
         Some(demo) => (vec![demo.path.clone()], Listener::BesideSources),
         None => (open::watched_paths(&config.sources, config), Listener::beside(&config.sources)),
@@ -72,20 +78,28 @@ fn open_session(config: &Config, is_demo: bool) -> Result<(event_loop::Session, 
     for (view, path) in views.iter_mut().zip(&paths) {
         view.place = open::place(path, &view.name);
     }
+    let mut session = session(hub, views, config)?;
+    if let Some(demo) = &demo {
+        let app = &mut session.app;
+        "demo".clone_into(&mut app.sources[0].name);
+        app.tour = Some(Tour::default());
+        session.is_over = demo.is_over.clone();
+    }
+    Ok((session, demo))
+}
+
+/// Returns a session of sources.
+pub(super) fn session(hub: Hub, views: Vec<SourceView>, config: &Config) -> Result<event_loop::Session, Report> {
+    let directory = std::env::current_dir().wrap_err("can't read the working directory")?;
     let mut app = App::new(views, config.follow, now());
     app.logs = LogStore::new(open::log_bytes(config));
     app.metrics = MetricStore::new(open::metric_limits(config));
     configure(&mut app, config, now());
     app.history = History::new(history::load());
-    if demo.is_some() {
-        "demo".clone_into(&mut app.sources[0].name);
-        app.tour = Some(Tour::default());
-    }
     let redact_patterns = config.redact_patterns.clone();
     let prices = load_prices(config.clone())?;
-    let is_over = demo.as_ref().map(|demo| demo.is_over.clone()).unwrap_or_default();
-    let store = open::store(config);
-    Ok((event_loop::Session { app, store, sources: hub, directory, redact_patterns, prices, is_over }, demo))
+    let (store, program, is_over) = (open::store(config), None, Arc::default());
+    Ok(event_loop::Session { app, store, sources: hub, directory, redact_patterns, prices, program, is_over })
 }
 
 /// Applies the settings that concern the screen. Reports an unusable theme file on the screen.

@@ -78,6 +78,7 @@ actions! {
     ViewErrors "view-errors" ["6"] "errors, grouped by message"
     ViewLogs "view-logs" ["7"] "logs: records, live, by span"
     ViewMetrics "view-metrics" ["8"] "metrics: values, rates, the last hour"
+    ViewOutput "view-output" ["9"] "output of the program that runs"
     Scope "scope" ["p"] "totals: all shown, or this trace"
     Mark "mark" ["m"] "mark or unmark the trace"
     ClearMarks "clear-marks" ["M"] "unmark all traces"

@@ -51,15 +51,15 @@ impl Injection {
     pub fn notes(&self) -> PathBuf {
         self.folder.path().join("notes")
     }
-
-    /// Reads the messages so far, each once, in the order in which they came first.
-    #[must_use]
-    pub fn read_notes(&self) -> Vec<String> {
-        read_notes(&self.notes()).unwrap_or_default()
-    }
 }
 
-fn read_notes(path: &Path) -> io::Result<Vec<String>> {
+/// Reads the messages in a file of them, each once, in the order in which they came first.
+#[must_use]
+pub fn read_notes(path: &Path) -> Vec<String> {
+    read(path).unwrap_or_default()
+}
+
+fn read(path: &Path) -> io::Result<Vec<String>> {
     use std::io::Read;
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(MAX_NOTES).read_to_end(&mut bytes)?;
@@ -132,9 +132,9 @@ mod tests {
         let folder = injection.folder.path().to_owned();
         assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(std::fs::read_dir(injection.python()).unwrap().count(), 2);
-        assert!(injection.read_notes().is_empty());
+        assert!(read_notes(&injection.notes()).is_empty());
         std::fs::write(injection.notes(), "one\n\ntwo\none\n").unwrap();
-        assert_eq!(injection.read_notes(), ["one", "two"]);
+        assert_eq!(read_notes(&injection.notes()), ["one", "two"]);
         drop(injection);
         assert!(!folder.exists());
     }

@@ -37,6 +37,15 @@ pub fn inconsistent_total(attributes: &[Attribute]) -> Option<u64> {
 /// `logfire.pending_parent_id`, the started span's parent.
 pub(super) const PENDING: &str = "pending_span";
 
+/// Marks a span that its sender has not ended, sent under its own id.
+const OPEN_KEY: &str = "agno_top.span.pending";
+
+/// Returns whether the attributes belong to a span that was only sent because it started: nobody but who watches it should have it.
+#[must_use]
+pub fn is_open_span(attributes: &[Attribute]) -> bool {
+    get(attributes, OPEN_KEY) == Some(&Value::Bool(true))
+}
+
 /// Removes the attributes that mark a record of a started span, for an export under the id of the span itself. Without them a reader would
 /// take the span for a record of its parent.
 pub fn remove_pending_marker(attributes: &mut Vec<Attribute>) {
@@ -74,6 +83,13 @@ mod tests {
         let both = [("gen_ai.usage.total_tokens".to_owned(), Value::Int(7)), ("llm.token_count.total".to_owned(), Value::Int(8))];
         assert_eq!(inconsistent_total(&both), Some(8), "the key that takes precedence");
         assert_eq!(inconsistent_total(&[]), None);
+    }
+
+    #[test]
+    fn only_the_own_marker_tells_of_an_open_span() {
+        let marked = |value| vec![("a".to_owned(), Value::Int(1)), (OPEN_KEY.to_owned(), value)];
+        assert!(is_open_span(&marked(Value::Bool(true))));
+        assert!(!is_open_span(&marked(Value::Bool(false))) && !is_open_span(&marked(Value::Text("true".to_owned()))) && !is_open_span(&[]));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod log_list;
 mod mouse;
 mod palette;
 mod pick;
+mod program;
 mod refresh;
 mod search;
 mod series_actions;
@@ -47,6 +48,7 @@ pub use log_list::{FilteredLog, LogLine, LogList};
 pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
+pub use program::Program;
 pub use series_list::{SeriesList, SeriesSort, sort_series};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
@@ -217,6 +219,8 @@ pub struct App {
     pub tour: Option<Tour>,
     /// The open view, unless it is the traces, the logs or the metrics.
     pub table: Option<Table>,
+    /// The program that was started with the screen.
+    pub program: Option<Program>,
     /// The log records.
     pub logs: LogStore,
     /// The view of logs, if it is open.

@@ -5,11 +5,13 @@ pub mod counted;
 pub mod log;
 pub mod metric;
 mod note;
+mod summary;
 mod symbols;
 mod tokens;
 
 pub use bar::row_bar;
 pub use note::{continuation_note, group_note, note, skew};
+pub use summary::summary;
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
 pub use tokens::{Shares, cost, cost_width, tokens_in_out};
 

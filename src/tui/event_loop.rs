@@ -2,6 +2,7 @@
 
 mod copy;
 mod export;
+mod program;
 mod signals;
 mod updates;
 
@@ -19,6 +20,8 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::PendingExport;
+use self::program::next_event;
+pub use self::program::{ProgramEvent, ProgramLink, ProgramRequest};
 use self::signals::{Resizes, end_signal};
 use super::app::{App, ContextSlice, Effect, ReadSlice};
 use crate::export::ExportedSpan;
@@ -56,6 +59,8 @@ pub struct Session {
     pub redact_patterns: Vec<String>,
     /// The prices, which load in the background, and a warning if the user's price file is unusable.
     pub prices: oneshot::Receiver<(Prices, Option<String>)>,
+    /// The program that was started with the screen.
+    pub program: Option<ProgramLink>,
     /// Whether the recording that is shown has ended; it never has if none is shown.
     pub is_over: Arc<AtomicBool>,
 }
@@ -167,6 +172,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
             frames = FramePacer { drawn: Instant::now(), is_dirty: has_more, is_urgent: false };
         }
         state.send_requests();
+        state.tell_program();
         tokio::select! {
             biased;
             message = panic_hook::happened() => bail!(message),
@@ -193,6 +199,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
                     state.set_prices(prices, warning);
                 }
             }
+            event = next_event(&mut state.session.program) => state.handle_program(event),
             Some(update) = state.session.sources.recv() => state.handle_updates(update),
             _ = tick.tick() => {
                 let now = state.read_clock();

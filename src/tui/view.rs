@@ -12,6 +12,7 @@ mod layout;
 mod logs;
 mod overlay;
 mod popup;
+mod program;
 mod series;
 mod sources;
 mod styling;
@@ -43,6 +44,7 @@ pub use title::title;
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) {
     hits.clear();
     let (area, tour_line) = tour::split(frame.area(), app);
+    let (area, output) = program::split(area, app);
     let styling = Styling { theme: app.themes.current(), ascii: app.ascii };
     let panes = PaneLayout::new(area, app.focus);
     let buffer = frame.buffer_mut();
@@ -74,7 +76,8 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
             (None, None, None) => detail::draw(buffer, hits, panes.detail, app, store, styling),
         }
     }
-    let mut cursor = footer::draw(buffer, panes.footer, app, styling);
+    let mut cursor = program::draw(buffer, hits, output, app, styling);
+    cursor = footer::draw(buffer, panes.footer, app, styling).or(cursor);
     if let Some(editor) = &app.editor {
         completions::draw(buffer, area, panes.footer, editor, styling);
     }
@@ -92,6 +95,10 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
 /// Prepares the app for a frame of this size. Returns whether work is left for further frames.
 pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
     let (area, _) = tour::split(area, app);
+    let (area, output) = program::split(area, app);
+    if let Some(program) = app.program.as_mut().filter(|_| !output.is_empty()) {
+        program.resize(program::size(output));
+    }
     let end = max_scroll(app, area);
     if let Some(Overlay::Help(Help { scroll: line, .. }) | Overlay::Sources(line)) = &mut app.overlay {
         *line = end.min(*line);

@@ -77,7 +77,7 @@ impl Drop for Child {
 }
 
 /// Returns the exit code, or 128 and the number of the signal that ended the program.
-fn exit_code(status: ExitStatus) -> u8 {
+pub(super) fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return u8::try_from(128 + signal).unwrap_or(1);

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
-use super::{Action, App, Effect, Help, Key, Message, Overlay};
+use super::{Action, App, Effect, Help, Key, Message, Overlay, Program};
 use crate::model::Nanos;
 use crate::query::with_values;
 use crate::store::Store;
@@ -15,6 +15,10 @@ impl App {
         }
         if self.message.as_ref().is_some_and(Message::is_sticky) {
             self.message = None;
+        }
+        if let Some(program) = self.focused_program() {
+            program.key(key);
+            return None;
         }
         let action = self.keymap.action(key);
         // These hold also where keys are text.
@@ -30,6 +34,12 @@ impl App {
         } else {
             self.update(store, action?, now)
         }
+    }
+
+    /// Returns the program if it gets the keys.
+    pub(super) fn focused_program(&mut self) -> Option<&mut Program> {
+        let is_covered = self.overlay.is_some() || self.editor.is_some();
+        self.program.as_mut().filter(|program| program.is_focused && !is_covered)
     }
 
     fn overlay_key(&mut self, store: &mut Store, key: KeyEvent, action: Option<Action>, now: Nanos) -> Option<Effect> {

@@ -105,6 +105,12 @@ impl App {
         is_changing || message_ends || has_stale || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
     }
 
+    /// Records that the program that was started has ended, and with it every process of it.
+    pub fn end_processes(&mut self, store: &mut Store) {
+        let changes = store.end_processes();
+        self.apply_changes(store, changes);
+    }
+
     /// Records that the clock was set forward by so many nanoseconds, or back. What waits for a time waits as long as before.
     pub fn clock_was_set(&mut self, store: &mut Store, by: Nanos) {
         store.clock_was_set(by);

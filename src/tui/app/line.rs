@@ -86,6 +86,9 @@ impl LineEditor {
 impl App {
     /// Inserts pasted text into the open line, if any.
     pub fn paste(&mut self, text: &str) {
+        if let Some(program) = self.focused_program() {
+            return program.paste(text);
+        }
         let cut = match (&mut self.overlay, &mut self.editor) {
             (Some(Overlay::Export(dialog)), _) => dialog.paste(text),
             (Some(Overlay::Palette(palette)), _) => palette.paste(text),

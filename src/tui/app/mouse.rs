@@ -26,6 +26,8 @@ pub enum HitTarget {
     Tab(Tab),
     /// The name of a view.
     View(View),
+    /// The output of the program that was started.
+    Program,
     /// The window over the panes.
     Overlay,
     /// An item of the window's list, by its index.
@@ -38,6 +40,9 @@ const NOTCH: isize = 3;
 impl App {
     /// Handles a click with the left button.
     pub fn click(&mut self, store: &Store, target: HitTarget) {
+        if let Some(program) = &mut self.program {
+            program.is_focused = target == HitTarget::Program;
+        }
         match target {
             HitTarget::Line(line) => {
                 self.focus = Focus::Traces;
@@ -74,7 +79,12 @@ impl App {
                 self.tree.follow = false;
                 self.focus = Focus::Detail;
             }
-            HitTarget::Nothing | HitTarget::Traces | HitTarget::Internal(_) | HitTarget::Overlay | HitTarget::Detail => {}
+            HitTarget::Nothing
+            | HitTarget::Program
+            | HitTarget::Traces
+            | HitTarget::Internal(_)
+            | HitTarget::Overlay
+            | HitTarget::Detail => {}
             HitTarget::View(view) => self.open_view(store, view),
             HitTarget::Tab(tab) => {
                 self.tree.follow = false;
@@ -93,6 +103,10 @@ impl App {
     /// Handles a turn of the wheel, down if `notches` is positive.
     pub fn wheel(&mut self, store: &Store, target: HitTarget, notches: isize) {
         let lines = notches * NOTCH;
+        if target == HitTarget::Program {
+            self.program.iter_mut().for_each(|program| program.scroll(lines));
+            return;
+        }
         match (target, &mut self.overlay) {
             (HitTarget::Overlay | HitTarget::Item(_), Some(overlay)) => {
                 let is_list = matches!(overlay, Overlay::Picker(_) | Overlay::Palette(_) | Overlay::Sorter(_));

@@ -21,7 +21,15 @@ impl App {
             return effect;
         }
         match action {
+            Action::Quit if self.asks_to_quit(now) => return None,
             Action::Quit => return Some(Effect::Quit),
+            Action::ViewOutput => {
+                match &mut self.program {
+                    Some(program) => program.is_focused = true,
+                    None => self.show_message("no program was started: agno-top run -- COMMAND starts one", false, now),
+                }
+                return None;
+            }
             Action::Suspend => return Some(Effect::Suspend),
             Action::Copy => return self.copy(store, now),
             Action::CopySpan => return self.copy_span(store, now),
@@ -43,6 +51,14 @@ impl App {
         }
         self.show_detail(store);
         None
+    }
+
+    /// Tells the user once that quitting ends the program that was started. Returns whether it did.
+    fn asks_to_quit(&mut self, now: Nanos) -> bool {
+        let Some(program) = self.program.as_mut().filter(|program| program.end.is_none() && !program.is_quit_told) else { return false };
+        program.is_quit_told = true;
+        self.show_message("the program still runs; quit again to end it", true, now);
+        true
     }
 
     /// Returns the window that an action opens without further conditions.

@@ -28,7 +28,7 @@ impl Loop<'_> {
         }
     }
 
-    fn handle_update(&mut self, update: Update) {
+    pub(super) fn handle_update(&mut self, update: Update) {
         let now = self.read_clock();
         let Session { app, store, sources, .. } = &mut *self.session;
         match update {

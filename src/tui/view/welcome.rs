@@ -24,6 +24,17 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     let mut lines = vec![("No traces yet.".to_owned(), styling.title()), (String::new(), plain)];
     lines.extend(app.sources.iter().flat_map(|source| source_lines(source, usize::from(area.width), styling)));
     lines.extend(app.sources.iter().filter_map(without_traces).map(|text| (text, styling.running())));
+    if let Some(program) = &app.program {
+        // How to send is set already.
+        lines.truncate(2);
+        let text = if program.end.is_some() {
+            "The program has ended without any."
+        } else {
+            "A step of the program is here as soon as it starts."
+        };
+        lines.push((text.to_owned(), plain));
+        return draw_lines(buffer, area, &lines);
+    }
     let senders = senders(&app.metrics);
     lines.extend(senders.iter().map(|text| (text.clone(), styling.running())));
     if !senders.is_empty() {
@@ -48,10 +59,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     lines.push((String::new(), plain));
     lines.push(("Steps are written when they end. Still nothing? agno-top doctor says why.".to_owned(), dim));
     lines.push(("No agent at hand? agno-top demo plays a recorded run.".to_owned(), dim));
+    draw_lines(buffer, area, &lines);
+}
+
+/// Draws lines in the middle of an area.
+fn draw_lines(buffer: &mut Buffer, area: Rect, lines: &[(String, Style)]) {
     let top = area.y + area.height.saturating_sub(lines.len() as u16) / 3;
     let width = lines.iter().map(|(text, _)| format::width(text)).max().unwrap_or_default() as u16;
     let left = area.x + area.width.saturating_sub(width) / 2;
-    for (y, (text, style)) in (top..area.bottom()).zip(&lines) {
+    for (y, (text, style)) in (top..area.bottom()).zip(lines) {
         put(buffer, left, y, area.right().saturating_sub(left), text, *style);
     }
 }

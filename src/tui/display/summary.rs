@@ -1,14 +1,13 @@
-//! What a program did, in a line.
+//! What ran, in a line.
 
+use super::cost;
 use crate::format;
 use crate::store::{RunStatus, Store, TraceIx};
-use crate::tui::display;
 
-/// The maximum number of traces to name.
-const MAX_NAMED: usize = 5;
-
-/// Sums up traces: `5 traces, 2 failed, 12.3k tokens, $0.03`. What is unknown is left out.
-pub(super) fn summary(store: &Store, mains: &[TraceIx]) -> String {
+/// Sums up all traces: `5 traces, 2 failed, 12.3k tokens, $0.03`. What is unknown is left out. Costs the number of traces.
+#[must_use]
+pub fn summary(store: &Store) -> String {
+    let mains: Vec<TraceIx> = store.traces().filter(|&trace| !store.is_part(trace)).collect();
     let count = |status| mains.iter().filter(|&&trace| store.group_counts(trace).run_status() == status).count() as u64;
     let mut parts = vec![if mains.is_empty() { "no traces".to_owned() } else { format::plural(mains.len() as u64, "trace") }];
     let counted = [
@@ -25,17 +24,7 @@ pub(super) fn summary(store: &Store, mains: &[TraceIx]) -> String {
         parts.push(format!("{} tokens", format::tokens(Some(tokens))));
     }
     if totals.cost().is_some() {
-        parts.push(display::cost(totals));
+        parts.push(cost(totals));
     }
     parts.join(", ")
-}
-
-/// Names traces: what ran, and the beginning of the id.
-pub(super) fn names(store: &Store, traces: &[TraceIx]) -> String {
-    let name = |&trace: &TraceIx| {
-        let id = store.trace(trace).id.to_string();
-        format!("{} ({})", display::lead_name(store, trace), &id[..8])
-    };
-    let more = if traces.len() > MAX_NAMED { ", …" } else { "" };
-    traces.iter().take(MAX_NAMED).map(name).collect::<Vec<_>>().join(", ") + more
 }

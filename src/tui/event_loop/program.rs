@@ -1,0 +1,85 @@
+//! The program that `run` started: its output and end come in, keys and the size of its terminal go out.
+
+use tokio::sync::mpsc::Receiver;
+
+use super::{Loop, Session};
+use crate::model::time::now;
+use crate::tui::display;
+
+/// What a program tells.
+#[derive(Debug)]
+pub enum ProgramEvent {
+    /// It wrote this.
+    Output(Vec<u8>),
+    /// It ended, as this text says, with what the user should know.
+    Ended(String, Vec<String>),
+}
+
+/// What a program is told.
+#[derive(Debug)]
+pub enum ProgramRequest {
+    /// The user typed this.
+    Typed(Vec<u8>),
+    /// Its terminal has so many lines and columns.
+    Size(u16, u16),
+}
+
+/// The ends of the channels to a program.
+#[derive(Debug)]
+pub struct ProgramLink {
+    /// What it tells.
+    pub events: Receiver<ProgramEvent>,
+    /// What it is told. It may have ended.
+    pub requests: std::sync::mpsc::Sender<ProgramRequest>,
+}
+
+/// Waits for an event; forever without a program. Cancel safe.
+pub(super) async fn next_event(link: &mut Option<ProgramLink>) -> ProgramEvent {
+    match link {
+        Some(link) => match link.events.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+impl Loop<'_> {
+    pub(super) fn handle_program(&mut self, event: ProgramEvent) {
+        match event {
+            ProgramEvent::Output(bytes) => {
+                if let Some(program) = &mut self.session.app.program {
+                    program.receive(&bytes);
+                }
+            }
+            ProgramEvent::Ended(end, notes) => {
+                // What it sent before its end has arrived.
+                while let Some(update) = self.session.sources.try_recv() {
+                    self.handle_update(update);
+                }
+                let Session { app, store, .. } = &mut *self.session;
+                app.end_processes(store);
+                if let Some(program) = &mut app.program {
+                    program.end = Some(format!("{end} · {}", display::summary(store)));
+                    program.is_focused = false;
+                }
+                if let Some(note) = notes.first() {
+                    app.show_message(note, true, now());
+                }
+            }
+        }
+    }
+
+    /// Tells the program what was typed, and its size.
+    pub(super) fn tell_program(&mut self) {
+        let Session { app, program: Some(link), .. } = &mut *self.session else { return };
+        let Some(program) = &mut app.program else { return };
+        if let Some((lines, columns)) = program.take_size() {
+            let _ = link.requests.send(ProgramRequest::Size(lines, columns));
+        }
+        let typed = program.take_typed();
+        if !typed.is_empty() {
+            let _ = link.requests.send(ProgramRequest::Typed(typed));
+        }
+    }
+}
