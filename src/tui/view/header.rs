@@ -23,7 +23,7 @@ type Part = (String, Style);
 const MAX_DETAIL: usize = 3;
 
 /// Steps by which the totals can be shortened in favour of the sources.
-const MAX_CUTS: u8 = 4;
+const MAX_CUTS: u8 = 5;
 
 /// The rank of listeners; only failing sources come before them.
 const LISTENER_RANK: u8 = 1;
@@ -33,6 +33,9 @@ const WAITING_RANK: u8 = 3;
 
 /// The smallest width of a screen that shows the program's name.
 const NAME_MIN_WIDTH: u16 = 60;
+
+/// The width of a name that is never shortened.
+const SHORT_NAME: usize = 10;
 
 /// Cells between two sources.
 const GAP: u16 = 2;
@@ -50,9 +53,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
     let shortest = width_needed(&sources, LISTENER_RANK, |_| 0, styling).max(first);
     let shortest = if sources.len() > 1 { shortest.saturating_add(overflow_width(sources.len())) } else { shortest };
     let ranked_width = if ranked_width < all { ranked_width.saturating_add(overflow_width(sources.len())) } else { all };
+    let ranked_width = ranked_width.max(first);
     let totals = |cuts| totals(app, store, area.width, cuts, styling);
-    let attempts = (0..MAX_CUTS).map(|cuts| (cuts, all)).chain((0..MAX_CUTS).map(|cuts| (cuts, ranked_width)));
-    let attempts = attempts.chain([(MAX_CUTS - 1, shortest)]);
+    let with_tokens = MAX_CUTS - 1;
+    let attempts = (0..with_tokens).map(|cuts| (cuts, all)).chain((0..with_tokens).map(|cuts| (cuts, ranked_width)));
+    let attempts = attempts.chain([(with_tokens - 1, shortest)]).chain([all, ranked_width, shortest].map(|needed| (with_tokens, needed)));
     let fitting =
         attempts.map(|(cuts, width_needed)| (totals(cuts), width_needed)).find(|(totals, width_needed)| room(totals) >= *width_needed);
     let totals = fitting.map_or_else(|| totals(MAX_CUTS), |(totals, _)| totals);
@@ -164,9 +169,12 @@ fn width(parts: &[Part]) -> u16 {
 fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
     let (symbol, style) = state_symbol(source, styling);
     let name = format::safe(&source.name);
+    // Of a path, its end says most.
+    let is_path = level == 0 && !name.contains("://") && format::width(&name) > SHORT_NAME;
+    let name = if is_path { name.rsplit(['/', '\\']).next().unwrap_or(&name) } else { &name };
     let mut parts = vec![
         (format!("{symbol} "), style),
-        (format::fit_middle(&name, [16, 24, 40, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.title()),
+        (format::fit_middle(name, [16, 24, 40, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.title()),
     ];
     let mut part = |text: &str, style| parts.push((format!(" {text}"), style));
     match &source.state {
@@ -275,7 +283,8 @@ pub(super) fn without_name(source: &SourceView, reason: &str) -> String {
     reason.strip_prefix(&source.name).map_or(reason, |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
-/// Returns the totals of what the filter shows. Cuts drop the rate first, then failed steps, the number of spans, and tokens and cost.
+/// Returns the totals of what the filter shows. Cuts drop the rate first, then failed steps, the number of spans,
+/// tokens, and the cost.
 fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> Vec<Part> {
     let shown = app.aggregates.shown(store);
     let (all, runs) = (shown.totals(), shown.runs());
@@ -311,12 +320,11 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     push_count(losses.evicted, "evicted", dim);
     push_count(losses.refused, "refused", styling.error());
     push_count(losses.skipped, "skipped", styling.error());
-    if cuts < MAX_CUTS {
+    let cost = all.cost().filter(|_| cuts < MAX_CUTS).map(|_| display::cost(all));
+    if cuts < MAX_CUTS - 1 || (cuts < MAX_CUTS && cost.is_none()) {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
-        if all.cost().is_some() {
-            parts.push((format!("  {}", display::cost(all)), plain));
-        }
     }
+    parts.extend(cost.map(|cost| (format!("  {cost}"), plain)));
     if width >= 120 && cuts < 1 {
         let rates: Vec<u64> = app.rates.iter().rev().skip(1).take(12).rev().copied().collect();
         let last = rates.last().copied().unwrap_or_default();
