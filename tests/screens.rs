@@ -346,6 +346,20 @@ fn every_table() {
 }
 
 #[test]
+fn enter_on_a_tool_shows_its_first_call_in_the_detail() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("g5");
+    let at =
+        stage.text().lines().filter(|line| line.contains("  0%  ")).position(|line| line.contains("delegate_task")).unwrap_or_default();
+    stage.keys(&"j".repeat(at));
+    stage.keys("<Enter>");
+    let text = stage.text();
+    let heading = text.lines().position(|line| line.contains("delegate_task_to_member ─ Overview")).unwrap_or_default();
+    let page: String = text.lines().skip(heading).collect();
+    assert!(heading > 0 && page.contains(" arguments ") && !page.contains(" context "), "{text}");
+}
+
+#[test]
 fn names_come_before_further_columns_where_there_is_room() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (200, 60));
     stage.keys("6");

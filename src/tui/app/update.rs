@@ -18,6 +18,8 @@ impl App {
             tour.note(action);
         }
         if let ControlFlow::Break(effect) = self.table_action(store, action, now) {
+            // It may have led to another row.
+            self.show_detail(store);
             return effect;
         }
         match action {
