@@ -40,11 +40,22 @@ pub enum Column {
     Cost,
     /// The service that sent the trace.
     Service,
+    /// The part of the input that came from the provider's cache.
+    Cached,
+    /// The part of the model's context window that the input takes.
+    Context,
+    /// The time to the first token.
+    Ttft,
+    /// Output tokens per second.
+    Speed,
 }
 
 impl Column {
     /// The columns that are shown unless others are chosen.
     pub const USUAL: [Self; 4] = [Self::Began, Self::Time, Self::Tokens, Self::Cost];
+
+    /// The columns about the answers of models, in their order on the screen.
+    pub const OF_ANSWERS: [Self; 4] = [Self::Cached, Self::Context, Self::Ttft, Self::Speed];
 }
 
 /// The columns to show where there is room.

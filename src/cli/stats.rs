@@ -60,13 +60,15 @@ pub enum GroupBy {
     Day,
     /// Runs that began in a month
     Month,
+    /// Model calls by what their input begins with: tools and system prompt
+    Prefix,
 }
 
 impl GroupBy {
     /// Returns the value of `--by`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month"][self as usize]
+        ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month", "prefix"][self as usize]
     }
 
     /// Returns what a table calls the group without a key.
@@ -81,6 +83,7 @@ impl GroupBy {
             Self::User => "(no user)",
             Self::Provider => "(no provider named)",
             Self::Service => "(no service named)",
+            Self::Prefix => "(no messages recorded)",
             Self::Hour | Self::Day | Self::Month => "(time unknown)",
         }
     }

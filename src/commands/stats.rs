@@ -1,10 +1,11 @@
 //! `agno-top stats`: calls, errors, durations, tokens and cost by group.
 
 mod count;
+mod prefix;
 mod sort;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
 
 use eyre::Report;
@@ -48,7 +49,8 @@ struct Record<'a> {
 /// Counts the selected traces.
 pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> {
     let Some((mut snapshot, traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::Missing) };
-    let mut groups = count(&mut snapshot.store, &traces, args.by);
+    let prefixes = if args.by == GroupBy::Prefix { prefix::read(&mut snapshot, &traces)? } else { HashMap::new() };
+    let mut groups = count(&mut snapshot.store, &traces, args.by, &prefixes);
     if groups.is_empty() {
         let name = format::plural(0, args.by.name());
         print_message(&format!("no {} in {}", name.trim_start_matches("0 "), format::plural(traces.len() as u64, "trace")));
@@ -95,7 +97,8 @@ impl<'a> Record<'a> {
 fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
     let has_costs = total.usage.cost().is_some();
     let has_rates = has_costs && groups.iter().any(|group| group.cost_per_1k_tokens().is_some());
-    let counted = if matches!(by, GroupBy::Agent | GroupBy::Model | GroupBy::Tool | GroupBy::Provider) { "CALLS" } else { "RUNS" };
+    let counted =
+        if matches!(by, GroupBy::Agent | GroupBy::Model | GroupBy::Tool | GroupBy::Provider | GroupBy::Prefix) { "CALLS" } else { "RUNS" };
     let mut columns = [counted, "ERR", "P50", "P95", "P99", "MAX", "TOK IN", "CACHED", "OUT"].map(number).to_vec();
     for optional in [3, 4, 7] {
         if let Some(column) = columns.get_mut(optional) {

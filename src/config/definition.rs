@@ -164,7 +164,7 @@ settings! {
     /// Move the cursor to each new trace
     follow: bool = true, Bool, Screen, Flag::Switch("no-follow", "Do not move the cursor to new traces", false);
 
-    /// Columns beside the traces, where there is room: began, time, tokens, cost, service
+    /// Columns beside the traces, where there is room: began, time, tokens, cost, service; of model calls also cached, context, ttft, speed
     ///
     /// (AGNO_TOP_COLUMNS: separated by spaces)
     columns: Columns = Columns::default(), Words, Screen;

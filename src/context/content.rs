@@ -3,8 +3,12 @@
 use std::collections::{HashMap, hash_map::DefaultHasher};
 use std::hash::{Hash, Hasher};
 
+use crate::format;
 use crate::model::Payload;
 use crate::semconv::{self, Message};
+
+/// The characters of a prefix in its name.
+const PREFIX_CHARS: usize = 60;
 
 /// What a segment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +91,24 @@ impl Content {
         let contents = payloads.into_iter().map(Self::read);
         contents
             .reduce(|best, other| if (other.messages().len(), other.tools) > (best.messages().len(), best.tools) { other } else { best })
+    }
+
+    /// Returns a name for what comes before the conversation, the tools and the messages of the system: an id that equal ones share, the
+    /// number of tools, and the beginning of the first message. `None` without messages, or if the first ones are missing.
+    #[must_use]
+    pub fn prefix(&self) -> Option<String> {
+        let first = self.messages().first().filter(|_| !self.is_partial)?;
+        let is_system = |segment: &&Segment| segment.kind == SegmentKind::System;
+        let mut hasher = DefaultHasher::new();
+        let prefix = self.tools().iter().chain(self.messages().iter().take_while(is_system));
+        prefix.for_each(|segment| segment.hash.hash(&mut hasher));
+        let beginning: String = if is_system(&first) {
+            first.text.split_whitespace().flat_map(|word| [word, " "]).flat_map(str::chars).take(PREFIX_CHARS).collect()
+        } else {
+            "no system prompt".to_owned()
+        };
+        let tools = if self.tools == 0 { String::new() } else { format!("{}, ", format::plural(self.tools as u64, "tool")) };
+        Some(format!("{:08x} {tools}{}", hasher.finish() as u32, beginning.trim_end()))
     }
 
     /// Returns the bytes of all texts.

@@ -48,6 +48,11 @@ pub(crate) fn models_with_script(python: &OsStr, script: &Path) -> (Process, Str
     start_models(python, script, &[])
 }
 
+/// Starts the model server with another script and more arguments.
+pub(crate) fn models_with_own_script(python: &OsStr, script: &Path, arguments: &[&OsStr]) -> (Process, String) {
+    start_models(python, script, arguments)
+}
+
 fn start_models(python: &OsStr, script: &Path, arguments: &[&OsStr]) -> (Process, String) {
     let mut server = Command::new(python);
     server.arg("tests/agno/model_server.py").arg(script).args(arguments).stdout(Stdio::piped());

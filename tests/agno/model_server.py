@@ -1,6 +1,6 @@
 """Stands in for the chat APIs of OpenAI and Anthropic, on loopback, with answers read from a script.
 
-    python model_server.py SCRIPT.json [--port N] [--ledger FILE.jsonl]
+    python model_server.py SCRIPT.json [--port N] [--ledger FILE.jsonl] [--prefix-cache]
 
 Prints the port that it listens on as its first line, and adds a line with the usage of each answer to the ledger. The script is a list of rules:
 
@@ -8,10 +8,15 @@ Prints the port that it listens on as its first line, and adds a line with the u
 
 The first rule whose `when` occurs in the last thing the user said, else in the system prompt, answers; `turns[n]` is the
 answer after n answers to that user message (the last one from then on). `{"fail": 429, "message": "…"}` is an HTTP error.
+
+With `--prefix-cache` the cached tokens are those that an earlier request began with, in blocks of 128 and at least 1024; a turn with
+`"forget": true` clears that cache first. Without it they are three quarters of a follow-up request.
 """
 
 import argparse
 import json
+import os
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -53,12 +58,32 @@ def choose(script, system, user, answers):
     return {"seconds": 0.01, "say": "I have nothing to say to that."}
 
 
+class PrefixCache:
+    """What earlier requests began with."""
+
+    def __init__(self):
+        self.known = []
+        self.lock = threading.Lock()
+
+    def count(self, body, forgets):
+        """The tokens of a request, and those that are cached; remembers it."""
+        prompt = json.dumps([body["model"], body.get("tools"), body.get("system"), body["messages"]])
+        with self.lock:
+            if forgets:
+                self.known.clear()
+            longest = max((len(os.path.commonprefix([prompt, other])) for other in self.known), default=0)
+            self.known.append(prompt)
+        tokens = longest // 4 // 128 * 128
+        return len(prompt) // 4, tokens if tokens >= 1024 else 0
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers POST /v1/chat/completions and POST /v1/messages."""
 
     protocol_version = "HTTP/1.1"
     script = []
     ledger = None
+    prefixes = None
 
     def log_message(self, *_):
         pass
@@ -75,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         calls = [(f"call_{answers}{n}{name[:8]}", name, arguments) for n, (name, arguments) in enumerate(turn.get("call", []))]
         tokens_in, tokens_out = size // 4 + 20, len(turn.get("say") or json.dumps(calls)) // 4 + 1 + turn.get("reasoning", 0)
         cached = tokens_in * 3 // 4 if answers else 0
+        if self.prefixes:
+            tokens_in, cached = self.prefixes.count(body, turn.get("forget", False))
         if self.ledger:
             entry = {"model": model, "input_tokens": tokens_in, "cached_tokens": cached, "output_tokens": tokens_out}
             with open(self.ledger, "a", encoding="utf-8") as file:
@@ -158,8 +185,10 @@ def main():
     parser.add_argument("script")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ledger")
+    parser.add_argument("--prefix-cache", action="store_true")
     arguments = parser.parse_args()
     Handler.ledger = arguments.ledger
+    Handler.prefixes = PrefixCache() if arguments.prefix_cache else None
     with open(arguments.script, encoding="utf-8") as file:
         Handler.script = json.load(file)
     server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)

@@ -127,8 +127,16 @@ fn attributes(convention: Convention, request: &Request, (input, cached): (usize
     map.into_iter().map(|(key, of)| json!({"key": key, "value": value(of)})).collect()
 }
 
-/// Writes a run into a file, and returns the contexts that `show` gives: of the run, and of its calls.
+/// Returns the contexts that `show` gives: of the run, and of its calls.
 fn shown(convention: Convention, requests: &[Request], forgets_before: Option<usize>) -> (Value, Vec<Value>) {
+    let program = written(convention, requests, forgets_before);
+    let shown = program.objects(&["show", "--json", "abab", "run.json"]).remove(0);
+    let mut contexts = shown["spans"].as_array().unwrap().iter().map(|span| span["context"].clone());
+    (contexts.next().unwrap(), contexts.collect())
+}
+
+/// Writes a run into the file `run.json`.
+fn written(convention: Convention, requests: &[Request], forgets_before: Option<usize>) -> Program {
     let mut provider = Provider::default();
     let span = |id: usize, parent: &str, name: &str, start: u64, end: u64, attributes: Value| {
         json!({"traceId": "ab".repeat(16), "spanId": format!("{id:016x}"), "parentSpanId": parent, "name": name,
@@ -149,9 +157,7 @@ fn shown(convention: Convention, requests: &[Request], forgets_before: Option<us
     let program = Program::empty();
     let body = json!({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "test"}, "spans": spans}]}]});
     std::fs::write(program.path("run.json"), body.to_string()).unwrap();
-    let shown = program.objects(&["show", "--json", "abab", "run.json"]).remove(0);
-    let mut contexts = shown["spans"].as_array().unwrap().iter().map(|span| span["context"].clone());
-    (contexts.next().unwrap(), contexts.collect())
+    program
 }
 
 /// A conversation of four calls, ten seconds apart, with a system prompt and tools of some 2,000 tokens.
@@ -307,4 +313,28 @@ fn a_schema_of_twenty_tools_that_no_call_uses_is_named() {
     let tools: u64 = calls.iter().map(|call| call["estimated_tokens"]["tools"].as_u64().unwrap()).sum();
     assert_eq!(run["unused_tools_estimated_tokens"].as_u64(), Some(tools));
     assert!(calls.iter().all(|call| call["tools"] == 20));
+}
+
+#[test]
+fn calls_are_counted_by_what_their_input_begins_with() {
+    let mut requests = healthy();
+    requests[3].messages[0].1.insert_str(0, "New ");
+    for convention in CONVENTIONS {
+        let groups = written(convention, &requests, None).objects(&["stats", "--json", "--by", "prefix", "run.json"]);
+        let counts: Vec<_> = groups.iter().map(|group| (group["calls"].as_u64().unwrap(), group["key"].as_str().unwrap())).collect();
+        assert_eq!(counts.iter().map(|(calls, _)| *calls).collect::<Vec<_>>(), [3, 1], "{counts:?}");
+        assert!(counts[0].1.contains(" 3 tools, Rule 0: look at the order") && counts[1].1.contains(" 3 tools, New Rule 0"), "{counts:?}");
+    }
+}
+
+#[test]
+fn a_report_lists_the_contexts() {
+    let mut requests = healthy();
+    requests[2].messages[0].1.insert_str(0, "*New* ");
+    let program = written(Convention::GenAi, &requests, None);
+    let text = program.text(&["show", "--format", "markdown", "abab", "run.json"]);
+    let section = text.split_once("\n## Context\n").unwrap().1;
+    assert!(section.contains("- agent Clerk: 4 calls · ") && section.contains("rebuilt by 1 miss · misses cost $"), "{section}");
+    assert!(section.contains("  - tools that no call used: refund_order"), "{section}");
+    assert!(section.contains("  - call 3: ") && section.contains("message 0 (system) changed at character 0"), "{section}");
 }

@@ -208,7 +208,7 @@ fn a_span_that_ends_before_its_start_has_no_duration() {
 #[test]
 fn stats_writes_these_fields() {
     let program = Program::new();
-    for by in ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month"] {
+    for by in ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month", "prefix"] {
         for line in program.objects(&["stats", "--json", "--by", by, "traces.db"]) {
             let mut fields = [&STATS[..], &USAGE, &["cost_usd_per_1k_tokens"]].concat();
             if by == "agent" {

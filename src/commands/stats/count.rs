@@ -82,13 +82,15 @@ impl Group {
 }
 
 /// Returns the groups: hours, days and months in the order of time, others with those of the most calls first. The one without a key is last.
-pub(super) fn count(store: &mut Store, traces: &[TraceIx], by: GroupBy) -> Vec<Group> {
+/// `prefixes` are those of the model calls, to group by them.
+pub(super) fn count(store: &mut Store, traces: &[TraceIx], by: GroupBy, prefixes: &HashMap<RowIx, String>) -> Vec<Group> {
     let mut groups = match by {
         GroupBy::Agent => from_totals(store, traces, By::Agent),
         GroupBy::Model => from_totals(store, traces, By::Model),
         GroupBy::Tool => from_totals(store, traces, By::Tool),
         GroupBy::Session | GroupBy::User | GroupBy::Error => walk::from_rows(store, traces, by),
-        GroupBy::Provider => walk::from_providers(store, traces),
+        GroupBy::Provider => walk::from_calls(store, traces, |row| store.text(store.counted_provider(row))),
+        GroupBy::Prefix => walk::from_calls(store, traces, |row| prefixes.get(&row).map_or("", String::as_str)),
         GroupBy::Service => walk::from_services(store, traces),
         GroupBy::Hour => walk::from_periods(store, traces, Unit::Hour),
         GroupBy::Day => walk::from_periods(store, traces, Unit::Day),

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::commands::snapshot::Snapshot;
 use crate::config::Config;
@@ -35,7 +37,7 @@ fn assert_equal_to_screen(store: &mut Store) {
 /// Asserts that the groups equal `stats`, and add up to its totals.
 fn assert_equal(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
     for (by, grouped) in GROUPED {
-        let counted = count(store, traces, by);
+        let counted = count(store, traces, by, &HashMap::new());
         let groups: HashMap<String, Totalled> =
             stats.groups(grouped).map(|(symbol, group)| (store.text(symbol).to_owned(), group.clone())).collect();
         let named: HashMap<&str, &Group> = counted.iter().filter_map(|group| Some((group.key.as_deref()?, group))).collect();
@@ -58,10 +60,10 @@ fn assert_equal(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
         assert_eq!(sums.is_cost_incomplete(), stats.totals().is_cost_incomplete(), "{by:?}");
     }
     for by in [GroupBy::Session, GroupBy::User, GroupBy::Provider, GroupBy::Service, GroupBy::Hour, GroupBy::Day, GroupBy::Month] {
-        let total = Group::total(&count(store, traces, by));
+        let total = Group::total(&count(store, traces, by, &HashMap::new()));
         assert_eq!(sums_of(0, 0, &total.usage), sums_of(0, 0, stats.totals()), "{by:?}");
     }
-    let runs: Vec<u64> = [GroupBy::Hour, GroupBy::Month].map(|by| Group::total(&count(store, traces, by)).calls).to_vec();
+    let runs: Vec<u64> = [GroupBy::Hour, GroupBy::Month].map(|by| Group::total(&count(store, traces, by, &HashMap::new())).calls).to_vec();
     assert_eq!(runs[0], runs[1]);
 }
 
@@ -72,7 +74,8 @@ fn the_cost_per_token_is_over_the_calls_of_which_both_are_known() {
         let mut store = Store::new(Limits::default());
         store.apply(&batch(spans), 1_000_000);
         let traces: Vec<TraceIx> = store.traces().collect();
-        let rates = [GroupBy::Model, GroupBy::Day].map(|by| Group::total(&count(&mut store, &traces, by)).cost_per_1k_tokens());
+        let rates =
+            [GroupBy::Model, GroupBy::Day].map(|by| Group::total(&count(&mut store, &traces, by, &HashMap::new())).cost_per_1k_tokens());
         assert_eq!(rates[0], rates[1]);
         rates[0]
     };
@@ -86,7 +89,7 @@ fn the_cost_per_token_is_over_the_calls_of_which_both_are_known() {
 /// Asserts that turns, tokens and cost of sessions equal the screen's. (Errors differ: failed turns here, failed spans there.)
 fn assert_equal_sessions(store: &mut Store, table: &Table) {
     let traces: Vec<TraceIx> = store.traces().collect();
-    let groups = count(store, &traces, GroupBy::Session);
+    let groups = count(store, &traces, GroupBy::Session, &HashMap::new());
     let column = |title: &str| table.columns().iter().position(|column| column.title(table.view) == title).unwrap();
     let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(column);
     let screen: HashMap<&str, _> =

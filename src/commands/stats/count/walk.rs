@@ -79,12 +79,12 @@ fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     }
 }
 
-/// Counts the model calls of each provider.
-pub(super) fn from_providers(store: &Store, traces: &[TraceIx]) -> Vec<Group> {
-    let mut found: Groups<Symbol> = Groups::new();
-    let new = |symbol: &Symbol| Group { key: (!symbol.is_empty()).then(|| store.text(*symbol).to_owned()), ..Group::default() };
+/// Counts the model calls of each group that `key` names; an empty name is none.
+pub(super) fn from_calls<'s>(store: &'s Store, traces: &[TraceIx], key: impl Fn(RowIx) -> &'s str) -> Vec<Group> {
+    let mut found: Groups<&str> = Groups::new();
+    let new = |key: &&str| Group { key: Some((*key).to_owned()).filter(|key| !key.is_empty()), ..Group::default() };
     for (row, _) in traces.iter().flat_map(|&trace| store.walk(trace)) {
-        let index = found.index(store.counted_provider(row), new);
+        let index = found.index(key(row), new);
         if store.call_of(row).is_some_and(|(by, _)| by == By::Model) {
             found.groups[index].add_call(store, row, false);
         }

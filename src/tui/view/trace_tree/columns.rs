@@ -20,6 +20,12 @@ const COST_WIDTH: u16 = 10;
 /// Cells of the name of a service, with the blank before it.
 pub(super) const SERVICE_WIDTH: u16 = 17;
 
+/// Cells of a column about the answers of models, with the blank before it.
+const ANSWER_WIDTH: u16 = 8;
+
+/// The titles of [`Column::OF_ANSWERS`].
+const ANSWER_TITLES: [&str; Column::OF_ANSWERS.len()] = ["CACHED", "CONTEXT", "TTFT", "TOK/S"];
+
 /// The widths of the columns in cells; 0 for a column that is not shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnWidths {
@@ -29,6 +35,8 @@ pub(super) struct ColumnWidths {
     pub(super) time: u16,
     pub(super) tokens: u16,
     pub(super) cost: u16,
+    /// Those of [`Column::OF_ANSWERS`].
+    pub(super) answers: [u16; Column::OF_ANSWERS.len()],
     pub(super) bar: u16,
 }
 
@@ -43,9 +51,10 @@ impl ColumnWidths {
         let cost = if priced { column(Column::Cost, cost_from, COST_WIDTH) } else { 0 };
         let when = column(Column::Began, 104, if dated { 13 } else { 9 });
         let service = column(Column::Service, 92, SERVICE_WIDTH);
-        let numbers = service + when + time + tokens + cost + 1;
+        let answers = Column::OF_ANSWERS.map(|answer| column(answer, 92, ANSWER_WIDTH));
+        let numbers = service + when + time + tokens + cost + answers.iter().sum::<u16>() + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE_WIDTH)).max(10) } else { 0 };
-        Self { tree: width.saturating_sub(numbers + bar), service, when, time, tokens, cost, bar }
+        Self { tree: width.saturating_sub(numbers + bar), service, when, time, tokens, cost, answers, bar }
     }
 
     /// Draws the heading: the column titles, and over the bars the scale of the line under the cursor.
@@ -58,7 +67,8 @@ impl ColumnWidths {
         let mut end = heading.x + self.tree;
         put(buffer, end + 1, y, self.service.saturating_sub(1), "SERVICE", styling.dim());
         end += self.service;
-        for (name, width) in [("BEGAN", self.when), ("TIME", self.time), ("TOK", self.tokens), ("COST", self.cost)] {
+        let usual = [("BEGAN", self.when), ("TIME", self.time), ("TOK", self.tokens), ("COST", self.cost)];
+        for (name, width) in usual.into_iter().chain(ANSWER_TITLES.into_iter().zip(self.answers)) {
             end += width;
             put_right(buffer, end.saturating_sub(1), y, width, if width == 0 { "" } else { name }, styling.dim());
         }

@@ -10,7 +10,7 @@ use super::columns::ColumnWidths;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
-use crate::tui::app::{App, HitTarget, TraceTree};
+use crate::tui::app::{App, Column, HitTarget, TraceTree};
 use crate::tui::display;
 
 /// One line of the traces pane.
@@ -279,15 +279,33 @@ impl Line<'_> {
         }
         end += columns.service;
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
-        for (text, width, style) in [
+        let usual = [
             (when, columns.when, styling.dim()),
             (self.elapsed(), columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
-        ] {
+        ];
+        let answers = Column::OF_ANSWERS.into_iter().zip(columns.answers).filter(|(_, width)| *width > 0);
+        let answers = answers.map(|(column, width)| (self.answer(column), width, styling.dim()));
+        for (text, width, style) in usual.into_iter().chain(answers) {
             end += width;
             put_right(buffer, end, y, width.saturating_sub(1), &text, style);
         }
+    }
+
+    /// Returns what a column about the answers of models says of the row; empty where there is nothing to say.
+    fn answer(&self, column: Column) -> String {
+        let Self { store, row, .. } = *self;
+        let share = |share: Option<i64>| share.map(|share| format::percent(share.unsigned_abs(), 10_000));
+        let text = match column {
+            Column::Cached => share(store.cached_share(row)),
+            Column::Context => share(store.context_share(row)),
+            Column::Ttft => store.first_token(row).map(format::duration),
+            Column::Speed => store.output_rate(row).map(|rate| format::count(rate.round() as u64)),
+            Column::Began | Column::Time | Column::Tokens | Column::Cost | Column::Service => None,
+        };
+        let unknown = if store.row(row).span_type == SpanType::Model { format::UNKNOWN } else { "" };
+        text.unwrap_or_else(|| unknown.to_owned())
     }
 }
 

@@ -187,6 +187,13 @@ fn the_service_is_a_column_of_wide_screens() {
 }
 
 #[test]
+fn columns_about_answers_are_shown_if_they_are_chosen() {
+    let widths = |width, enabled: &[Column]| ColumnWidths::new(width, true, false, false, enabled).answers;
+    assert_eq!(widths(200, &[Column::Ttft, Column::Cached]), [8, 0, 8, 0]);
+    assert_eq!((widths(90, &Column::OF_ANSWERS), widths(200, &Column::USUAL)), ([0; 4], [0; 4]));
+}
+
+#[test]
 fn a_warning_and_an_error_in_the_log_are_marked_on_the_bar_of_their_span() {
     let mut store = store(&["a"]);
     let mut app = App::new(Vec::new(), false, 0);
