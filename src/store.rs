@@ -64,6 +64,7 @@ mod selection;
 mod skew;
 mod slab;
 mod stats;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod time_breakdown;
@@ -115,6 +116,7 @@ use rare_tokens::RareTable;
 use response_ids::RecurringIds;
 use running_totals::RunningTotals;
 use slab::Slab;
+use surroundings::Surroundings;
 use tool_calls::ToolCalls;
 use tree::ChildList;
 use unnamed::Unnamed;
@@ -191,6 +193,7 @@ pub struct Store {
     running_totals: RunningTotals,
     tool_calls: ToolCalls,
     log_spans: LogSpans,
+    surroundings: Surroundings,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,

@@ -190,7 +190,10 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     } else if !input.is_empty() {
         pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
     }
-    pieces.extend(display::note(store, lead).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
+    let notes: Vec<String> = display::note(store, lead).into_iter().chain(display::turn_facts(store, trace)).collect();
+    if !notes.is_empty() {
+        pieces.push(StyledText::new(&format!("  {}", notes.join(" · ")), Style::Dim));
+    }
     pieces
 }
 

@@ -81,6 +81,12 @@ pub struct SpanFacts {
     pub first_token: Option<Nanos>,
     /// Whether the answer of a model call was cut because it reached the limit of tokens.
     pub truncated: bool,
+    /// The last part of the directory that the span worked in.
+    pub project: Text,
+    /// The exit status of the command that the span ran, if it is not 0.
+    pub exit_status: Option<i32>,
+    /// The number of the attempt that the span was, from 2 on.
+    pub attempt: Option<u32>,
 }
 
 /// How the name of an agent is known.

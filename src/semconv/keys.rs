@@ -331,7 +331,7 @@ fields! {
         "gen_ai.client.operation.time_to_first_chunk",
     ],
     /// The time to the first chunk in milliseconds.
-    FirstMillis: ["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"],
+    FirstMillis: ["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk", "ttft_ms"],
     Error: ["error.message", "exception.message", "error.type", "langfuse.observation.status_message"],
     /// Why a model stopped.
     FinishReason: [
@@ -353,6 +353,12 @@ fields! {
         "traceloop.entity.output",
         "tool_response",
     ],
+    /// The directory in which a program or a step works.
+    Directory: ["working_directory", "cwd", "workspace.path", "workspace_path", "process.working_directory"],
+    /// How a command ended.
+    ExitStatus: ["process.exit.code", "exit_code", "exit_status"],
+    /// The number of an attempt, from 1.
+    Attempt: ["attempt"],
     /// The log event that the span was made from.
     LogEvent: [LOG_EVENT_KEY],
     /// The service and the scope that sent a span, where its source has no other place for them.

@@ -1,20 +1,12 @@
 //! Where a step ran, how its command ended, and which attempt it was.
 
+use super::keys::Field;
 use crate::model::{Attribute, Value};
-
-/// The ends of keys that state the directory in which a program or a step works, after a dot or alone; the preferred one first.
-const DIRECTORIES: [&str; 4] = ["working_directory", "cwd", "workspace.path", "workspace_path"];
-
-/// The keys that state how a command ended.
-const EXIT_STATUSES: [&str; 3] = ["process.exit.code", "exit_code", "exit_status"];
-
-/// The key that numbers attempts from 1.
-const ATTEMPT: &str = "attempt";
 
 /// The key that counts how often a request was sent again.
 const RESENDS: &str = "http.request.resend_count";
 
-/// Returns the directory that a step worked in, as its attributes or those of its resource state it.
+/// Returns the directory that a step worked in, as its attributes or those of its resource state it, also under a prefix.
 #[must_use]
 pub fn directory<'a>(attributes: &'a [Attribute], resource: &'a [Attribute]) -> Option<&'a str> {
     let is = |key: &str, end: &str| key.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'));
@@ -24,20 +16,26 @@ pub fn directory<'a>(attributes: &'a [Attribute], resource: &'a [Attribute]) -> 
             _ => None,
         })
     };
-    DIRECTORIES.iter().find_map(stated)
+    Field::Directory.keys().iter().find_map(stated)
 }
 
 /// Returns the exit status of the command that a step ran.
 #[must_use]
 pub fn exit_status(attributes: &[Attribute]) -> Option<i64> {
-    EXIT_STATUSES.iter().find_map(|key| whole(attributes, key))
+    Field::ExitStatus.keys().iter().find_map(|key| whole(attributes, key))
 }
 
 /// Returns the number of the attempt that a step was, from 2 on.
 #[must_use]
 pub fn attempt(attributes: &[Attribute]) -> Option<i64> {
     let resent = whole(attributes, RESENDS).map(|count| count.saturating_add(1));
-    whole(attributes, ATTEMPT).or(resent).filter(|attempt| *attempt > 1)
+    Field::Attempt.keys().iter().find_map(|key| whole(attributes, key)).or(resent).filter(|attempt| *attempt > 1)
+}
+
+/// Returns the last part of a path.
+#[must_use]
+pub(super) fn last_part(path: &str) -> &str {
+    path.rsplit(['/', '\\']).find(|part| !part.trim().is_empty()).unwrap_or_default()
 }
 
 fn whole(attributes: &[Attribute], key: &str) -> Option<i64> {
@@ -63,6 +61,12 @@ mod tests {
         assert_eq!(directory(&[text("turn.cwd", "/of/step")], &[]), Some("/of/step"));
         assert_eq!(directory(&[text("working_directory", "/of/step")], &resource), Some("/of/step"));
         assert_eq!(directory(&[text("oldcwd", "/x"), text("workspace_id", "7"), ("cwd".to_owned(), Value::Int(1))], &[]), None);
+    }
+
+    #[test]
+    fn the_last_part_of_a_path_names_the_project() {
+        let parts = ["/home/ann/shop", "/home/ann/shop/", r"C:\work\shop", "shop", "/", ""].map(last_part);
+        assert_eq!(parts, ["shop", "shop", "shop", "shop", "", ""]);
     }
 
     #[test]

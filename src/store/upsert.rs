@@ -383,11 +383,13 @@ impl Store {
         self.enter_phase(row, phase);
         self.processes.set(row, batch.process.filter(|_| phase == Phase::Running));
         self.set_naming(row, facts.naming);
+        self.enter_surroundings(row, batch, facts);
         self.set_asked_model(row, batch.text(facts.asked_model));
     }
 
     /// Releases the texts and the usage of a row.
     pub(super) fn release_facts(&mut self, row: RowIx) {
+        self.leave_surroundings(row);
         if !self.namings.is_empty() {
             self.namings.remove(&row);
         }

@@ -2,6 +2,7 @@
 
 mod bar;
 pub mod counted;
+mod facts;
 pub mod log;
 pub mod metric;
 mod note;
@@ -10,6 +11,7 @@ mod symbols;
 mod tokens;
 
 pub use bar::row_bar;
+pub use facts::{call_facts, turn_facts};
 pub use note::{continuation_note, group_note, note, skew};
 pub use summary::summary;
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};

@@ -85,11 +85,15 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         host,
         has_remote_parent,
         from_log,
+        project,
+        exit_status,
+        attempt,
     } = facts;
-    let texts = [name, error, agent, model, asked_model, provider, tool, session, user, run, input, calls, response, scope, service, host]
-        .map(|text| batch.text(*text));
+    let texts =
+        [name, error, agent, model, asked_model, provider, tool, session, user, run, input, calls, response, scope, service, host, project]
+            .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {exit_status:?} {attempt:?} {texts:?}"
     )
 }
 

@@ -138,7 +138,10 @@ impl Tree<'_> {
         pieces.extend(self.bar(row));
         pieces.push("  ".to_owned().into());
         pieces.push(description(store, row, data.span_type != SpanType::Model));
-        pieces.extend(display::note(store, row).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
+        let notes: Vec<String> = display::note(store, row).into_iter().chain(display::call_facts(store, row, self.now)).collect();
+        if !notes.is_empty() {
+            pieces.push(StyledText::new(&format!("  {}", notes.join(" · ")), Style::Dim));
+        }
         output.line(out, &pieces)
     }
 

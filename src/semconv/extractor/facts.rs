@@ -6,6 +6,7 @@ use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Ending, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
 use crate::semconv::response_usage::ResponseUsage;
+use crate::semconv::surroundings::last_part;
 use crate::semconv::{kinds, span_names};
 
 /// The beginning of a JSON list of messages that LangChain's prompt templates return.
@@ -13,6 +14,12 @@ pub(in crate::semconv) const PROMPT_PREFIX: &str = "{\"messages\"";
 
 /// The key of the name of an action of Genkit: of a model, a tool or a flow.
 const ACTION_NAME: &str = "genkit:name";
+
+/// The most characters of a path; a longer text is none.
+const MAX_PATH: usize = 1024;
+
+/// The most digits of a whole number in a text.
+const MAX_DIGITS: usize = 20;
 
 /// The role of a model's messages.
 const ASSISTANT: &[u8] = b"assistant";
@@ -60,6 +67,10 @@ impl Extractor<'_> {
         let scope_name = scope.or(misplaced.then_some(AGNO_SCOPE)).map_or_else(Text::default, |scope| batch.intern_scope(scope));
         let (input, calls) =
             if batch.numbers_only { Default::default() } else { (self.input(span_type, batch), self.calls(span_type, batch)) };
+        let project = self.text(Field::Directory).map_or_else(Text::default, |path| {
+            let path: String = chars(path).take(MAX_PATH + 1).collect();
+            if path.chars().count() > MAX_PATH { Text::default() } else { batch.intern(last_part(&path)) }
+        });
         let mut intern = |text| intern(text, batch);
         SpanFacts {
             span_type,
@@ -86,6 +97,9 @@ impl Extractor<'_> {
             usage: self.usage(name, scope, span_type, usage),
             first_token: self.first_token(),
             truncated: span_type == SpanType::Model && self.text(Field::FinishReason).is_some_and(ending::is_limit_reason),
+            project,
+            exit_status: self.whole(Field::ExitStatus).filter(|status| *status != 0),
+            attempt: self.whole(Field::Attempt).filter(|attempt| *attempt > 1),
         }
     }
 
@@ -186,6 +200,14 @@ impl Extractor<'_> {
         let has_id = || [Field::AgentId, Field::TeamId, Field::WorkflowId].iter().any(|field| self.has(*field));
         let is_named = || span_type == SpanType::Tool || span_names::is_of_agno(name);
         self.has_openinference_kind() && is_named() && (!span_type.is_agentic() || has_id())
+    }
+
+    fn whole<T: TryFrom<i64>>(&self, field: Field) -> Option<T> {
+        let number = match self.text(field)? {
+            Scalar::Int(number) => number,
+            text => chars(text).take(MAX_DIGITS).collect::<String>().trim().parse().ok()?,
+        };
+        T::try_from(number).ok()
     }
 
     fn first_token(&self) -> Option<Nanos> {

@@ -36,6 +36,21 @@ fn an_agent_of_agno() {
 }
 
 #[test]
+fn the_project_the_exit_status_and_the_attempt() {
+    let stated = |attributes: &str| {
+        let (facts, batch) = facts("step", attributes);
+        (batch.text(facts.project).to_owned(), facts.exit_status, facts.attempt)
+    };
+    assert_eq!(stated(r#"{"cwd": "/home/ann/shop/", "process.exit.code": 3, "attempt": "2"}"#), ("shop".to_owned(), Some(3), Some(2)));
+    assert_eq!(stated(r#"{"exit_code": "-1", "attempt": 1}"#), (String::new(), Some(-1), None));
+    assert_eq!(stated(r#"{"cwd": 7, "exit_code": 0, "attempt": "soon"}"#), (String::new(), None, None));
+    assert_eq!(
+        stated(&format!(r#"{{"cwd": "{}", "exit_code": 99999999999, "attempt": -4}}"#, "x".repeat(9000))),
+        (String::new(), None, None)
+    );
+}
+
+#[test]
 fn a_model_call_of_agno() {
     let (facts, batch) = facts(
         "OpenAIChat.invoke",

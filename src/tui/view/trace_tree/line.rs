@@ -149,11 +149,11 @@ impl Line<'_> {
             // What the trace began with, for want of what the user asked.
             x = put(buffer, x, y, room(x).saturating_sub(1), &display::name(store, data), styling.dim()) + 1;
         }
-        // The note stands behind the text, which gets at least half of the room. Where the whole note does not fit, its first word does.
-        let note = display::note(store, lead.unwrap_or(self.row)).unwrap_or_default();
-        let word = note.split(' ').next().unwrap_or_default();
-        let width = |note: &str| if note.is_empty() { 1 } else { format::width(note) as u16 + 2 };
-        let reserved = if width(&note) > room(x) / 2 { width(word) } else { width(&note) };
+        // The notes stand behind the text, which gets at least half of the room.
+        let (notes, connects) = self.notes();
+        let width = |notes: &String| format::width(notes) as u16 + 2;
+        let least = notes.last().filter(|_| connects);
+        let reserved = notes.iter().find(|notes| width(notes) <= room(x) / 2).or(least).map_or(1, width);
         let text_room = room(x).saturating_sub(reserved);
         let x = if !error.is_empty() && (has_failed || is_harmless) {
             put(buffer, x, y, text_room, error, if has_failed { styling.error() } else { styling.dim() }) + 1
@@ -165,9 +165,25 @@ impl Line<'_> {
         } else {
             x
         };
-        if let Some(note) = [note.as_str(), word].into_iter().find(|note| format::width(note) < usize::from(room(x))) {
-            put(buffer, x, y, room(x).saturating_sub(1), note, styling.dim());
+        if let Some(notes) = notes.iter().find(|notes| format::width(notes) < usize::from(room(x))) {
+            let style = if store.exit_status(self.row).is_some() { styling.running() } else { styling.dim() };
+            put(buffer, x, y, room(x).saturating_sub(1), notes, style);
         }
+    }
+
+    /// Returns what connects the row with others, and what else its line says, from all of it to the most important, at last the first word;
+    /// and whether anything connects it.
+    fn notes(&self) -> (Vec<String>, bool) {
+        let Self { app, store, row, data, .. } = *self;
+        let note = display::note(store, self.lead().unwrap_or(row));
+        let word = note.as_ref().and_then(|note| note.split(' ').next()).map(str::to_owned);
+        let is_trace = TraceTree::parent(store, row).is_none();
+        let turn = if is_trace { display::turn_facts(store, data.trace()) } else { Vec::new() };
+        let facts: Vec<String> = note.into_iter().chain(turn).chain(display::call_facts(store, row, app.now)).collect();
+        let mut notes: Vec<String> = (1..=facts.len()).rev().map(|count| facts[..count].join(" · ")).collect();
+        let connects = word.is_some();
+        notes.extend(word.filter(|word| !notes.contains(word)));
+        (notes, connects)
     }
 
     /// Returns the row whose first failure a folded row shows: itself if something below it failed, else a root that stands below it.

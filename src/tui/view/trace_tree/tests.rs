@@ -45,6 +45,8 @@ fn store(names: &[&str]) -> Store {
                 input: name,
                 calls: name,
                 session: name,
+                project: name,
+                exit_status: Some(1),
                 ..SpanFacts::default()
             };
             let start = Nanos::from(at) * 100 * MS + id as Nanos * 10 * MS;

@@ -1,0 +1,114 @@
+//! What a line says beside the name and the text: short facts, the most important ones first.
+
+use crate::format;
+use crate::model::{Nanos, SpanType};
+use crate::store::{Phase, RowIx, Store, Totals, TraceIx};
+
+/// The shortest wait for a permission that is worth a word: programs that ask nobody wait, too, for a moment.
+const MIN_WAIT: Nanos = 1_000_000_000;
+
+/// Returns what a trace's line says of a turn: its project, and its model calls with the part of their input that came from a cache. The calls
+/// are left out where neither is known.
+#[must_use]
+pub fn turn_facts(store: &Store, trace: TraceIx) -> Vec<String> {
+    let project = Some(store.text(store.project(trace))).filter(|project| !project.is_empty());
+    let totals = store.group_totals(trace);
+    let cached = cached(&totals);
+    let is_worth_counting = totals.calls > 0 && (project.is_some() || cached.is_some());
+    let calls = is_worth_counting.then(|| {
+        let cached = cached.map(|cached| format!(", {cached}")).unwrap_or_default();
+        format!("{}{cached}", format::plural(totals.calls.into(), "call"))
+    });
+    project.map(str::to_owned).into_iter().chain(calls).collect()
+}
+
+/// Returns what a row's line says of its call: of a tool, how its command ended and how long it waited for a permission; of a model, which
+/// attempt it was, the time to the first token, and the part of the input that came from a cache.
+#[must_use]
+pub fn call_facts(store: &Store, row: RowIx, now: Nanos) -> Vec<String> {
+    let data = store.row(row);
+    let exit = store.exit_status(row).map(|status| format!("exit {status}"));
+    let attempt = store.attempt(row).map(|attempt| format!("attempt {attempt}"));
+    let facts = match data.span_type {
+        SpanType::Tool => [exit, waited(store, row, now), attempt],
+        SpanType::Model => {
+            let first = store.first_token(row).map(|first| format!("first token {}", format::duration(first)));
+            [attempt, first.filter(|_| data.phase == Phase::Ended), cached(&store.totals(row))]
+        }
+        _ => [exit, None, attempt],
+    };
+    facts.into_iter().flatten().collect()
+}
+
+fn waited(store: &Store, row: RowIx, now: Nanos) -> Option<String> {
+    match store.permission_wait(row, now)? {
+        (_, true) => Some("waits for permission".to_owned()),
+        (wait, false) => (wait >= MIN_WAIT).then(|| format!("waited {} for permission", format::duration(wait))),
+    }
+}
+
+/// Returns the part of the input that was read from a cache, if there is one.
+fn cached(totals: &Totals) -> Option<String> {
+    (totals.cache_read > 0).then(|| format!("{} cached", format::percent(totals.cache_read, totals.input)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, Text, TraceId, Usage};
+    use crate::store::Limits;
+
+    /// A run with a failed tool call and a model call of 1,000 tokens, of which so many came from a cache.
+    fn store(project: &str, cached: u32) -> Store {
+        let mut batch = Batch::new(SourceId(0), Origin::Live);
+        let project = batch.intern(project);
+        let usage = Usage { input: Some(1000), output: Some(1), cache_read: Some(cached), ..Usage::default() };
+        let facts = [
+            SpanFacts { span_type: SpanType::Agent, project, ..SpanFacts::default() },
+            SpanFacts { span_type: SpanType::Tool, exit_status: Some(2), ..SpanFacts::default() },
+            SpanFacts {
+                span_type: SpanType::Model,
+                usage: Some(usage),
+                first_token: Some(250_000_000),
+                attempt: Some(3),
+                ..SpanFacts::default()
+            },
+        ];
+        for (id, facts) in (1_u64..).zip(facts) {
+            batch.spans.push(Span {
+                trace: TraceId::new([1; 16]).unwrap(),
+                id: SpanId::new(id.to_be_bytes()).unwrap(),
+                parent: SpanId::new(u64::from(id > 1).to_be_bytes()),
+                start: id as Nanos,
+                end: Some(id as Nanos + 1_000_000_000),
+                status: Status::Unset,
+                name: Text::default(),
+                facts,
+                error: Text::default(),
+                payload_ref: PayloadRef(0),
+                retained_bytes: 0,
+            });
+        }
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch, 0);
+        store
+    }
+
+    #[test]
+    fn a_turn_states_its_project_and_its_calls_and_a_call_how_it_went() {
+        let facts = |project: &str, cached| {
+            let store = store(project, cached);
+            turn_facts(&store, store.traces().next().unwrap())
+        };
+        assert_eq!(facts("shop", 800), ["shop", "1 call, 80% cached"]);
+        assert_eq!(facts("shop", 0), ["shop", "1 call"]);
+        assert_eq!(facts("", 800), ["1 call, 80% cached"]);
+        assert!(facts("", 0).is_empty());
+        let store = store("shop", 800);
+        let rows = store.rows_of(store.traces().next().unwrap());
+        assert_eq!(call_facts(&store, rows[1], 0), ["exit 2"]);
+        assert_eq!(call_facts(&store, rows[2], 0), ["attempt 3", "first token 250ms", "80% cached"]);
+    }
+}
