@@ -1,6 +1,7 @@
 //! `agno-top prune`: old traces deleted from a database.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Instant;
 
 use eyre::{Report, bail};
 
@@ -10,7 +11,8 @@ use super::{Outcome, UsageError, print_message};
 use crate::cli::PruneArgs;
 use crate::config::Config;
 use crate::format;
-use crate::sources::archive::Deleted;
+use crate::model::time;
+use crate::sources::archive::{Deleted, Recorded};
 
 /// Deletes the old traces of a database, after the user has agreed.
 pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> {
@@ -19,7 +21,11 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
         bail!(UsageError("prune deletes without an archive and can't ask here; add --yes, or --dry-run to look first".to_owned()));
     }
     let mut database = old_traces::find(&args.traces, config)?;
-    if database.traces == 0 {
+    let before = args.traces.older_than.resolve(time::now());
+    // A filter chooses traces.
+    let chooses = args.traces.filter.is_some();
+    let recorded = if chooses { Recorded::default() } else { database.tables.recorded_before(before)? };
+    if database.traces == 0 && recorded == Recorded::default() {
         print_message(&format!("no such traces in {}", database.name));
         return Ok(Outcome::Missing);
     }
@@ -34,10 +40,10 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
         bail!("nothing was deleted: {obstacle}");
     }
     if args.traces.dry_run {
-        print_message(&format!("would delete {counts}"));
+        print_message(&format!("would delete {}", with_recorded(&counts, recorded)));
         return Ok(Outcome::Done);
     }
-    if !args.yes && !agrees(&format!("Delete {counts} from {} for good?", database.name))? {
+    if !args.yes && !agrees(&format!("Delete {} from {} for good?", with_recorded(&counts, recorded), database.name))? {
         print_message("nothing was deleted");
         return Ok(Outcome::Done);
     }
@@ -53,10 +59,32 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
     }
     progress.finish_and_clear();
     old_traces::report(deleted, &database.name);
+    if recorded != Recorded::default() {
+        let mut gone = Recorded::default();
+        loop {
+            let begun = Instant::now();
+            let chunk = database.tables.delete_recorded(before)?;
+            if chunk == Recorded::default() {
+                break;
+            }
+            (gone.logs, gone.metrics) = (gone.logs + chunk.logs, gone.metrics + chunk.metrics);
+            std::thread::sleep(begun.elapsed());
+        }
+        print_message(&format!("deleted {} from {}", requests(gone), database.name));
+    }
     if args.vacuum {
         database.tables.vacuum()?;
     }
     Ok(Outcome::Done)
+}
+
+/// Returns what is deleted, in words.
+fn with_recorded(counts: &Counts, recorded: Recorded) -> String {
+    if recorded == Recorded::default() { counts.to_string() } else { format!("{counts} and {}", requests(recorded)) }
+}
+
+fn requests(Recorded { logs, metrics }: Recorded) -> String {
+    format!("{} of logs and {} of metrics", format::plural(logs, "recorded request"), format::count(metrics))
 }
 
 /// Asks the user a question. Anything but yes is no.

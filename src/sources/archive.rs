@@ -11,6 +11,7 @@ mod sqlite;
 use std::path::Path;
 
 use super::postgres::Location;
+use crate::model::Nanos;
 pub use row::{Columns, TraceRows, Value};
 
 /// How many spans a transaction of a deletion or of a restoration has at most, unless one trace has more.
@@ -30,6 +31,15 @@ pub struct Deleted {
     pub spans: u64,
     /// The traces that were left alone because they changed after they were archived.
     pub changed: u64,
+}
+
+/// Requests of logs and metrics that agno-top recorded beside Agno's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Requests of log records.
+    pub logs: u64,
+    /// Requests of metrics.
+    pub metrics: u64,
 }
 
 /// What a restoration did.
@@ -59,6 +69,16 @@ pub trait Tables {
 
     /// Deletes these traces in one transaction, but none that has other rows now than those given.
     fn delete(&mut self, traces: &[TraceRows]) -> Result<Deleted, Error>;
+
+    /// Returns how many recorded requests of logs and metrics came before a time. None are in a database that agno-top does not record into.
+    fn recorded_before(&mut self, _before: Nanos) -> Result<Recorded, Error> {
+        Ok(Recorded::default())
+    }
+
+    /// Deletes some of these requests in one transaction. Returns how many; none if none are left.
+    fn delete_recorded(&mut self, _before: Nanos) -> Result<Recorded, Error> {
+        Ok(Recorded::default())
+    }
 
     /// Writes these traces in one transaction, without the rows that are there. `columns` are those of the rows.
     fn restore(&mut self, columns: &Columns, traces: &[TraceRows]) -> Result<Restored, Error>;

@@ -113,6 +113,36 @@ fn traces_that_wait_for_an_approval_stay() {
 }
 
 #[test]
+fn old_log_records_and_metrics_are_pruned_with_the_traces() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path());
+    let now = chrono::Utc::now().timestamp_nanos_opt().unwrap();
+    for table in ["agno_top_logs", "agno_top_metrics"] {
+        // More than one transaction takes.
+        let old = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700) INSERT INTO {table} SELECT i, x'' FROM n;"
+        );
+        change(
+            &path,
+            &format!(
+                "CREATE TABLE IF NOT EXISTS {table} (received_at BIGINT NOT NULL, body BLOB NOT NULL); DELETE FROM {table}; {old} \
+                 INSERT INTO {table} VALUES ({now}, x'')"
+            ),
+        );
+    }
+    let rows = || ["agno_top_logs", "agno_top_metrics"].map(|table| count(&path, &format!("SELECT count(*) FROM {table}")));
+    let prune = |arguments: &[&str]| run(directory.path(), &[&["prune", "--older-than", "1h"], arguments].concat());
+    let (code, message) = prune(&["--dry-run"]);
+    assert!(code == 0 && message.contains("and 700 recorded requests of logs and 700 of metrics"), "{message}");
+    assert_eq!(prune(&["--yes", "--filter", "agent:nobody"]).0, 1);
+    assert_eq!(rows(), [701, 701], "a filter chooses traces");
+    let (code, message) = prune(&["--yes"]);
+    assert!(code == 0 && message.contains("deleted 700 recorded requests of logs and 700 of metrics"), "{message}");
+    assert_eq!(rows(), [1, 1]);
+    assert_eq!(prune(&["--yes"]).0, 1, "nothing is left");
+}
+
+#[test]
 fn a_trace_that_changed_after_it_was_archived_is_not_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let path = database(directory.path());

@@ -7,8 +7,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params_from_iter};
 
 use super::row::by_trace;
-use super::{Columns, Deleted, Error, Restored, TraceRows, Value};
-use crate::sources::sql::identifier;
+use super::{Columns, Deleted, Error, Recorded, Restored, TraceRows, Value};
+use crate::model::Nanos;
+use crate::sources::sql::{LOGS_TABLE, METRICS_TABLE, identifier};
 use crate::sources::sqlite::Tables as Names;
 
 /// How long a transaction waits for another program.
@@ -139,6 +140,32 @@ impl super::Tables for Sqlite {
                 }
             }
             Ok(deleted)
+        })
+    }
+
+    fn recorded_before(&mut self, before: Nanos) -> Result<Recorded, Error> {
+        let count = |table: &str| -> rusqlite::Result<u64> {
+            if columns(&self.connection, table)?.is_empty() {
+                return Ok(0);
+            }
+            let sql = format!("SELECT count(*) FROM {table} WHERE received_at < ?1");
+            self.connection.query_row(&sql, [before], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+        };
+        let run = || Ok(Recorded { logs: count(LOGS_TABLE)?, metrics: count(METRICS_TABLE)? });
+        run().map_err(|error| self.error(&error))
+    }
+
+    fn delete_recorded(&mut self, before: Nanos) -> Result<Recorded, Error> {
+        self.write(|transaction, _, _| {
+            let delete = |table: &str| -> rusqlite::Result<u64> {
+                if columns(transaction, table)?.is_empty() {
+                    return Ok(0);
+                }
+                let sql =
+                    format!("DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE received_at < ?1 LIMIT {})", super::CHUNK);
+                transaction.execute(&sql, [before]).map(|count| count as u64)
+            };
+            Ok(Recorded { logs: delete(LOGS_TABLE)?, metrics: delete(METRICS_TABLE)? })
         })
     }
 

@@ -30,5 +30,13 @@ pub(super) fn read(database: &Database, table: &str, after: i64) -> Result<(Vec<
         let body = row.get_ref(2)?.as_blob().unwrap_or_default();
         requests.push((received.unwrap_or_default(), body.to_vec()));
     }
+    if requests.is_empty() && after > 0 {
+        // After all rows were deleted, SQLite counts them from 1 again.
+        let newest: Option<i64> = connection.query_row(&format!("SELECT max(rowid) FROM {table}"), [], |row| row.get(0))?;
+        if newest.unwrap_or_default() < after {
+            drop(rows);
+            return read(database, table, 0);
+        }
+    }
     Ok((requests, last))
 }
