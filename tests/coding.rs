@@ -189,6 +189,14 @@ fn a_turn_is_one_run_and_has_no_rows_of_log_events_beside_its_spans() {
 }
 
 #[test]
+fn a_call_whose_span_names_no_model_is_one_of_the_model_of_its_turn() {
+    let store = receive(&bodies(&fixture("coding/codex"), Told::Spans));
+    let models: Vec<(String, u32, u64)> =
+        store.stats().groups(By::Model).map(|(name, group)| (store.text(name).to_owned(), group.calls, group.usage.input)).collect();
+    assert_eq!(models, [("gpt-5-mini".to_owned(), 2, 2000)]);
+}
+
+#[test]
 fn a_turn_of_codex_fits_on_a_screen() {
     let store = receive(&bodies(&fixture("coding/codex"), Told::AsSent));
     let mut tree = TraceTree::default();

@@ -261,6 +261,8 @@ impl Store {
             first_token: self.first_token(row).filter(|_| by == By::Model),
             output: usage.and_then(|usage| usage.output),
         };
-        (by, data.label, call)
+        // A call whose span names no model is one of the model that its usage counts for.
+        let name = if by == By::Model && data.label.is_empty() { self.counted_model(row) } else { data.label };
+        (by, name, call)
     }
 }

@@ -8,6 +8,7 @@ use super::attribution::MAX_EXAMINED_CHILDREN;
 use super::interner::Symbol;
 use super::ix::{NONE, RowIx};
 use super::model_ids::ModelId;
+use super::stats::By;
 
 /// The most rows with usage below a row that are examined. With more, its usage counts for its own model.
 const MAX_EXAMINED: usize = 256;
@@ -44,12 +45,20 @@ impl Store {
             return;
         }
         let own = self.own_totals(row);
+        let data = self.row(row);
+        let is_named_so = data.counted && data.label.is_empty() && By::of(data.span_type) == Some(By::Model);
+        if is_named_so {
+            self.set_counted(row, false);
+        }
         self.attribute_own(row, &own.negated());
         match model {
             Some(model) => self.cost_models.insert(row, model),
             None => self.cost_models.remove(&row),
         };
         self.attribute_own(row, &own);
+        if is_named_so {
+            self.set_counted(row, true);
+        }
     }
 
     /// Decides again, for a row and those above it, which model their own usage counts for.
