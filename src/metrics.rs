@@ -245,13 +245,19 @@ impl MetricStore {
     /// follows.
     #[must_use]
     pub fn label(&self, series: &Series) -> String {
+        self.label_with(series, &series.attributes, series.service())
+    }
+
+    /// Returns the same with other values of the attributes and another name of the service.
+    #[must_use]
+    pub fn label_with(&self, series: &Series, attributes: &[Attribute], service: &str) -> String {
         let hash = hash_metric(&self.hasher, &series.metric);
         let known = self.metrics.find(hash, |known| Arc::ptr_eq(&known.metric, &series.metric));
         let varying: &[String] = known.map_or(&[], |known| &known.varying);
-        let mut attributes: Vec<&Attribute> = series.attributes.iter().collect();
+        let mut attributes: Vec<&Attribute> = attributes.iter().collect();
         attributes.sort_by_key(|(name, _)| (!varying.contains(name), is_identity(name)));
         let attributes = series::label(attributes);
-        let parts = [&*attributes, series.service()].into_iter().filter(|text| !text.is_empty());
+        let parts = [&*attributes, service].into_iter().filter(|text| !text.is_empty());
         parts.collect::<Vec<_>>().join(" · ")
     }
 

@@ -31,12 +31,12 @@ pub struct MetricsArgs {
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true, conflicts_with_all = ["json", "sort", "limit"])]
     pub format: Option<OtlpFormat>,
 
-    /// With --format, hide API keys, tokens, passwords, e-mail addresses and matches of `redact_patterns`
-    #[arg(long, requires = "format")]
+    /// Hide API keys, tokens, passwords, e-mail addresses and matches of `redact_patterns`
+    #[arg(long)]
     pub redact: bool,
 
     /// As --redact, and also card and account numbers, phone numbers, IP addresses and e-mail addresses of any script
-    #[arg(long, requires = "format")]
+    #[arg(long)]
     pub redact_personal: bool,
 
     /// Write one JSON object per line

@@ -1,6 +1,8 @@
 //! `agno-top metrics`: series of metrics with their values.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use eyre::Report;
 use serde::Serialize;
@@ -12,12 +14,12 @@ use super::table::{Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
 use crate::cli::{MetricSort, MetricsArgs, OtlpFormat};
 use crate::config::Config;
-use crate::export::{Format, Redaction, write_metrics};
+use crate::export::{Format, Redaction, Redactor, write_metrics};
 use crate::format;
 use crate::metrics::{Comparison, Series, UsageCounter, Value};
 use crate::model::attributes::AttributeMap;
 use crate::model::metric::{Exemplar, Number};
-use crate::model::{self, Attribute, MetricBatch, MetricPoint, Nanos};
+use crate::model::{self, Attribute, Metric, MetricBatch, MetricPoint, Nanos};
 use crate::query;
 use crate::tui::app::{SeriesSort, sort_series};
 use crate::tui::display::{counted, metric};
@@ -55,16 +57,23 @@ pub(super) fn run(args: &MetricsArgs, config: &Config) -> Result<Outcome, Report
         print_message(&format!("{what} in {}", snapshot.names()));
         return Ok(Outcome::Missing);
     }
-    let shown = order.iter().map(|&at| &all[at]);
+    let redaction = Redaction::of_options(args.redact, args.redact_personal);
+    let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
+    let shown = order.iter().map(|&at| (&all[at], redacted(&all[at], redactor.as_ref())));
     let compared = counted::compare(&snapshot.metrics, &snapshot.store);
     for (counter, comparisons) in &compared {
         for differing in comparisons.iter().filter(|comparison| !comparison.agrees) {
-            print_message(&format!("{}: {}", counter.metric, counted::comparison(differing)));
+            let text = format!("{}: {}", counter.metric, counted::comparison(differing));
+            print_message(&redactor.as_ref().map_or_else(|| text.clone(), |redactor| redactor.text(&text).into_owned()));
         }
     }
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        shown.into_iter().try_for_each(|series| json::line(&mut out, &Record::new(series, &snapshot, &compared)))
+        shown.into_iter().try_for_each(|(known, series)| {
+            let source = snapshot.source_name(series.source);
+            let source = redactor.as_ref().map_or_else(|| source.into(), |redactor| redactor.text(source));
+            json::line(&mut out, &Record::new(known, &series, &source, &compared))
+        })
     } else {
         table(shown, &snapshot, Output::stdout(config.ascii)).write(&mut out, Output::stdout(config.ascii))
     };
@@ -126,7 +135,31 @@ impl query::Record for Chosen<'_> {
     }
 }
 
-fn table<'a>(shown: impl Iterator<Item = &'a Series>, snapshot: &Snapshot, output: Output) -> Table {
+/// Returns a series without the secrets in its texts.
+fn redacted<'a>(series: &'a Series, redactor: Option<&Redactor>) -> Cow<'a, Series> {
+    let Some(redactor) = redactor else { return Cow::Borrowed(series) };
+    let text = |text: &str| redactor.text(text).into_owned();
+    let hide = |attributes: &[Attribute]| {
+        let mut attributes = attributes.to_vec();
+        redactor.attributes(&mut attributes);
+        attributes
+    };
+    let mut series = series.clone();
+    series.attributes = hide(&series.attributes);
+    series.exemplars.iter_mut().for_each(|exemplar| exemplar.attributes = hide(&exemplar.attributes));
+    let known = &series.metric;
+    series.metric = Arc::new(Metric {
+        name: text(&known.name),
+        description: text(&known.description),
+        unit: text(&known.unit),
+        kind: known.kind,
+        resource: Arc::new(hide(&known.resource)),
+        scope: Arc::new((text(&known.scope.0), known.scope.1.clone())),
+    });
+    Cow::Owned(series)
+}
+
+fn table<'a>(shown: impl Iterator<Item = (&'a Series, Cow<'a, Series>)>, snapshot: &Snapshot, output: Output) -> Table {
     let columns = vec![
         text("SEEN").optional(),
         number("VALUE"),
@@ -138,7 +171,8 @@ fn table<'a>(shown: impl Iterator<Item = &'a Series>, snapshot: &Snapshot, outpu
     ];
     let mut table = Table::new(columns);
     let end = snapshot.metrics.chart_end(snapshot.now);
-    for series in shown {
+    for (known, series) in shown {
+        let series = &*series;
         let heights = metric::heights(&series.chart(end, CHART));
         // The hour of old points ended with them.
         let cells = vec![
@@ -148,7 +182,7 @@ fn table<'a>(shown: impl Iterator<Item = &'a Series>, snapshot: &Snapshot, outpu
             StyledText::from(metric::rate(series, end)),
             StyledText::new(&sparkline(&heights, CHART, output.glyphs), Style::Dim),
             StyledText::new(&series.metric.name, Style::Strong),
-            StyledText::new(&snapshot.metrics.label(series), Style::Dim),
+            StyledText::new(&snapshot.metrics.label_with(known, &series.attributes, series.service()), Style::Dim),
         ];
         table.push(cells.into_iter().map(|cell| vec![cell]).collect());
     }
@@ -218,11 +252,12 @@ struct ExemplarRecord<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn new(series: &'a Series, snapshot: &'a Snapshot, compared: &[Compared]) -> Self {
+    /// Returns the record of a series whose texts may be redacted; `known` is the series as it came.
+    fn new(known: &Series, series: &'a Series, source: &'a str, compared: &[Compared]) -> Self {
         let stated = |text: &'a str| (!text.is_empty()).then_some(text);
         let metric = &series.metric;
         let mut record = Self {
-            source: snapshot.source_name(series.source),
+            source,
             service: stated(series.service()),
             metric: &metric.name,
             r#type: metric.kind.name(),
@@ -247,7 +282,7 @@ impl<'a> Record<'a> {
             resets: series.resets(),
             compared: compared
                 .iter()
-                .find(|(counter, _)| counter.includes(series))
+                .find(|(counter, _)| counter.includes(known))
                 .map(|(_, comparisons)| comparisons.iter().map(ComparisonRecord::new).collect()),
             exemplars: series.exemplars.iter().map(ExemplarRecord::new).collect(),
             time: format::rfc3339(series.time),

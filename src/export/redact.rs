@@ -279,7 +279,8 @@ impl Redactor {
         }
     }
 
-    pub(super) fn attributes(&self, attributes: &mut [Attribute]) {
+    /// Hides secrets in the values of attributes.
+    pub fn attributes(&self, attributes: &mut [Attribute]) {
         for (name, value) in attributes {
             // A count of tokens is not a token.
             let is_count = || matches!(value, Value::Int(_) | Value::Float(_)) && name.to_ascii_lowercase().ends_with("token");

@@ -124,3 +124,24 @@ fn exported_metrics_are_read_as_the_same_series() {
     let some = program.text(&["metrics", "m.jsonl", "--format", "otlp", "--filter", "attr.type:input"]);
     assert!(some.contains("\"7\"") && !some.contains("latency"), "{some}");
 }
+
+#[test]
+fn secrets_are_hidden_in_the_table_and_in_json() {
+    let program = Program::empty();
+    let key = format!("sk-{}", "a1B2c3D4e5F6g7H8".repeat(3));
+    let file = format!(
+        r#"{{"resourceMetrics":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"app"}}}},{{"key":"owner","value":{{"stringValue":"ann@example.org"}}}}]}},"scopeMetrics":[{{"metrics":[{{"name":"uses","description":"of {key}","gauge":{{"dataPoints":[{{"timeUnixNano":"1795330800000000000","asInt":"1","attributes":[{{"key":"api_key","value":{{"stringValue":"{key}"}}}},{{"key":"kind","value":{{"stringValue":"a"}}}}],"exemplars":[{{"asInt":"1","filteredAttributes":[{{"key":"password","value":{{"stringValue":"hunter2"}}}}]}}]}},{{"timeUnixNano":"1795330800000000000","asInt":"2","attributes":[{{"key":"api_key","value":{{"stringValue":"{key}x"}}}},{{"key":"kind","value":{{"stringValue":"a"}}}}]}}]}}}}]}}]}}]}}"#
+    );
+    std::fs::write(program.path("m.jsonl"), file).unwrap();
+    let all = |arguments: &[&str]| {
+        let output = program.run(&[&["metrics", "m.jsonl"], arguments].concat());
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    for arguments in [&["--redact"][..], &["--redact", "--json"], &["--redact-personal", "--json"]] {
+        let text = all(arguments);
+        assert!(!text.contains(&key) && !text.contains("hunter2") && !text.contains("ann@"), "{text}");
+        assert!(text.contains("uses") && text.contains("app") && text.contains("[redacted]"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.contains("uses")).count(), 2, "series that differ only in a secret stay apart: {text}");
+    }
+    assert!(all(&["--json"]).contains(&key));
+}
