@@ -88,12 +88,13 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         project,
         exit_status,
         attempt,
+        truncated,
     } = facts;
     let texts =
         [name, error, agent, model, asked_model, provider, tool, session, user, run, input, calls, response, scope, service, host, project]
             .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {exit_status:?} {attempt:?} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {exit_status:?} {attempt:?} {truncated} {texts:?}"
     )
 }
 
