@@ -379,7 +379,7 @@ fn it_suspends_and_resumes() {
     program.wait_for("11 traces");
     program.press("\u{1a}T");
     // Without a shell nothing stops the process: it only restores the terminal and takes it over again.
-    program.wait_for("put theme = \"light\"");
+    program.wait_for("theme = \"light\" in ");
     let written = String::from_utf8_lossy(&program.written).into_owned();
     let (_, after) = written.split_once("\u{1b}[?1049l").expect("the plain screen");
     assert!(after.contains("\u{1b}[?1049h"), "the screen again");
@@ -404,7 +404,7 @@ fn a_request_to_stop_from_outside_restores_the_terminal_and_stops_only_under_a_s
         program.process(&bytes);
     }
     program.press("T");
-    program.wait_for("put theme = \"light\"");
+    program.wait_for("theme = \"light\" in ");
     program.press("q");
     assert_eq!(program.wait_for_exit().0, 0);
 }

@@ -5,8 +5,8 @@
     import agno_top_tracing
     agno_top_tracing.start("http://127.0.0.1:4318")
 
-The spans are those of OpenTelemetry's SDK, whoever makes them. A provider that the program sets stays in charge; a program with Agno
-and without a provider is traced by a private one. Nothing is imported before the program imports it, and nothing here raises, waits for
+The spans are those of OpenTelemetry's SDK, whoever makes them. A provider that the program sets stays in charge of what the program
+asks for; what it does not ask for is traced by a private one. Nothing is imported before the program imports it, and nothing here raises, waits for
 a network that does not answer, or keeps a program from ending.
 """
 
@@ -20,7 +20,7 @@ _MIN_PYTHON = (3, 8)
 # Packages, and what to set up after the program has imported them.
 _SETUPS = {}
 
-_state = {"exporter": None, "chosen": None, "private": None}
+_state = {"exporter": None, "private": None}
 
 
 def start(endpoint=None, token=None):
@@ -39,7 +39,9 @@ def start(endpoint=None, token=None):
         _say("agno_top_tracing sends to http:// only, not to " + endpoint)
         return
     _state["exporter"] = _Exporter(endpoint, token)
-    _SETUPS.update({"opentelemetry.sdk.trace": _watch_providers, "agno": _trace_agno})
+    _SETUPS.update(
+        {"opentelemetry.sdk.trace": _watch_providers, "agno": _trace_agno, "openai": _trace_openai, "anthropic": _trace_anthropic}
+    )
     for name in [name for name in _SETUPS if name in sys.modules]:
         _set_up(name, sys.modules[name])
     sys.meta_path.insert(0, _Finder())
@@ -159,22 +161,40 @@ def _processor_type(sdk):
 
 
 def _trace_agno(agno):
-    """Has Agno traced, by the provider that the program chooses whenever it chooses one."""
-    command = _install("openinference-instrumentation-agno")
+    _instrument("Agno", "openinference-instrumentation-agno", "openinference.instrumentation.agno", "AgnoInstrumentor", False)
+
+
+def _trace_openai(openai):
+    _instrument(None, "openinference-instrumentation-openai", "openinference.instrumentation.openai", "OpenAIInstrumentor", True)
+
+
+def _trace_anthropic(anthropic):
+    _instrument(None, "openinference-instrumentation-anthropic", "openinference.instrumentation.anthropic", "AnthropicInstrumentor", True)
+
+
+def _instrument(needed_by, package, module_name, class_name, is_client):
+    """Uses an instrumentation that is installed; says so if it is needed and missing.
+
+    Spans that the program did not ask for go to agno-top alone. Once it asks, by a call of `instrument`, they go where it wants them.
+    """
+    import importlib
+
     try:
-        from openinference.instrumentation.agno import AgnoInstrumentor
+        instrumentor_type = getattr(importlib.import_module(module_name), class_name)
     except ImportError as error:
-        package = "openinference-instrumentation-agno"
-        return _say("Agno is not traced: Python can't import %s (%s); %s" % (package, error, command))
-    if AgnoInstrumentor().is_instrumented_by_opentelemetry:
-        return None
-    provider = _provider_type()()
-    original = AgnoInstrumentor.instrument
+        if needed_by:
+            _say("%s is not traced: Python can't import %s (%s); %s" % (needed_by, package, error, _install(package)))
+        return
+    if instrumentor_type().is_instrumented_by_opentelemetry:
+        return
+    wish = {"is_asked": False, "provider": None}
+    provider = _provider_type()(wish, is_client)
+    original = instrumentor_type.instrument
 
     def instrument(self, **kwargs):
         chosen, config = kwargs.get("tracer_provider"), kwargs.get("config")
-        if chosen is not None and chosen is not provider:
-            _state["chosen"] = chosen
+        if chosen is not provider:
+            wish.update(is_asked=True, provider=chosen)
         if not self.is_instrumented_by_opentelemetry:
             return original(self, **dict(kwargs, tracer_provider=provider))
         if config is not None:
@@ -183,76 +203,50 @@ def _trace_agno(agno):
         return None
 
     try:
-        AgnoInstrumentor().instrument(tracer_provider=provider)
+        instrumentor_type().instrument(tracer_provider=provider)
     except ImportError as error:
-        return _say("Agno is not traced: %s" % error)
-    if not AgnoInstrumentor().is_instrumented_by_opentelemetry:
-        return _say("Agno is not traced: the versions of Agno and of its instrumentation do not fit; %s --upgrade agno" % command)
-    AgnoInstrumentor.instrument = instrument
+        return _say("%s is not traced: %s" % (needed_by or package, error))
+    if not instrumentor_type().is_instrumented_by_opentelemetry:
+        command = _install("--upgrade " + package)
+        return _say("%s is not traced: the version of %s does not fit; %s" % (needed_by or package, package, command))
+    instrumentor_type.instrument = instrument
     return None
 
 
+def _is_model_call(span):
+    """Whether a span reports a call of a model, so that a client below it would report the same call."""
+    attributes = getattr(span, "attributes", None) or {}
+    return attributes.get("openinference.span.kind") == "LLM" or "gen_ai.request.model" in attributes
+
+
 def _provider_type():
-    import random
     from contextlib import contextmanager
 
     from opentelemetry import context as contexts
     from opentelemetry import trace
 
-    system_random = random.SystemRandom()
-
-    def choose():
-        if _state["chosen"] is not None:
-            return _state["chosen"]
-        current = trace.get_tracer_provider()
-        if not isinstance(current, trace.ProxyTracerProvider):
-            return current
-        if _state["private"] is None:
-            _state["private"] = _private_provider()
-        return _state["private"]
-
-    class Ids(object):
-        """Ids of spans that a program which seeds `random` does not repeat."""
-
-        def generate_span_id(self):
-            return system_random.getrandbits(64) or 1
-
-        def generate_trace_id(self):
-            return system_random.getrandbits(128) or 1
-
-        def is_trace_id_random(self):
-            return True
-
-    class Unseeded(object):
-        """A tracer of the SDK with such ids, unless the program has a generator of its own."""
-
-        def __init__(self, tracer):
-            self._tracer = tracer
-            if type(tracer.id_generator).__name__ == "RandomIdGenerator":
-                self.id_generator = Ids()
-
-        def __getattr__(self, name):
-            return getattr(self._tracer, name)
-
     class AgnoTopTracer(trace.Tracer):
-        def __init__(self, *arguments):
-            self._arguments = arguments
+        def __init__(self, wish, is_client, arguments):
+            self._wish, self._is_client, self._arguments = wish, is_client, arguments
             self._tracers = {}
 
         def _current(self):
-            provider = choose()
+            provider = _choose(trace, self._wish)
             known = self._tracers.get(id(provider))
             if known is None or known[0] is not provider:
                 tracer = provider.get_tracer(*self._arguments)
                 is_sdk = hasattr(tracer, "id_generator") and type(tracer).__module__.startswith("opentelemetry.sdk.")
-                known = (provider, tracer, Unseeded(tracer) if is_sdk else tracer)
+                known = (provider, tracer, _Unseeded(tracer) if is_sdk else tracer)
                 self._tracers[id(provider)] = known
             return known
 
         def start_span(self, name, context=None, *args, **kwargs):
             # `self` may be a proxy of this tracer.
+            above = trace.get_current_span(context)
+            if self._is_client and not self._wish["is_asked"] and _is_model_call(above):
+                return trace.NonRecordingSpan(above.get_span_context())
             _, tracer, unseeded = self._current()
-            if context is None and not trace.get_current_span().get_span_context().is_valid:
+            if context is None and not above.get_span_context().is_valid:
                 context = _remote_parent(contexts)
             return type(tracer).start_span(unseeded, name, context, *args, **kwargs)
 
@@ -265,12 +259,53 @@ def _provider_type():
                 yield current
 
     class AgnoTopProvider(trace.TracerProvider):
+        def __init__(self, wish, is_client):
+            self._wish, self._is_client = wish, is_client
+
         def get_tracer(self, *args, **kwargs):
             names = ("instrumenting_module_name", "instrumenting_library_version", "schema_url", "attributes")
             rest = [kwargs.get(name) for name in names[len(args) :]]
-            return AgnoTopTracer(*(list(args) + rest))
+            return AgnoTopTracer(self._wish, self._is_client, list(args) + rest)
 
     return AgnoTopProvider
+
+
+def _choose(trace, wish):
+    """The provider that the program wants for an instrumentation; the private one if it wants none."""
+    if wish["is_asked"]:
+        if wish["provider"] is not None:
+            return wish["provider"]
+        current = trace.get_tracer_provider()
+        if not isinstance(current, trace.ProxyTracerProvider):
+            return current
+    if _state["private"] is None:
+        _state["private"] = _private_provider()
+    return _state["private"]
+
+
+class _Ids(object):
+    """Ids of spans that a program which seeds `random` does not repeat."""
+
+    def generate_span_id(self):
+        return int.from_bytes(os.urandom(8), "big") or 1
+
+    def generate_trace_id(self):
+        return int.from_bytes(os.urandom(16), "big") or 1
+
+    def is_trace_id_random(self):
+        return True
+
+
+class _Unseeded(object):
+    """A tracer of the SDK with such ids, unless the program has a generator of its own."""
+
+    def __init__(self, tracer):
+        self._tracer = tracer
+        if type(tracer.id_generator).__name__ == "RandomIdGenerator":
+            self.id_generator = _Ids()
+
+    def __getattr__(self, name):
+        return getattr(self._tracer, name)
 
 
 def _remote_parent(contexts):

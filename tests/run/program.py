@@ -58,6 +58,15 @@ def set_up():
         from agno.tracing import setup_tracing
 
         setup_tracing(db=SqliteDb(db_file=sys.argv[4]))
+    elif MODE == "unasked":
+        from opentelemetry import trace
+
+        trace.set_tracer_provider(own_provider())
+    elif MODE == "client":
+        from openai import OpenAI
+
+        messages = [{"role": "user", "content": "slowly"}]
+        OpenAI(base_url=f"{SERVER}/v1", api_key="none").chat.completions.create(model="gpt-5-mini", messages=messages)
     elif MODE in ("global", "explicit", "hidden"):
         from openinference.instrumentation import TraceConfig
         from openinference.instrumentation.agno import AgnoInstrumentor

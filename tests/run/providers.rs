@@ -31,7 +31,7 @@ fn every_way_to_set_up_tracing_gives_each_span_once_here_and_there() {
     let Some(python) = python() else { return };
     let (_server, address) = models(&python);
     let mut seen_tokens = None;
-    for (mode, own) in [("plain", 0), ("setup_tracing", 0), ("global", SPANS), ("explicit", SPANS), ("hidden", 0)] {
+    for (mode, own) in [("plain", 0), ("setup_tracing", 0), ("global", SPANS), ("explicit", SPANS), ("hidden", 0), ("unasked", 0)] {
         let directory = tempfile::tempdir().unwrap();
         let output = run(directory.path(), &python, &[mode, &address, QUESTION, "own.db"]);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -49,6 +49,17 @@ fn every_way_to_set_up_tracing_gives_each_span_once_here_and_there() {
         let with_input: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(with_input > 0, mode != "hidden", "{mode}");
     }
+}
+
+#[test]
+fn a_client_of_a_model_is_traced_but_not_below_a_run_that_reports_the_same_call() {
+    let Some(python) = python() else { return };
+    let (_server, address) = models(&python);
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(directory.path(), &python, &["client", &address, QUESTION]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.starts_with("agno-top: 2 traces, "), "{told}");
+    assert_eq!(stored(&directory.path().join("seen.db")).0, SPANS + 1);
 }
 
 #[test]

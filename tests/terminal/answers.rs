@@ -39,7 +39,7 @@ fn the_theme_follows_the_terminal_s_background() {
     program.press("\u{1b}");
     program.wait("the closed help", |screen| !screen.contents().contains("esc closes"));
     program.press("T\u{1b}]11;rgb:0/0/0\u{7}");
-    program.wait_for("put theme = \"high-contrast\"");
+    program.wait_for("theme = \"high-contrast\" in ");
     assert_ne!(background(program.screen.screen()), DARK, "the user chose a theme");
     program.press("q");
     program.wait("the plain screen", |screen| !screen.alternate_screen());
