@@ -1,5 +1,9 @@
 //! Malformed, hostile and unusual bodies.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
 use proptest::prelude::*;
@@ -30,6 +34,30 @@ fn a_truncated_body_is_rejected_and_the_next_one_is_accepted() {
     assert_eq!(listener.spans().len(), 0);
     assert_eq!(client.post("/v1/traces", &PROTOBUF, FIXTURE).status, 200);
     assert_eq!(listener.spans().len(), 75);
+}
+
+#[test]
+fn a_broken_gzip_is_rejected_for_every_signal_and_the_next_body_is_accepted() {
+    let packed = |body: &[u8]| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(body).unwrap();
+        gzip.finish().unwrap()
+    };
+    // A request whose only group is empty, which every signal reads.
+    let whole = packed(&[0x0a, 0]);
+    let mut damaged = whole.clone();
+    let checksum = damaged.len() - 8;
+    damaged[checksum] ^= 1;
+    let mut listener = Listener::start();
+    let mut client = listener.client();
+    let headers = [PROTOBUF[0], ("content-encoding", "gzip")];
+    for path in ["/v1/traces", "/v1/logs", "/v1/metrics"] {
+        for broken in [&whole[..whole.len() - 9], &damaged, b"no gzip"] {
+            assert_eq!(client.post(path, &headers, broken).status, 400, "{path} {broken:?}");
+        }
+        assert_eq!(client.post(path, &headers, &whole).status, 200, "{path}");
+    }
+    assert_eq!(listener.spans().len(), 0);
 }
 
 #[test]
