@@ -190,6 +190,15 @@ fn the_heading_of_the_detail_has_the_whole_name_and_the_place_at_80_columns() {
 }
 
 #[test]
+fn the_heading_of_the_detail_has_the_whole_name_beside_the_traces() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (160, 48));
+    stage.keys("ge");
+    let text = stage.text();
+    let heading = text.lines().find(|line| line.contains(" Overview ")).unwrap_or_default();
+    assert!(heading.contains("◆ Throttled Agent ") && heading.contains(" Msgs Ctx In Out Attrs Events "), "{text}");
+}
+
+#[test]
 fn a_filter_without_hits_says_why() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (160, 36));
     let mut reasons = |line: &str| {

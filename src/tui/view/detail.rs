@@ -38,6 +38,7 @@ const TAB_TITLES: [fn(Tab) -> String; 3] = [
     |tab| {
         let name = match tab {
             Tab::Messages => "Msgs",
+            Tab::Context => "Ctx",
             Tab::Input => "In",
             Tab::Output => "Out",
             Tab::Attributes => "Attrs",
