@@ -17,8 +17,8 @@ const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
 /// The SHA-256 of the style and of the script, in Base64.
-const STYLE_HASH: &str = "snhoROo+VZoCQm0GoRdJRpxdGRPoxI+sewe19STOrPk=";
-const SCRIPT_HASH: &str = "ZxLDVqKL/SLdpaE6g95UZC710M8ujQRSQBkB8HRZ/5I=";
+const STYLE_HASH: &str = "htcKzxv6Pww2E7cxMzUOrhYgPUzNDFACF0AsMJLcNNo=";
+const SCRIPT_HASH: &str = "x7SEqspo1svbcxmQY0NNvFyGcn5iz6N8tSCa6DYnsSA=";
 
 /// The levels of the tree that are indented.
 const LEVELS: usize = 24;
@@ -30,6 +30,8 @@ const MIN_WIDTH: f64 = 2.0;
 #[derive(Debug, Default)]
 pub(super) struct Html {
     is_open: bool,
+    /// Whether the sums of a trace were written and its findings were not.
+    has_head: bool,
     /// The start of the current trace and its length; 0 while that is unknown.
     axis: (Nanos, Nanos),
     /// The keys of messages that were written. Later model calls repeat earlier messages.
@@ -43,8 +45,9 @@ impl<W: Write> SpanWriter<W> for Html {
             write!(out, "{}", head())?;
             self.is_open = true;
         }
-        self.flush_findings(out)?;
+        self.end_head(out)?;
         self.written.clear();
+        self.has_head = true;
         // A trace that runs has no end: its bars are left out.
         self.axis = (trace.start, trace.end.map_or(0, |end| end.saturating_sub(trace.start)));
         write!(out, "{}", summary(trace))
@@ -55,13 +58,13 @@ impl<W: Write> SpanWriter<W> for Html {
     }
 
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
-        self.flush_findings(out)?;
+        self.end_head(out)?;
         write!(out, "{}", self.details(&span))
     }
 
     fn finish(&mut self, out: &mut W) -> io::Result<()> {
         if self.is_open {
-            self.flush_findings(out)?;
+            self.end_head(out)?;
             write!(out, "<script>{SCRIPT}</script>\n</body>\n</html>\n")?;
         }
         Ok(())
@@ -69,16 +72,20 @@ impl<W: Write> SpanWriter<W> for Html {
 }
 
 impl Html {
-    fn flush_findings(&mut self, out: &mut impl Write) -> io::Result<()> {
-        if self.findings.is_empty() {
+    /// Writes what stands in front of the steps of a trace, once.
+    fn end_head(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if !std::mem::take(&mut self.has_head) {
             return Ok(());
+        }
+        if self.findings.is_empty() {
+            return writeln!(out, "<h2>Steps</h2>");
         }
         writeln!(out, "<h2>What stands out</h2>\n<ol>")?;
         for finding in self.findings.drain(..) {
             let span = finding.spans.first().map_or_else(String::new, |span| format!(" <span class=\"dim\">span {span}</span>"));
             writeln!(out, "<li>{}{span}</li>", line(&finding.sentence))?;
         }
-        writeln!(out, "</ol>")
+        writeln!(out, "</ol>\n<h2>Steps</h2>")
     }
 
     /// Returns a span as a line that unfolds.
@@ -122,7 +129,12 @@ impl Html {
         let record = &span.record;
         if record.status == RunStatus::Error {
             let message = Some(&span.payload.status_message).filter(|message| !message.is_empty()).or(record.error.as_ref());
-            part("error", "bad", message.map_or("no message was recorded", String::as_str), html);
+            // A run that failed with a step in it has no message of its own.
+            match message {
+                Some(message) => part("error", "bad", message, html),
+                None if record.kind.is_agentic() => {}
+                None => part("error", "bad", "no message was recorded", html),
+            }
             exceptions(&span.payload).for_each(|(name, text)| part(&name, "bad", &text, html));
         }
         if record.kind.calls_tool() {
@@ -195,7 +207,7 @@ fn summary(trace: &TraceRecord) -> String {
             let _ = writeln!(html, "<dt>{name}</dt><dd>{}</dd>", line(&value));
         }
     }
-    html.push_str("</dl>\n<h2>Steps</h2>\n");
+    html.push_str("</dl>\n");
     html
 }
 

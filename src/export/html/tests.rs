@@ -74,6 +74,7 @@ fn a_page_shows_the_tree_with_bars_errors_and_each_message_once() {
         "<dt>took</dt><dd>1.00s</dd>",
         "<h2>What stands out</h2>\n<ol>\n<li>it broke ",
         "<span class=\"dim\">span 0202020202020202</span></li>",
+        "</ol>\n<h2>Steps</h2>\n<details>",
         "<rect class=\"model\" x=\"250.0\" width=\"500.0\" height=\"10\"/>",
         "<rect class=\"bad\" x=\"250.0\"",
         "<span class=\"d0\"><span class=\"model\">model</span>",
