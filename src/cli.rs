@@ -6,6 +6,7 @@ mod doctor;
 mod examples;
 mod list;
 mod logs;
+mod mcp;
 mod metrics;
 mod options;
 mod run;
@@ -30,6 +31,7 @@ pub use args::{ExportArgs, SendArgs, TailArgs};
 pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
 pub use logs::LogsArgs;
+pub use mcp::McpArgs;
 pub use metrics::{MetricSort, MetricsArgs, OtlpFormat};
 pub use run::RunArgs;
 pub use selection::{LAST, Selection, Since, Until};
@@ -85,6 +87,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Send traces to an OTLP/HTTP endpoint
     Send(SendArgs),
+    /// Answer the questions of an agent about traces, over the Model Context Protocol on standard input and output
+    Mcp(McpArgs),
     /// Move old traces from a database into a compressed file
     Archive(ArchiveArgs),
     /// Delete old traces from a database

@@ -16,6 +16,7 @@ mod json;
 mod list;
 mod logs;
 mod manual;
+mod mcp;
 mod metrics;
 mod old_traces;
 mod open;
@@ -104,6 +105,10 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         }
         Command::Export(args) => export::run(args, config),
         Command::Send(args) => send::run(args, config),
+        Command::Mcp(args) => {
+            check::check_words(&args.sources)?;
+            mcp::run(args, config)
+        }
         Command::Archive(args) => archive::run(args, config),
         Command::Prune(args) => prune::run(args, config),
         Command::Restore(args) => restore::run(args, config),

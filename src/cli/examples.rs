@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 20] = [
+const EXAMPLES: [(&str, &str); 21] = [
     (
         "demo",
         "  agno-top demo
@@ -81,6 +81,11 @@ const EXAMPLES: [(&str, &str); 20] = [
         "send",
         "  agno-top send traces.db --since 1h --to http://localhost:6006
   agno-top send last --to https://example.com --header Authorization=@key.txt",
+    ),
+    (
+        "mcp",
+        "  agno-top mcp traces.db
+  agno-top mcp postgres://me@localhost/agno",
     ),
     (
         "archive",

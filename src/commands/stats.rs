@@ -1,6 +1,6 @@
 //! `agno-top stats`: calls, errors, durations, tokens and cost by group.
 
-mod count;
+pub(super) mod count;
 mod prefix;
 mod sort;
 

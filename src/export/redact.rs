@@ -189,7 +189,7 @@ impl Redactor {
     }
 
     /// Redacts the texts of a span.
-    pub(super) fn span(&self, span: &mut ExportedSpan) {
+    pub fn span(&self, span: &mut ExportedSpan) {
         let ExportedSpan { record, payload, status: _, depth: _ } = span;
         self.payload(payload);
         // The error is the beginning of the status message, and a secret that is cut is not recognized.

@@ -12,19 +12,19 @@ use crate::store::{By, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
 
 /// What was counted for one key.
 #[derive(Debug, Default)]
-pub(super) struct Group {
+pub(in crate::commands) struct Group {
     /// The agent, model, tool and so on; `None` for what ran under none.
-    pub(super) key: Option<String>,
+    pub(in crate::commands) key: Option<String>,
     /// The hour, the day or the month.
-    pub(super) period: Option<Period>,
+    pub(in crate::commands) period: Option<Period>,
     /// The number of calls.
-    pub(super) calls: u64,
+    pub(in crate::commands) calls: u64,
     /// The number of calls whose status is an error.
-    pub(super) errors: u64,
+    pub(in crate::commands) errors: u64,
     /// The number of failed calls.
-    pub(super) failed: u64,
+    pub(in crate::commands) failed: u64,
     /// The usage below its calls, without that below another group of the same kind.
-    pub(super) usage: Totals,
+    pub(in crate::commands) usage: Totals,
     /// The durations of ended calls, ascending.
     durations: Vec<Nanos>,
     priced: Priced,
@@ -41,13 +41,13 @@ struct Priced {
 
 impl Group {
     /// Returns the duration that `percent` of the ended calls did not exceed; `None` if none has ended.
-    pub(super) fn percentile(&self, percent: usize) -> Option<Nanos> {
+    pub(in crate::commands) fn percentile(&self, percent: usize) -> Option<Nanos> {
         let rank = (self.durations.len() * percent).div_ceil(100).max(1);
         self.durations.get(rank - 1).copied()
     }
 
     /// Returns the average cost of 1,000 tokens in billionths of a dollar, over the calls of which both are known; `None` if there are none.
-    pub(super) fn cost_per_1k_tokens(&self) -> Option<f64> {
+    pub(in crate::commands) fn cost_per_1k_tokens(&self) -> Option<f64> {
         let Totals { calls, inputs, priced, cost, .. } = self.usage;
         let is_whole = calls > 0 && priced >= calls && inputs >= calls;
         let (tokens, cost) = match self.priced {
@@ -59,12 +59,12 @@ impl Group {
     }
 
     /// Returns the start of an hour, a day or a month.
-    pub(super) fn start(&self) -> Option<Nanos> {
+    pub(in crate::commands) fn start(&self) -> Option<Nanos> {
         self.period.as_ref().map(|period| period.at)
     }
 
     /// Returns the sum of groups.
-    pub(super) fn total(groups: &[Self]) -> Self {
+    pub(in crate::commands) fn total(groups: &[Self]) -> Self {
         let mut total = Self::default();
         for group in groups {
             total.calls += group.calls;
@@ -83,7 +83,7 @@ impl Group {
 
 /// Returns the groups: hours, days and months in the order of time, others with those of the most calls first. The one without a key is last.
 /// `prefixes` are those of the model calls, to group by them.
-pub(super) fn count(store: &mut Store, traces: &[TraceIx], by: GroupBy, prefixes: &HashMap<RowIx, String>) -> Vec<Group> {
+pub(in crate::commands) fn count(store: &mut Store, traces: &[TraceIx], by: GroupBy, prefixes: &HashMap<RowIx, String>) -> Vec<Group> {
     let mut groups = match by {
         GroupBy::Agent => from_totals(store, traces, By::Agent),
         GroupBy::Model => from_totals(store, traces, By::Model),

@@ -1,0 +1,173 @@
+//! Answers from the store, as text of bounded length.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+use super::super::compact::{Shape, compact};
+use super::super::stats::count::count;
+use crate::cli::GroupBy;
+use crate::export::record::{rfc3339, status_name};
+use crate::format;
+use crate::model::Nanos;
+use crate::store::{RowIx, Store, Totals, TraceIx};
+use crate::tui::display;
+use crate::why::{self, Why};
+
+/// The most characters of a tree: about 2,000 tokens.
+const MAX_TREE: usize = 7000;
+
+/// The most groups of statistics, differences and findings, and the most steps of the critical path.
+const MAX_GROUPS: usize = 40;
+const MAX_FINDINGS: usize = 20;
+const MAX_STEPS: usize = 6;
+
+/// The most characters of a text in a line.
+const MAX_TEXT: usize = 160;
+
+fn cut(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_TEXT) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+fn usage(totals: &Totals) -> String {
+    if totals.tokens().is_none() {
+        return "tokens unknown".to_owned();
+    }
+    let known = |count: u64, calls: u32| format::tokens((calls > 0).then_some(count));
+    let tokens = format!("{}>{} tokens", known(totals.input, totals.inputs), known(totals.output, totals.outputs));
+    format!("{tokens} {}", display::cost(totals))
+}
+
+/// Returns a trace and its parts on one line.
+pub(super) fn trace_line(store: &Store, main: TraceIx, now: Nanos) -> String {
+    let (data, counts) = (store.trace(main), store.group_counts(main));
+    let id: String = data.id.to_string().chars().take(8).collect();
+    let took = format::duration(store.group_length(main, now));
+    let (status, start, usage) = (status_name(counts.run_status()), rfc3339(data.start), usage(&store.group_totals(main)));
+    let name = cut(&display::lead_name(store, main));
+    let error = store.trace(main).roots().iter().copied().find(|&root| store.totals(root).failed > 0).map(|root| store.failure_text(root));
+    let error = error.map_or_else(String::new, |error| format!(" !{}", cut(store.text(error))));
+    format!("{id} {status} {start} {took} {usage} {}{error}", if name.is_empty() { "(no name)" } else { &name })
+}
+
+/// Returns the tree of a trace, or of a span in it, and what was left out.
+pub(super) fn tree(store: &Store, trace: TraceIx, from: Option<RowIx>, now: Nanos) -> (String, String) {
+    let tree = compact(store, trace, now, Shape { ids: true, from, limit: Some(MAX_TREE) });
+    let note = match tree.left_out {
+        0 => String::new(),
+        steps => format!("{} left out: get_trace with a span shows those below it.", format::plural(steps as u64, "deeper step")),
+    };
+    (tree.text, note)
+}
+
+/// Returns what stands out in a trace, and what decided its time.
+pub(super) fn why(store: &Store, trace: TraceIx, now: Nanos) -> String {
+    let Why { findings, times, is_truncated } = why::why(store, trace, now);
+    let data = store.trace(trace);
+    let mut text = format!("{} {} {}\n", data.id, status_name(data.run_status()), format::duration(store.length(trace, now)));
+    if findings.is_empty() {
+        text.push_str("Nothing stands out.\n");
+    }
+    for (finding, number) in findings.iter().take(MAX_FINDINGS).zip(1..) {
+        let ids: Vec<String> = finding.rows.iter().take(3).map(|&row| format!("#{}", store.row(row).id)).collect();
+        let more = finding.rows.len().saturating_sub(ids.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(text, "{number}. {} ({}: {}{more})", finding.sentence, finding.cause.name(), ids.join(" "));
+    }
+    if findings.len() > MAX_FINDINGS {
+        let _ = writeln!(text, "{} less important ones left out", findings.len() - MAX_FINDINGS);
+    }
+    if is_truncated {
+        text.push_str("The trace is large: only its first spans were analysed.\n");
+    }
+    let total: Nanos = times.iter().map(|(_, time)| *time).sum();
+    if !times.is_empty() {
+        text.push_str("What decided the time:\n");
+    }
+    for &(row, time) in times.iter().take(MAX_STEPS) {
+        let share = format::percent(time.unsigned_abs(), total.unsigned_abs());
+        let _ = writeln!(text, "{share} {} {} #{}", format::duration(time), why::name(store, row), store.row(row).id);
+    }
+    if times.len() > MAX_STEPS {
+        let _ = writeln!(text, "and {} other steps", times.len() - MAX_STEPS);
+    }
+    text
+}
+
+/// Returns two traces side by side: their sums, and the steps by kind and name.
+pub(super) fn compare(store: &Store, traces: [TraceIx; 2], now: Nanos) -> String {
+    let mut text = String::new();
+    for (name, &trace) in ["a", "b"].into_iter().zip(&traces) {
+        let (data, totals) = (store.trace(trace), store.totals_of(trace));
+        let (status, took) = (status_name(data.run_status()), format::duration(store.length(trace, now)));
+        let _ = writeln!(text, "{name}: {} {status} {took} {} spans {}", data.id, totals.spans, usage(&totals));
+    }
+    let mut steps: BTreeMap<String, [(u64, Nanos); 2]> = BTreeMap::new();
+    for (side, &trace) in traces.iter().enumerate() {
+        for (row, _) in store.walk(trace) {
+            let (count, time) = &mut steps.entry(cut(&why::name(store, row))).or_default()[side];
+            *count += 1;
+            *time = time.saturating_add(store.row(row).duration(now));
+        }
+    }
+    let mut steps: Vec<(String, [(u64, Nanos); 2])> = steps.into_iter().collect();
+    // The largest differences of time first.
+    steps.sort_by_key(|(_, [a, b])| std::cmp::Reverse(a.1.abs_diff(b.1)));
+    text.push_str("step: times and count in a, in b; the largest differences first\n");
+    for (name, sides) in steps.iter().take(MAX_GROUPS) {
+        let side =
+            |(count, time): (u64, Nanos)| if count == 0 { "–".to_owned() } else { format!("{} ×{count}", format::duration(time)) };
+        let _ = writeln!(text, "{name}: {}, {}", side(sides[0]), side(sides[1]));
+    }
+    if steps.len() > MAX_GROUPS {
+        let _ = writeln!(text, "{} smaller differences left out; get_trace shows all steps", steps.len() - MAX_GROUPS);
+    }
+    text
+}
+
+/// Returns sums by group, and what was left out.
+pub(super) fn stats(store: &mut Store, traces: &[TraceIx], by: GroupBy) -> (String, String) {
+    let groups = count(store, traces, by, &HashMap::new());
+    store.end_selection();
+    let mut text = format!("{} in {}\n", by.name(), format::plural(traces.len() as u64, "trace"));
+    for group in groups.iter().take(MAX_GROUPS) {
+        let name = group.key.as_deref().map_or_else(|| by.rest().to_owned(), cut);
+        let time = |percent| group.percentile(percent).map_or_else(|| format::UNKNOWN.to_owned(), format::duration);
+        let (calls, failed) = (format::plural(group.calls, "call"), format::count(group.failed));
+        let _ = writeln!(text, "{name}: {calls}, {failed} failed, p50 {}, p95 {}, {}", time(50), time(95), usage(&group.usage));
+    }
+    let rest = groups.len().saturating_sub(MAX_GROUPS);
+    let note = if rest > 0 { format!("{rest} groups with fewer calls left out: narrow the filter.") } else { String::new() };
+    (text, note)
+}
+
+/// Returns the facts of a span that the store knows.
+pub(super) fn facts(store: &Store, row: RowIx, now: Nanos) -> String {
+    let data = store.row(row);
+    let mut text = format!("{} {}\n", why::name(store, row), status_name(store.run_status(row)));
+    let mut fact = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{name}: {value}");
+        }
+    };
+    fact("span", &data.id.to_string());
+    fact("parent", &data.parent().map(|parent| format!("{} {}", store.row(parent).id, why::name(store, parent))).unwrap_or_default());
+    fact("began", &rfc3339(data.start));
+    fact("took", &display::elapsed(data, now));
+    let totals = store.totals(row);
+    fact("used", &if totals.tokens().is_some() { usage(&totals) } else { String::new() });
+    for (name, symbol) in [
+        ("agent", store.agent(row)),
+        ("model", store.model(row)),
+        ("provider", store.provider(row)),
+        ("session", store.session(row)),
+        ("error", store.failure_text(row)),
+    ] {
+        fact(name, &cut(store.text(symbol)));
+    }
+    fact("steps below", &format::count((store.walk_below(row).count() - 1) as u64));
+    text
+}
