@@ -340,7 +340,7 @@ mod tests {
 
     const JSON: &[u8] =
         br#"{"input.value": "{\"say\": \"\\\"hi\\\" to Gr\\u00f6\u00dfe\", \"n\": 1}", "llm.tokens": 5000, "ok": true, "tags": ["a", "b"],
-        "path": "C:\\new\nothing", "agent": "Refund \u8c22"}"#;
+        "path": "C:\\new\nothing", "folder": "C:\\Reports", "agent": "Refund \u8c22"}"#;
 
     #[test]
     fn escapes_neither_hide_nor_fake_matches() {
@@ -362,9 +362,20 @@ mod tests {
         ] {
             assert!(holds(there), "{there}");
         }
-        for absent in
-            ["\"input.value\": \"", "refunds", "u8c22", "8c22", "22", "nnothing", "newn", "nothing", "a\", \"b\"x", "5001", "nnot"]
-        {
+        for absent in [
+            "\"input.value\": \"",
+            "refunds",
+            "C:Reports",
+            "u8c22",
+            "8c22",
+            "22",
+            "nnothing",
+            "newn",
+            "nothing",
+            "a\", \"b\"x",
+            "5001",
+            "nnot",
+        ] {
             assert!(!holds(absent), "{absent}");
         }
     }

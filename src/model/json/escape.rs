@@ -95,7 +95,7 @@ fn escape(bytes: &[u8]) -> (char, usize) {
         Some(b'b') => '\u{8}',
         Some(b'f') => '\u{c}',
         Some(b'u') => return unicode(bytes),
-        Some(&other) if other.is_ascii() => char::from(other),
+        Some(&same @ (b'"' | b'\\' | b'/')) => char::from(same),
         Some(_) | None => return ('\\', 1),
     };
     (char, 2)
