@@ -138,7 +138,10 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
         (&["list", "--filter", "cost > 0.5"], "write the comparison after a field"),
         (&["list", "--theme", "dark"], "list does not use --theme"),
         (&["tail", "--otlp-token", ""], "it is empty"),
-        (&["stats", "--by", "colour"], "[possible values: agent, model, tool, session, error, user, provider, service, hour, day, month]"),
+        (
+            &["stats", "--by", "colour"],
+            "[possible values: agent, model, tool, session, error, user, provider, service, hour, day, month, prefix]",
+        ),
         (&["show"], "<TRACE>"),
         (&["show", "xyz"], "hex digits"),
         (&["why", "xyz"], "hex digits"),

@@ -162,8 +162,10 @@ fn written(convention: Convention, requests: &[Request], forgets_before: Option<
 
 /// A conversation of four calls, ten seconds apart, with a system prompt and tools of some 2,000 tokens.
 fn healthy() -> Vec<Request> {
-    let rules: String =
-        (0..60).map(|rule| format!("Rule {rule}: look at the order with care before you promise anything to anybody.\n")).collect();
+    let rules: String = (0..60)
+        .map(|rule| format!("Rule {rule}: look at the order with care before you promise anything to anybody.\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let tools = ["find_order", "refund_order", "send_mail"]
         .map(|tool| (tool.to_owned(), format!("Does what {tool} says. {}", "It is safe. ".repeat(20))));
     let mut messages = vec![("system", rules), ("user", "Where is my order 17?".to_owned())];

@@ -9,7 +9,8 @@ fn list_prints_a_line_per_trace_with_its_error() {
     assert_eq!(lines.len(), 12);
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["BEGAN", "STATUS", "ID", "TIME", "SPANS", "ERR", "TOK", "COST", "TRACE"]);
     assert!(
-        lines[1].ends_with("ok      bcc844e1  468ms     38    0  2.6k  $0.0042   Report Team  Write a report about AI"),
+        lines[1]
+            .ends_with("ok      bcc844e1  468ms     38    0  2.6k  $0.0042   Report Team  Write a report about AI  16 calls, 15% cached"),
         "{}",
         lines[1]
     );
@@ -49,8 +50,9 @@ fn last_is_the_newest_trace_in_every_format() {
     assert_eq!(program.text(&["show", "last", "traces.db"]), program.text(&["show", &newest, "traces.db"]));
     assert_eq!(program.objects(&["show", "traces.db", "last", "--format", "json"])[0]["trace_id"], newest.as_str());
     let report = program.text(&["show", "last", "--format", "markdown", "traces.db"]);
-    assert_eq!(report, program.text(&["export", "last", "--format", "markdown", "traces.db"]));
-    assert!(report.contains(&newest), "{report}");
+    let (exported, contexts) = report.split_once("\n## Context\n").unwrap();
+    assert_eq!(exported, program.text(&["export", "last", "--format", "markdown", "traces.db"]));
+    assert!(exported.contains(&newest) && contexts.contains("- team Report Team: 2 calls"), "{report}");
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn list_counts_traces_without_agents_of_a_service_that_has_some() {
     let program = Program::empty();
     std::fs::copy(crate::fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), program.path("traces.db")).unwrap();
     let text = program.text(&["list", "traces.db"]);
-    assert!(text.contains("Os Agent  POST /agents/{agent_id}/runs  hi") && !text.contains("GET /traces"), "{text}");
+    assert!(text.contains("Os Agent  hi  2 calls, 80% cached\n") && !text.contains("GET /traces"), "{text}");
     assert!(text.ends_with("1 more trace of traces.db without agents, models and tools; --all lists them\n"), "{text}");
     for arguments in
         [&["list", "--all", "traces.db"][..], &["list", "--filter", "name:GET*", "traces.db"], &["list", "--json", "traces.db"]]
@@ -247,7 +249,8 @@ fn list_joins_a_paused_run_and_its_continuation() {
     let text = program.text(&["list", "traces.db"]);
     let line = |id: &str| text.lines().find(|line| line.contains(&format!("  {id}  "))).unwrap_or_default();
     assert!(
-        line("d1305194").contains("  7.32s      5    0  2.1k  ") && line("d1305194").ends_with("Careful confirm  Do it  ‖2 parts"),
+        line("d1305194").contains("  7.32s      5    0  2.1k  ")
+            && line("d1305194").ends_with("Careful confirm  Do it  ‖2 parts · 2 calls, 80% cached"),
         "{text}"
     );
     assert!(!text.contains("922b819b"), "{text}");

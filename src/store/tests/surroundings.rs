@@ -31,7 +31,9 @@ fn the_project_of_a_trace_is_that_of_its_first_span_that_states_one() {
     let spans = [in_project(1, 5, "later"), in_project(2, 3, "first"), in_project(3, 1, ""), in_project(4, 9, "first")];
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
         let mut store = Store::new(Limits::default());
-        order.into_iter().for_each(|at| drop(store.apply(&spans[at], 10)));
+        for at in order {
+            drop(store.apply(&spans[at], 10));
+        }
         let trace = store.traces().next().unwrap();
         assert_eq!(store.text(store.project(trace)), "first", "{order:?}");
         // The span is told again without a directory, then with another one.
