@@ -1,5 +1,6 @@
 //! `agno-top mcp`, asked by a client on its standard input and output.
 
+#![allow(clippy::needless_pass_by_value, reason = "a test makes each value where it is sent")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Write};
