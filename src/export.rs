@@ -10,6 +10,7 @@ mod metrics;
 mod otlp;
 pub mod record;
 pub mod redact;
+mod repeats;
 
 pub use context::{CallContextRecord, RunContextRecord, call_facts, cost_of_misses};
 pub use metrics::write_metrics;

@@ -73,7 +73,11 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     let mut snapshot = Snapshot::of_store(store, hub, runtime, config);
     let outcome = report(args, &mut snapshot, &notes)?;
     snapshot.close();
-    Ok(outcome.unwrap_or(Outcome::Exited(code)))
+    Ok(match outcome {
+        // What the program itself says of its failure tells more.
+        Some(Outcome::Missing) | None if code != 0 => Outcome::Exited(code),
+        outcome => outcome.unwrap_or(Outcome::Exited(code)),
+    })
 }
 
 /// A program that has ended, and what it sent.
@@ -171,7 +175,8 @@ fn advice(args: &RunArgs, previous: &Previous, store: &Store) -> Vec<String> {
     advice
 }
 
-/// Prints the summary and writes the file of test cases. Returns the outcome if a trace matches `--fail-on`.
+/// Prints the summary and writes the file of test cases. Returns the outcome if a trace matches `--fail-on`, or if there is none to
+/// judge.
 fn report(args: &RunArgs, snapshot: &mut Snapshot, notes: &[String]) -> Result<Option<Outcome>, Report> {
     let all: Vec<TraceIx> = snapshot.store.traces().collect();
     let mains = first::mains(&snapshot.store, all.clone());
@@ -183,6 +188,10 @@ fn report(args: &RunArgs, snapshot: &mut Snapshot, notes: &[String]) -> Result<O
         print_message(note);
     }
     print_message(&display::summary(&snapshot.store));
+    if args.fail_on.is_some() && all.is_empty() {
+        print_message("--fail-on had no trace to judge");
+        return Ok(Some(Outcome::Missing));
+    }
     if matched.is_empty() {
         return Ok(None);
     }

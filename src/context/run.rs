@@ -49,6 +49,8 @@ pub struct Summary {
     pub calls: usize,
     /// The calls that the cache missed.
     pub misses: usize,
+    /// The calls that state input tokens.
+    pub inputs: usize,
     /// Input tokens that are stated.
     pub input: u64,
     /// Tokens that were read from caches.
@@ -136,6 +138,7 @@ impl RunReport {
             let count = |count: Option<u32>| u64::from(count.unwrap_or_default());
             sum.calls += 1;
             sum.misses += usize::from(call.verdict.outcome == Outcome::Miss);
+            sum.inputs += usize::from(call.facts.input.is_some());
             sum.input += count(call.facts.input);
             sum.reused += count(call.facts.cache_read);
             sum.rebuilt += call.verdict.rebuilt;

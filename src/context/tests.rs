@@ -136,7 +136,7 @@ fn unrelated_calls_side_by_side_have_no_cause() {
     let since: Vec<_> = run.calls().iter().map(|call| call.since.as_ref().map(|(at, diff)| (*at, diff.first.clone()))).collect();
     assert_eq!(since[2..], [Some((0, None)), Some((1, None)), Some((2, None)), Some((3, None))]);
     assert!(run.calls().iter().all(|call| call.verdict.cause.is_none()));
-    assert_eq!(run.summary(), Summary { calls: 6, misses: 0, input: 12_000, reused: 6 * 1920, rebuilt: 0, is_reported: true });
+    assert_eq!(run.summary(), Summary { calls: 6, misses: 0, inputs: 6, input: 12_000, reused: 6 * 1920, rebuilt: 0, is_reported: true });
 }
 
 #[test]

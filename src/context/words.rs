@@ -96,7 +96,12 @@ impl Summary {
     /// Returns the sums in words: `5 calls · 61,204 tokens in · 48,000 reused (78%) · 9,120 rebuilt by 1 miss`.
     #[must_use]
     pub fn words(&self) -> String {
-        let mut words = format!("{} · {} tokens in", format::plural(self.calls as u64, "call"), format::count(self.input));
+        let input = match self.inputs {
+            0 => format::UNKNOWN.to_owned(),
+            inputs if inputs < self.calls => format!("≥{}", format::count(self.input)),
+            _ => format::count(self.input),
+        };
+        let mut words = format!("{} · {input} tokens in", format::plural(self.calls as u64, "call"));
         if self.is_reported {
             let share = format::percent(self.reused, self.input);
             let misses = if self.misses == 1 { "1 miss".to_owned() } else { format!("{} misses", format::count(self.misses as u64)) };

@@ -145,8 +145,8 @@ pub struct RunContextRecord {
     pub calls: usize,
     /// The calls that the cache missed; `None` if no call states cached tokens.
     pub misses: Option<usize>,
-    /// Their input tokens.
-    pub input_tokens: u64,
+    /// Their input tokens; `None` if no call states them.
+    pub input_tokens: Option<u64>,
     /// Tokens that were read from caches.
     pub reused_tokens: Option<u64>,
     /// Tokens that earlier calls had sent and that were read anew.
@@ -170,7 +170,7 @@ impl RunContextRecord {
         Self {
             calls: sum.calls,
             misses: sum.is_reported.then_some(sum.misses),
-            input_tokens: sum.input,
+            input_tokens: (sum.inputs > 0).then_some(sum.input),
             reused_tokens: reported(sum.reused),
             rebuilt_tokens: reported(sum.rebuilt),
             misses_cost_usd: cost.map(|cost| cost as f64 / 1e9),

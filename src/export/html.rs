@@ -1,16 +1,16 @@
 //! Traces as one HTML file for people: sums, what stands out, the tree with bars, messages and errors. It needs no other file and no script; the
 //! script only searches. A policy in it allows this style and this script, and no request.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::markdown::{conversation, exceptions, label, message_key, text, usage};
 use super::record::{rfc3339, status_name};
+use super::repeats::Repeats;
 use super::{ExportedSpan, FindingRecord, SpanWriter, TraceRecord};
 use crate::format;
 use crate::model::{Nanos, SpanType};
-use crate::semconv;
+use crate::semconv::{self, Message};
 use crate::store::RunStatus;
 
 const STYLE: &str = include_str!("html/page.css");
@@ -34,8 +34,7 @@ pub(super) struct Html {
     has_head: bool,
     /// The start of the current trace and its length; 0 while that is unknown.
     axis: (Nanos, Nanos),
-    /// The keys of messages that were written. Later model calls repeat earlier messages.
-    written: HashSet<String>,
+    written: Repeats,
     findings: Vec<FindingRecord>,
 }
 
@@ -59,6 +58,7 @@ impl<W: Write> SpanWriter<W> for Html {
 
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         self.end_head(out)?;
+        self.written.enter(span.depth, span.record.kind.is_agentic());
         write!(out, "{}", self.details(&span))
     }
 
@@ -147,25 +147,44 @@ impl Html {
             return;
         }
         let (input, output) = conversation(&span.payload);
+        // What a run was told and answered stands with it in full, and so does the answer of each call.
+        let is_run = record.kind.is_agentic();
+        let written = self.written.at(span.depth);
         let mut repeated = 0;
-        for (name, message) in input.iter().chain(&output) {
-            if !self.written.insert(message_key(message)) {
+        for (name, message) in &input {
+            if !is_run && !written.insert(message_key(message)) {
                 repeated += 1;
                 continue;
             }
-            if !message.text.is_empty() {
-                part(name, "dim", &message.text, html);
-            }
-            if !message.reasoning.is_empty() {
-                part("reasoning", "dim", &message.reasoning, html);
-            }
-            for call in &message.tool_calls {
-                part(&format!("calls {}", call.name), "tool", &call.arguments, html);
-            }
+            note_repeated(&mut repeated, html);
+            message_parts(name, message, html);
         }
-        if repeated > 0 {
-            let _ = writeln!(html, "<p class=\"dim\">{} as above</p>", format::plural(repeated, "message"));
+        note_repeated(&mut repeated, html);
+        for (name, message) in &output {
+            if !is_run {
+                written.insert(message_key(message));
+            }
+            message_parts(name, message, html);
         }
+    }
+}
+
+/// Writes how many messages of earlier calls were passed over, if any.
+fn note_repeated(count: &mut u64, html: &mut String) {
+    if *count > 0 {
+        let _ = writeln!(html, "<p class=\"dim\">{} of earlier calls of this run</p>", format::plural(std::mem::take(count), "message"));
+    }
+}
+
+fn message_parts(name: &str, message: &Message, html: &mut String) {
+    if !message.text.is_empty() {
+        part(name, "dim", &message.text, html);
+    }
+    if !message.reasoning.is_empty() {
+        part("reasoning", "dim", &message.reasoning, html);
+    }
+    for call in &message.tool_calls {
+        part(&format!("calls {}", call.name), "tool", &call.arguments, html);
     }
 }
 

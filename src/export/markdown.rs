@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::record::status_name;
+use super::repeats::Repeats;
 use super::{ExportedSpan, FindingRecord, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
 use crate::format;
 use crate::model::{Nanos, Payload, SpanType, Value};
@@ -18,8 +19,7 @@ use report::Report;
 pub(super) struct Markdown {
     /// The report of the current trace.
     report: Option<Report>,
-    /// The keys of messages in the report. Later model calls repeat earlier messages.
-    written_messages: HashSet<String>,
+    written_messages: Repeats,
     /// The open agents, teams and so on, the innermost last; their answers follow their descendants.
     open: Vec<OpenSpan>,
     /// The characters that may still be written; `None` is no limit.
@@ -31,14 +31,14 @@ pub(super) struct Markdown {
 
 impl Markdown {
     pub(super) fn new(max_chars: Option<usize>) -> Self {
-        Self { report: None, written_messages: HashSet::new(), open: Vec::new(), remaining: max_chars, omitted: 0, has_reports: false }
+        Self { report: None, written_messages: Repeats::default(), open: Vec::new(), remaining: max_chars, omitted: 0, has_reports: false }
     }
 
     /// Writes the answers of the open spans at `depth` or deeper.
     fn close(&mut self, depth: usize) {
         let Some(report) = &mut self.report else { return };
         while let Some(span) = self.open.pop_if(|span| span.depth >= depth) {
-            write_messages(span.heading, &span.answer, &mut self.written_messages, report);
+            write_messages(span.heading, &span.answer, self.written_messages.at(span.depth), report);
         }
     }
 
@@ -98,11 +98,13 @@ impl<W: Write> SpanWriter<W> for Markdown {
             report.errors.push((title(&span.record), message.cloned().unwrap_or_default()));
             report.errors.extend(exceptions(&span.payload));
         }
+        self.written_messages.enter(span.depth, span.record.kind.is_agentic());
+        let written = self.written_messages.at(span.depth);
         match span.record.kind {
-            SpanType::Model => write_model_call(&span, &mut self.written_messages, report),
-            kind if kind.calls_tool() => write_tool(&span, &mut self.written_messages, report),
-            kind if kind.is_agentic() => self.open.extend(write_input(&span, &mut self.written_messages, report)),
-            _ if span.depth == 0 => self.open.extend(write_input(&span, &mut self.written_messages, report)),
+            SpanType::Model => write_model_call(&span, written, report),
+            kind if kind.calls_tool() => write_tool(&span, written, report),
+            kind if kind.is_agentic() => self.open.extend(write_input(&span, written, report)),
+            _ if span.depth == 0 => self.open.extend(write_input(&span, written, report)),
             _ => {}
         }
         Ok(())
@@ -207,10 +209,11 @@ fn write_model_call(span: &ExportedSpan, written: &mut HashSet<String>, report: 
     let usage = usage(&span.record.usage).map(|usage| format!(" ({usage})")).unwrap_or_default();
     report.calls += 1;
     let heading = format!("call {}: {}{usage}", report.calls, title(&span.record));
-    if messages.iter().all(|(_, message)| written.contains(&message_key(message))) {
+    let parts = report.messages.len();
+    write_messages(heading.clone(), &messages, written, report);
+    if report.messages.len() == parts {
         report.messages.push((format!("### {heading}, no new messages"), None));
     }
-    write_messages(heading, &messages, written, report);
 }
 
 /// Writes the input of a span that calls models. Returns what follows its descendants: its answer, and its messages, which usually repeat

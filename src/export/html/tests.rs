@@ -80,7 +80,7 @@ fn a_page_shows_the_tree_with_bars_errors_and_each_message_once() {
         "<span class=\"d0\"><span class=\"model\">model</span>",
         "<span class=\"d18\">",
         "<p class=\"bad\">error</p><pre>no ",
-        "<p class=\"dim\">1 message as above</p>",
+        "<p class=\"dim\">1 message of earlier calls of this run</p>",
     ] {
         assert!(page.contains(wanted), "{wanted:?} is not in\n{page}");
     }

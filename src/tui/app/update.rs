@@ -173,7 +173,7 @@ impl App {
                 (tree.go_to_match(store, action == Action::PreviousMatch), "no other match")
             }
             Action::NextMatch | Action::PreviousMatch => {
-                let text = format!("no filter is set; {} sets one", self.keymap.hint(Action::Filter));
+                let text = format!("nothing to step through; {} sets a filter", self.keymap.hint(Action::Filter));
                 return self.show_message(text, false, now);
             }
             _ => return,

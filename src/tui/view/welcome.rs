@@ -49,8 +49,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         lines.push(("from agno.tracing import setup_tracing".to_owned(), key));
         lines.push((format!("setup_tracing(db={database})"), key));
     }
-    // HTTP comes last.
-    if let Some((source, port)) = app.sources.iter().flat_map(|source| open_ports(source).map(move |port| (source, port))).last() {
+    if let Some((source, port)) = best_port(app) {
         lines.push((String::new(), plain));
         lines.push(("Any other program that sends OpenTelemetry traces is started with:".to_owned(), dim));
         lines.push((String::new(), plain));
@@ -84,6 +83,13 @@ fn senders(metrics: &MetricStore) -> Vec<String> {
 /// Returns the ports that a listener has.
 fn open_ports(source: &SourceView) -> impl Iterator<Item = &Port> {
     source.traffic.ports.iter().filter(|port| port.error.is_none())
+}
+
+/// Returns the port that programs are told to send to: the last one, which is that of HTTP, and of IPv4 if there is one, which every
+/// sender knows.
+fn best_port(app: &App) -> Option<(&SourceView, &Port)> {
+    let ports = || app.sources.iter().flat_map(|source| open_ports(source).map(move |port| (source, port)));
+    ports().filter(|(_, port)| port.address.is_ipv4()).last().or_else(|| ports().last())
 }
 
 /// Returns the addresses that a listener has, one of each port.

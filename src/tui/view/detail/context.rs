@@ -23,15 +23,15 @@ const CALL: usize = 12;
 /// Unused tools that are named.
 const MAX_UNUSED: usize = 12;
 
-/// The sign and the style of each part. Two that stand side by side differ without colours, too.
+/// The sign and the style of each part. Each has a sign of its own, also without colours.
 const SIGNS: [(&str, TextRole); PART_KINDS.len()] = [
     ("▓", TextRole::Key),
     ("▒", TextRole::Keyword),
-    ("░", TextRole::String),
-    ("▓", TextRole::String),
-    ("▒", TextRole::Label),
-    ("░", TextRole::Number),
-    ("▓", TextRole::Plain),
+    ("▚", TextRole::String),
+    ("▞", TextRole::String),
+    ("░", TextRole::Label),
+    ("▄", TextRole::Number),
+    ("▌", TextRole::Plain),
 ];
 
 /// Returns the page of a row, with the lines where something changed.
