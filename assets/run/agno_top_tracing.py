@@ -357,6 +357,11 @@ class _Exporter(object):
         """Makes the queue, and sees to it that the last spans are sent."""
         import atexit
 
+        # A forked process must import nothing: the lock of an import may be held by a thread that it does not have.
+        import encodings.idna  # noqa: F401
+        import json  # noqa: F401
+        import socket  # noqa: F401
+
         self.reset()
         atexit.register(self.flush)
         os.register_at_fork(after_in_child=self.reset)

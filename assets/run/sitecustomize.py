@@ -6,8 +6,11 @@ import sys
 
 
 def _run_next():
-    here = os.path.dirname(os.path.abspath(__file__))
-    path = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != here]
+    # Of a program that is run within another one, both folders are there, and each would find the other.
+    own = getattr(sys, "_agno_top_folders", [])
+    own.append(os.path.dirname(os.path.abspath(__file__)))
+    sys._agno_top_folders = own
+    path = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) not in own]
     if sys.version_info[0] < 3:
         import imp
 

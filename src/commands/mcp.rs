@@ -103,7 +103,7 @@ async fn serve(live: &mut Live) -> Result<Outcome, Report> {
                         Err(reason) => Some(protocol::answer(&id, Err(reason))),
                     },
                     Message::Cancel { id } => {
-                        waiting -= usize::from(live.cancel(&id)).min(waiting);
+                        waiting -= live.cancel(&id).min(waiting);
                         None
                     }
                     Message::Answer(answer) => Some(answer),

@@ -80,6 +80,8 @@ struct Patterns {
     rules: Vec<Rule>,
     names: Regex,
     is_personal: bool,
+    /// The end of a text that was cut within a word that is long enough for a secret.
+    cut: Regex,
 }
 
 /// A pattern with the groups before, secret and after.
@@ -111,6 +113,7 @@ impl Redactor {
             own: patterns.iter().map(|pattern| compile(pattern, true)).collect::<Result<_, _>>()?,
             rules: rules.map(rule).collect::<Result<_, String>>()?,
             names: compile(places::NAMES, true)?,
+            cut: compile("[!-~]{8,}…", true)?,
             is_personal: false,
         })))
     }
@@ -154,6 +157,8 @@ impl Redactor {
         if self.0.is_personal {
             personal::redact(&mut masked);
         }
+        // A secret that was cut before is not recognized by its form.
+        apply(&self.0.cut, &mut masked, |captures, _| if captures[0].starts_with(MASK) { captures[0].to_owned() } else { "…".to_owned() });
         masked
     }
 

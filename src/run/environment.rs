@@ -69,7 +69,8 @@ fn previous(variable: &dyn Fn(&str) -> Option<String>) -> Previous {
     {
         return Previous::Kept("the endpoint in the environment needs a certificate or headers for a single signal");
     }
-    if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
+    let is_url = |url: &hyper::Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty());
+    if !endpoint.trim().parse().is_ok_and(|url| is_url(&url)) {
         return Previous::Kept("the endpoint in the environment is no URL of OTLP/HTTP");
     }
     Previous::Endpoint(endpoint.trim().to_owned(), get("HEADERS").map(|text| headers(&text)).unwrap_or_default())

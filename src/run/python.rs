@@ -62,6 +62,10 @@ pub fn read_notes(path: &Path) -> Vec<String> {
 fn read(path: &Path) -> io::Result<Vec<String>> {
     use std::io::Read;
     let mut bytes = Vec::new();
+    // The program may have put a pipe in its place.
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Ok(Vec::new());
+    }
     std::fs::File::open(path)?.take(MAX_NOTES).read_to_end(&mut bytes)?;
     let mut notes: Vec<String> = Vec::new();
     for line in String::from_utf8_lossy(&bytes).lines().map(str::trim).filter(|line| !line.is_empty()) {

@@ -185,3 +185,12 @@ fn an_endpoint_that_takes_something_else_stays_and_that_is_said() {
     assert_eq!(text(&output.stdout), "http://127.0.0.1:4317\n");
     assert!(text(&output.stderr).contains("takes gRPC"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_condition_without_a_trace_to_judge_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let ended = run(directory.path(), &["--fail-on", "error"], "true");
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(text(&ended.stderr).ends_with("--fail-on had no trace to judge\n"), "{}", text(&ended.stderr));
+    assert_eq!(run(directory.path(), &["--fail-on", "error"], "exit 4").status.code(), Some(4), "the program tells more");
+}

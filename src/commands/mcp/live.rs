@@ -195,14 +195,14 @@ impl Live {
         reply.send(answer);
     }
 
-    /// Forgets a call that the client has cancelled. Returns whether it waited.
-    pub(super) fn cancel(&mut self, id: &Value) -> bool {
+    /// Forgets the calls with an id that the client has cancelled. Returns how many waited.
+    pub(super) fn cancel(&mut self, id: &Value) -> usize {
         let count = |live: &Self| live.early.len() + live.waits.len() + live.readings.len();
         let before = count(self);
         self.early.retain(|(_, reply)| reply.id != *id);
         self.waits.retain(|wait| wait.reply.id != *id);
         self.readings.retain(|reading| reading.reply.id != *id);
-        count(self) < before
+        before - count(self)
     }
 
     /// Forgets the calls that wait for traces. Returns how many there were.

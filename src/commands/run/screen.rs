@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -92,8 +92,14 @@ impl Running {
 fn start(command: &[OsString], environment: &ChildEnvironment, notes: PathBuf) -> Result<(Running, ProgramLink), Report> {
     let failed = |error: &dyn std::fmt::Display| eyre!("{error:#}");
     let pair = native_pty_system().openpty(SIZE).map_err(|error| failed(&error))?;
-    let mut builder = CommandBuilder::from_argv(command.to_vec());
-    builder.cwd(std::env::current_dir()?);
+    let folder = std::env::current_dir()?;
+    let mut command = command.to_vec();
+    // The library searches PATH for a relative path, too.
+    if let Some(program) = command.first_mut().filter(|program| Path::new(program).components().count() > 1) {
+        *program = folder.join(&*program).into();
+    }
+    let mut builder = CommandBuilder::from_argv(command);
+    builder.cwd(folder);
     for (name, value) in &environment.set {
         builder.env(name, value);
     }

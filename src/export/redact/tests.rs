@@ -71,6 +71,15 @@ fn secrets_are_redacted_and_the_text_around_them_is_kept() {
 }
 
 #[test]
+fn a_secret_that_was_cut_before_is_no_more_readable() {
+    let redactor = redactor();
+    assert_eq!(redactor.text("failed with eyJhbGciOiJIUzI1NiJ9.eyJzdWIi… and more"), "failed with … and more");
+    assert_eq!(redactor.text("!ghp_abcdefghijk…\nnext"), "…\nnext");
+    assert_eq!(redactor.text("token=4711abcdef…"), "token=[redacted]");
+    assert_eq!(redactor.text("the order is l…, and 谢谢谢谢谢谢谢谢谢…"), "the order is l…, and 谢谢谢谢谢谢谢谢谢…");
+}
+
+#[test]
 fn a_secret_is_redacted_whatever_precedes_it() {
     let redactor = redactor();
     let keys = [

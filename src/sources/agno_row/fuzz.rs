@@ -31,7 +31,9 @@ pub fn row(bytes: &[u8]) {
     // The row and the payload must accept the same JSON.
     assert_eq!(scans(attributes), json::parse(attributes).is_ok());
     let payload = payload(attributes, message);
-    if scans(attributes) {
+    // A control character in a string is shown as an escape, whose digits may complete the word.
+    let has_controls = attributes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace());
+    if scans(attributes) && !has_controls {
         // Of an attribute that stands twice the last value is shown, and the search finds the others too.
         assert!(PROBE.matches_json(attributes, message) || !PROBE.matches(&payload));
     }
