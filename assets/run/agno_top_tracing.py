@@ -363,7 +363,7 @@ class _Exporter(object):
         import socket  # noqa: F401
 
         self.reset()
-        atexit.register(self.flush)
+        atexit.register(self.end)
         os.register_at_fork(after_in_child=self.reset)
         for name in ("_exit", "execv", "execve"):
             setattr(os, name, self.flushing(getattr(os, name)))
@@ -382,6 +382,11 @@ class _Exporter(object):
         self.socket = None
         self.dropped, self.paused_until, self.sent_at = 0, 0.0, 0.0
         self.process = "%016x" % int.from_bytes(os.urandom(8), "big")
+
+    def end(self):
+        self.flush()
+        if self.dropped:
+            _say("%d spans were not sent: they came too fast, or agno-top did not answer" % self.dropped)
 
     def flushing(self, function):
         import functools
@@ -513,6 +518,8 @@ class _Exporter(object):
                 raise OSError("the connection is closed")
             left -= len(part)
         self.sent_at = self.time.monotonic()
+        if lines[0].split(" ")[1:2] != ["200"]:
+            _say("spans were refused: " + lines[0])
         if headers.get("connection", "").strip() == "close":
             self.socket.close()
             self.socket = None
