@@ -5,7 +5,6 @@ mod proxy;
 
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -15,12 +14,13 @@ use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{Request, Response, Uri};
 use percent_encoding::percent_decode_str;
 use ureq::http::uri::Authority;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
 pub(crate) use super::response::Accepted;
 use super::response::decode_error_message;
 use super::types::{Encoding, Signal};
+use crate::sources::http::root_certificates;
 
 /// The delay before the first retry, and the longest delay.
 const MIN_DELAY: Duration = Duration::from_millis(500);
@@ -145,7 +145,8 @@ impl Client {
     /// Creates a client for the endpoint at `url`. The environment may state a proxy.
     pub(crate) fn new(url: &str, headers: &[(String, String)]) -> Result<Self, EndpointError> {
         let proxy = proxy::choose(&parse_url(url)?, |name| std::env::var(name).ok())?;
-        Self::with_proxy(url, headers, proxy, root_certificates(url))
+        let roots = if url.starts_with("https:") { root_certificates(None).unwrap_or(RootCerts::WebPki) } else { RootCerts::WebPki };
+        Self::with_proxy(url, headers, proxy, roots)
     }
 
     fn with_proxy(url: &str, headers: &[(String, String)], proxy: Option<Proxy>, roots: RootCerts) -> Result<Self, EndpointError> {
@@ -249,16 +250,6 @@ fn url_credentials(uri: &Uri) -> Option<String> {
 /// Returns the value of a header with Basic credentials.
 fn basic_credentials(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
-}
-
-/// Returns the system's root certificates, or Mozilla's if the system has none.
-fn root_certificates(url: &str) -> RootCerts {
-    if !url.starts_with("https:") {
-        return RootCerts::WebPki;
-    }
-    let system = rustls_native_certs::load_native_certs().certs;
-    let system: Vec<_> = system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    if system.is_empty() { RootCerts::WebPki } else { RootCerts::Specific(Arc::new(system)) }
 }
 
 /// Returns the reason in the body of an error response, shortened to one line.
