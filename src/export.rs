@@ -82,6 +82,12 @@ impl Format {
         self.name_and_extension().1
     }
 
+    /// Returns whether the format says what fills the contexts of model calls.
+    #[must_use]
+    pub fn holds_contexts(self) -> bool {
+        matches!(self, Self::Markdown)
+    }
+
     /// Returns whether the format says what stands out in a trace.
     #[must_use]
     pub fn holds_findings(self) -> bool {
@@ -163,7 +169,10 @@ pub trait SpanWriter<W: Write> {
     }
 
     /// Takes what stands out in the trace. Drops it by default.
-    fn findings(&mut self, _: Vec<FindingRecord>) {}
+    fn findings(&mut self, _: WhyRecord) {}
+
+    /// Takes what fills the contexts of the trace's model calls, lines of Markdown. Drops it by default.
+    fn context(&mut self, _: String) {}
 
     /// Writes a span of the trace.
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()>;
@@ -218,13 +227,19 @@ impl<W: Write> Exporter<W> {
     }
 
     /// Adds what stands out in the trace, before its spans.
-    pub fn findings(&mut self, mut findings: Vec<FindingRecord>) {
+    pub fn findings(&mut self, mut why: WhyRecord) {
         if let Some(redactor) = &self.redactor {
-            for finding in &mut findings {
+            for finding in &mut why.findings {
                 finding.sentence = redactor.text(&finding.sentence).into_owned();
             }
         }
-        self.writer.findings(findings);
+        self.writer.findings(why);
+    }
+
+    /// Adds what fills the contexts of the trace's model calls, lines of Markdown, before its spans.
+    pub fn context(&mut self, context: &str) {
+        let context = self.redactor.as_ref().map_or_else(|| context.into(), |redactor| redactor.text(context));
+        self.writer.context(context.into_owned());
     }
 
     /// Writes a span of the trace. Its parent must have been written before. Leaves out one that was only sent because it started.
@@ -410,6 +425,9 @@ mod tests {
             session: None,
             user: None,
             other_traces: Vec::new(),
+            covers_other_traces: false,
+            until: 2,
+            scope: Vec::new(),
             usage: UsageRecord::default(),
         }
     }

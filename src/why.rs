@@ -6,9 +6,12 @@
 mod calls;
 mod endings;
 mod numbers;
+mod scope;
 #[cfg(test)]
 mod tests;
 mod times;
+
+pub use scope::scope;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -21,8 +24,14 @@ use calls::{ToolCall, retried, tool_calls};
 /// The most characters of an error or a name in a sentence.
 const MAX_TEXT: usize = 240;
 
+/// Findings with the same cause that differ in numbers only are one from this number on.
+const MIN_ALIKE: usize = 4;
+
+/// The most findings with the same cause.
+const MAX_FINDINGS: usize = 8;
+
 /// What a finding is about, the most important first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// A step failed, and nothing below it did.
     Failure,
@@ -98,6 +107,8 @@ pub struct Why {
     /// The steps on the critical path with the time in which each decided, the longest first. They add up to the length of the trace without
     /// its gaps.
     pub times: Vec<(RowIx, Nanos)>,
+    /// The findings that were left out: less important than others with the same cause, of which there are many.
+    pub left_out: usize,
     /// Whether only the first [`MAX_ANALYZED_ROWS`] rows of the trace, or of a run in it, were analysed.
     pub is_truncated: bool,
 }
@@ -115,8 +126,46 @@ pub fn why(store: &Store, trace: TraceIx, now: Nanos) -> Why {
     findings.sort_by_key(|finding| {
         (finding.cause, Reverse(finding.weight), finding.rows.first().and_then(|row| order.get(row)).copied().unwrap_or(usize::MAX))
     });
+    let (findings, left_out) = bounded(findings);
     let is_truncated = analysis.is_truncated || analysis.runs.iter().any(|(_, anomalies)| anomalies.is_truncated);
-    Why { findings, times: analysis.path, is_truncated }
+    Why { findings, times: analysis.path, left_out, is_truncated }
+}
+
+/// Joins findings that differ in numbers only, and leaves out what is too much. Also returns how many were left out.
+fn bounded(findings: Vec<Finding>) -> (Vec<Finding>, usize) {
+    let mut alike: HashMap<(Cause, String), usize> = HashMap::new();
+    for finding in &findings {
+        *alike.entry(shape(finding)).or_default() += 1;
+    }
+    let (mut places, mut kept): (HashMap<(Cause, String), usize>, Vec<Finding>) = (HashMap::new(), Vec::new());
+    for mut finding in findings {
+        let key = shape(&finding);
+        let count = alike.get(&key).copied().unwrap_or_default();
+        match places.get(&key).and_then(|&at| kept.get_mut(at)) {
+            Some(first) => first.rows.append(&mut finding.rows),
+            None => {
+                if count >= MIN_ALIKE {
+                    places.insert(key, kept.len());
+                    finding.sentence.push_str(&format!(" (and {} more like this)", format::count((count - 1) as u64)));
+                }
+                kept.push(finding);
+            }
+        }
+    }
+    let (mut counts, all): (HashMap<Cause, usize>, usize) = (HashMap::new(), kept.len());
+    kept.retain(|finding| {
+        let count = counts.entry(finding.cause).or_default();
+        *count += 1;
+        *count <= MAX_FINDINGS
+    });
+    let left_out = all - kept.len();
+    (kept, left_out)
+}
+
+/// Returns the cause and the sentence without its numbers and ids.
+fn shape(finding: &Finding) -> (Cause, String) {
+    let words = finding.sentence.split(' ').map(|word| if word.bytes().any(|byte| byte.is_ascii_digit()) { "0" } else { word });
+    (finding.cause, words.collect::<Vec<_>>().join(" "))
 }
 
 /// A trace while it is analysed.

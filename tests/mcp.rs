@@ -271,3 +271,51 @@ fn a_wait_ends_with_a_trace_that_comes_or_with_its_time() {
     assert!(client.text("find_traces", json!({})).contains("new"));
     assert_eq!(client.end(), Some(0));
 }
+
+#[test]
+fn a_batch_is_answered_together_and_a_null_id_is_an_error() {
+    let mut client = Client::connect(&[], &fixture(FIXTURE));
+    let call = |id: u64, tool: &str, arguments: Value| {
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+    };
+    let batch = json!([
+        call(901, "why", json!({"id": "a35b"})),
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 902, "method": "ping"},
+        call(903, "get_span", json!({"id": "8354", "span": "21ee"})),
+        call(904, "wait_for", json!({"filter": "name:never", "timeout": 300})),
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 904}},
+    ]);
+    client.send(&batch.to_string());
+    let answers: Value = serde_json::from_str(&client.lines.recv_timeout(PATIENCE).unwrap()).unwrap();
+    let mut ids: Vec<u64> = answers.as_array().expect("a list").iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [901, 902, 903], "{answers}");
+    client.send("{\"jsonrpc\": \"2.0\", \"id\": null, \"method\": \"tools/list\"}");
+    let error: Value = serde_json::from_str(&client.lines.recv_timeout(PATIENCE).unwrap()).unwrap();
+    assert_eq!((&error["id"], &error["error"]["code"]), (&Value::Null, &json!(-32600)));
+    // A batch of notifications has no answer.
+    client.send("[{\"jsonrpc\": \"2.0\", \"method\": \"notifications/initialized\"}]");
+    assert!(client.text("find_traces", json!({"limit": 1})).contains("left out"));
+}
+
+#[test]
+fn ids_are_as_long_as_needed_and_what_never_ended_is_lost_in_the_first_answer() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("a.json");
+    // Each trace holds a step of a run that never ended.
+    let span = |trace: &str| {
+        json!({"traceId": trace, "spanId": "eee19b7ec3c1b174", "parentSpanId": "aaa19b7ec3c1b174", "name": "step",
+            "startTimeUnixNano": "1695327144000000000", "endTimeUnixNano": "1695327145000000000"})
+    };
+    let spans = ["5b8efff798038103d269b633813fc60c", "5b8efff798038103e269b633813fc60c"].map(span);
+    std::fs::write(&file, json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()).unwrap();
+    let mut client = Client::start(&[], &file);
+    let found = client.text("find_traces", json!({"filter": "name:step"}));
+    let lines: Vec<&str> = found.lines().filter(|line| line.starts_with("5b8e")).collect();
+    let mut ids: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["5b8efff798038103d", "5b8efff798038103e"], "{found}");
+    assert!(lines.iter().all(|line| line.contains(" lost ")), "{found}");
+    assert!(client.text("why", json!({"id": ids[0]})).contains("never ended"));
+}

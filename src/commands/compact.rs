@@ -7,6 +7,7 @@ use crate::format;
 use crate::model::{Nanos, SpanType};
 use crate::store::{RowIx, RunStatus, Store, Totals, TraceIx};
 use crate::tui::display;
+use crate::why;
 
 /// The most characters of a name and of an error.
 const MAX_NAME: usize = 80;
@@ -54,7 +55,7 @@ pub(super) fn compact(store: &Store, trace: TraceIx, now: Nanos, shape: Shape) -
     let writer = Writer { store, now, digits };
     let mut depth = rows.iter().map(|&(_, depth)| depth).max().unwrap_or_default();
     loop {
-        let (mut text, left_out) = writer.text(trace, &rows, depth);
+        let (mut text, left_out) = writer.text(trace, &rows, depth, shape.from.is_none());
         let fits = shape.limit.is_none_or(|limit| text.chars().count() <= limit);
         match (fits, depth, shape.limit) {
             (false, 0, Some(limit)) => {
@@ -79,7 +80,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Returns the lines of the rows down to a depth, and the number of rows below it.
-    fn text(&self, trace: TraceIx, rows: &[(RowIx, usize)], max_depth: usize) -> (String, usize) {
+    fn text(&self, trace: TraceIx, rows: &[(RowIx, usize)], max_depth: usize, is_whole: bool) -> (String, usize) {
         let (store, data) = (self.store, self.store.trace(trace));
         let mut text = format!("{} {}", data.id, status_name(data.run_status()));
         // A single root tells the time and the sums.
@@ -88,6 +89,11 @@ impl Writer<'_> {
             usage(&store.totals_of(trace), true, &mut text);
         }
         text.push('\n');
+        if is_whole {
+            for sentence in why::scope(store, trace, self.now) {
+                let _ = writeln!(text, "({sentence})");
+            }
+        }
         let mut at = 0;
         while let Some(&(row, depth)) = rows.get(at) {
             at += 1;

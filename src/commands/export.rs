@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use eyre::{Context, Report, bail};
 
+use super::show::Contexts;
 use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, json, open, print_message, spans};
 use crate::cli::{ExportArgs, OtlpFormat};
@@ -84,9 +85,12 @@ pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Optio
     let mut exporter = Exporter::new(options, out);
     let (mut count, mut missing) = (0, 0);
     for &trace in traces {
-        exporter.trace(TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace)))?;
+        exporter.trace(TraceRecord::for_report(&snapshot.store, trace, snapshot.source(trace), snapshot.now))?;
         if options.format.holds_findings() {
-            exporter.findings(WhyRecord::new(&snapshot.store, trace, snapshot.now).findings);
+            exporter.findings(WhyRecord::new(&snapshot.store, trace, snapshot.now));
+        }
+        if options.format.holds_contexts() {
+            exporter.context(&Contexts::read(snapshot, &snapshot.store.walk(trace).collect::<Vec<_>>())?.markdown(&snapshot.store));
         }
         missing += spans::for_each(snapshot, trace, |span| {
             count += 1;

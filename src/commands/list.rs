@@ -17,11 +17,8 @@ use crate::cli::{ListArgs, ListSort, Selection};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
-use crate::store::{Phase, RowIx, RunStatus, TraceIx};
+use crate::store::{Phase, RowIx, RunStatus, ShortIds, TraceIx};
 use crate::tui::display;
-
-/// The minimum number of digits of a trace id to print.
-const MIN_DIGITS: usize = 8;
 
 /// The maximum number of traces to name in a message.
 const MAX_NAMED: usize = 5;
@@ -114,9 +111,8 @@ fn write_json(snapshot: &Snapshot, traces: &[TraceIx], out: &mut impl Write) -> 
 /// Returns the traces as a table.
 fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     let store = &snapshot.store;
-    let mut ids: Vec<String> = store.traces().map(|trace| store.trace(trace).id.to_string()).collect();
-    ids.sort_unstable();
-    let digits = traces.iter().map(|&trace| digits(&ids, &store.trace(trace).id.to_string())).max().unwrap_or(MIN_DIGITS);
+    let ids = ShortIds::new(store);
+    let digits = traces.iter().map(|&trace| ids.digits(store, trace)).max().unwrap_or_default();
     let has_costs = traces.iter().any(|&trace| store.group_totals(trace).cost().is_some());
     let mut sources: Vec<&str> = traces.iter().map(|&trace| snapshot.source(trace)).collect();
     sources.dedup();
@@ -195,24 +191,4 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
         pieces.push(StyledText::new(&format!("  {}", notes.join(" · ")), Style::Dim));
     }
     pieces
-}
-
-/// Returns the number of digits that distinguishes an id from all others of these sorted ids.
-fn digits(ids: &[String], id: &str) -> usize {
-    let at = ids.partition_point(|other| other.as_str() < id);
-    let beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| ids.get(at));
-    let shared = beside.map(|other| id.bytes().zip(other.bytes()).take_while(|(left, right)| left == right).count());
-    shared.max().map_or(MIN_DIGITS, |shared| (shared + 1).clamp(MIN_DIGITS, 32))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_as_long_as_needed_to_distinguish_them() {
-        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-        let several = ids(&["0123456789abcdef", "0123456789abcdff", "1123456789abcdef"]);
-        assert_eq!(several.iter().map(|id| digits(&several, id)).collect::<Vec<_>>(), [15, 15, 8]);
-    }
 }

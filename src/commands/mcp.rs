@@ -9,12 +9,15 @@ mod live;
 mod protocol;
 mod span_text;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eyre::{Report, bail};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 
 use super::open::{self, Listener, OpenOptions};
 use super::{Outcome, UsageError, ignore_broken_pipe};
@@ -33,18 +36,51 @@ const CAPACITY: usize = 64;
 /// Calls that may wait for an answer.
 const MAX_CALLS: usize = 64;
 
-/// Where the answer to a call goes.
+/// Where the answer to a call goes. Dropped without an answer, it was cancelled.
 struct Reply {
     /// The id of the request.
     id: Value,
-    answers: UnboundedSender<(Value, Result<String, String>)>,
+    answers: Answers,
 }
 
 impl Reply {
     /// Sends the answer; an error is text for the client.
     fn send(self, answer: Result<String, String>) {
-        // Without a receiver the server is ending.
-        let _ = self.answers.send((self.id, answer));
+        self.answers.send(protocol::answer(&self.id, answer));
+    }
+}
+
+/// Where answers go.
+#[derive(Clone)]
+enum Answers {
+    /// Each on its own.
+    Single(UnboundedSender<Value>),
+    /// Together, when the last call of a batch is answered or cancelled.
+    Batch(Rc<Batch>),
+}
+
+impl Answers {
+    fn send(&self, message: Value) {
+        match self {
+            // Without a receiver the server is ending.
+            Self::Single(answers) => drop(answers.send(message)),
+            Self::Batch(batch) => batch.messages.borrow_mut().push(message),
+        }
+    }
+}
+
+/// The answers to a batch of requests.
+struct Batch {
+    messages: RefCell<Vec<Value>>,
+    answers: UnboundedSender<Value>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let messages = self.messages.take();
+        if !messages.is_empty() {
+            let _ = self.answers.send(Value::Array(messages));
+        }
     }
 }
 
@@ -74,44 +110,33 @@ async fn serve(live: &mut Live) -> Result<Outcome, Report> {
     let (sender, mut answers) = unbounded_channel();
     let mut lines = protocol::lines();
     let mut tick = tokio::time::interval(Duration::from_secs(1));
-    let (mut waiting, mut has_begun, mut has_ended) = (0_usize, false, false);
+    let (mut has_begun, mut has_ended) = (false, false);
     // After the end of the input, what was asked before is still answered.
-    while !has_ended || waiting > 0 {
+    while !has_ended || live.waiting() > 0 || !answers.is_empty() {
+        let deadline = live.deadline();
         let answer = tokio::select! {
+            biased;
             message = panic_hook::happened() => bail!(message),
-            Some((id, answer)) = answers.recv() => {
-                waiting = waiting.saturating_sub(1);
-                Some(protocol::answer(&id, answer))
-            }
+            Some(answer) = answers.recv() => Some(answer),
             received = lines.recv(), if !has_ended => {
-                let Some(text) = received else {
-                    has_ended = true;
-                    waiting -= live.end_waits().min(waiting);
-                    continue;
-                };
-                has_begun = true;
-                match protocol::parse(text.as_deref(), calls::tools) {
-                    Message::Call { id, .. } if waiting == MAX_CALLS => {
-                        Some(protocol::answer(&id, Err(format!("{MAX_CALLS} calls wait for answers: call again later"))))
+                match received {
+                    None => {
+                        has_ended = true;
+                        live.end_waits();
                     }
-                    Message::Call { id, tool, arguments } => match Call::parse(&tool, arguments) {
-                        Ok(call) => {
-                            waiting += 1;
-                            live.ask((call, Reply { id, answers: sender.clone() }));
-                            None
-                        }
-                        Err(reason) => Some(protocol::answer(&id, Err(reason))),
-                    },
-                    Message::Cancel { id } => {
-                        waiting -= live.cancel(&id).min(waiting);
-                        None
+                    Some(text) => {
+                        has_begun = true;
+                        receive(live, text.as_deref(), &sender);
                     }
-                    Message::Answer(answer) => Some(answer),
-                    Message::Nothing => None,
                 }
+                None
             }
             update = live.recv() => {
                 live.update(update);
+                None
+            }
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                live.end_overdue();
                 None
             }
             _ = tick.tick() => {
@@ -127,4 +152,29 @@ async fn serve(live: &mut Live) -> Result<Outcome, Report> {
         bail!("no client began a session: agno-top mcp is started by an agent, which asks on standard input");
     }
     Ok(Outcome::Done)
+}
+
+/// Takes a line of the client.
+fn receive(live: &mut Live, line: Option<&str>, sender: &UnboundedSender<Value>) {
+    let (messages, is_batch) = protocol::parse(line, calls::tools);
+    let answers = if is_batch {
+        Answers::Batch(Rc::new(Batch { messages: RefCell::default(), answers: sender.clone() }))
+    } else {
+        Answers::Single(sender.clone())
+    };
+    for message in messages {
+        match message {
+            Message::Call { id, tool, arguments } => {
+                let reply = Reply { id, answers: answers.clone() };
+                match Call::parse(&tool, arguments) {
+                    _ if live.waiting() >= MAX_CALLS => reply.send(Err(format!("{MAX_CALLS} calls wait for answers: call again later"))),
+                    Ok(call) => live.ask((call, reply)),
+                    Err(reason) => reply.send(Err(reason)),
+                }
+            }
+            Message::Cancel { id } => live.cancel(&id),
+            Message::Answer(answer) => answers.send(answer),
+            Message::Nothing => {}
+        }
+    }
 }

@@ -23,7 +23,8 @@ use crate::model::attributes::AttributeMap;
 use crate::model::{Attribute, Dropped, Payload};
 use crate::semconv::parameters;
 use crate::store::{RowIx, TraceIx};
-use context::{ContextRecord, Contexts};
+use context::ContextRecord;
+pub(super) use context::Contexts;
 
 /// A span with its depth in the tree.
 #[derive(Serialize)]
@@ -84,10 +85,7 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
         ShowFormat::Json => write_json(&mut out, &mut snapshot, trace, &rows, args.payload),
         ShowFormat::Markdown => {
             let options = Options { format: Format::Markdown, ..Options::default() };
-            export::write(&mut snapshot, &[trace], &options, &mut out).and_then(|_| {
-                let contexts = Contexts::read(&mut snapshot, &rows)?;
-                Ok(contexts.write_markdown(&mut out, &snapshot.store)?)
-            })
+            export::write(&mut snapshot, &[trace], &options, &mut out).map(drop)
         }
         ShowFormat::Compact => {
             let text = compact(&snapshot.store, trace, snapshot.now, Shape::default()).text;

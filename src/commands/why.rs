@@ -39,7 +39,7 @@ pub(super) fn run(args: &WhyArgs, config: &Config) -> Result<Outcome, Report> {
 
 fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Output) -> io::Result<()> {
     let (store, data) = (&snapshot.store, snapshot.store.trace(trace));
-    let Why { findings, times, is_truncated } = why::why(store, trace, snapshot.now);
+    let Why { findings, times, left_out, is_truncated } = why::why(store, trace, snapshot.now);
     let status = data.run_status();
     let length = store.length(trace, snapshot.now);
     let line = [
@@ -49,6 +49,11 @@ fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Outp
         StyledText::from(format!("  {}", format::duration(length))),
     ];
     output.line(out, &line)?;
+    for sentence in why::scope(store, trace, snapshot.now) {
+        for line in wrap(&sentence, output.width) {
+            output.line(out, &[StyledText::new(&line, Style::Dim)])?;
+        }
+    }
     out.write_all(b"\n")?;
     if findings.is_empty() {
         output.line(out, &["Nothing stands out.".to_owned().into()])?;
@@ -64,6 +69,10 @@ fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Outp
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let span = finding.rows.first().map(|&row| store.row(row).id.to_string()).unwrap_or_default();
         output.line(out, &[StyledText::new(&format!("{}span {span}{more}", " ".repeat(INDENT)), Style::Dim)])?;
+    }
+    if left_out > 0 {
+        let more = format!("{} with the causes above left out", format::plural(left_out as u64, "less important finding"));
+        output.line(out, &[StyledText::new(&more, Style::Dim)])?;
     }
     if is_truncated {
         let rows = format::count(MAX_ANALYZED_ROWS as u64);

@@ -48,8 +48,8 @@ pub struct CallContextRecord {
     pub before: Option<String>,
     /// The later text around that character.
     pub after: Option<String>,
-    /// Tokens that an earlier call had sent and that were read anew.
-    pub rebuilt_tokens: u64,
+    /// Tokens that an earlier call had sent and that were read anew; `None` if the call does not state what the cache did.
+    pub rebuilt_tokens: Option<u64>,
     /// Messages that the call before had, too.
     pub kept: Option<usize>,
     /// Messages that only this call has.
@@ -95,7 +95,7 @@ impl CallContextRecord {
             at,
             before: sides.as_ref().map(|sides| sides.before.clone()),
             after: sides.map(|sides| sides.after),
-            rebuilt_tokens: verdict.rebuilt,
+            rebuilt_tokens: (verdict.outcome != Outcome::NotReported).then_some(verdict.rebuilt),
             kept: diff.map(|diff| diff.kept),
             added: diff.map(|diff| diff.added),
             dropped: diff.map(|diff| diff.dropped),

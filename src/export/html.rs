@@ -4,10 +4,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::markdown::{conversation, exceptions, label, message_key, text, usage};
+use super::markdown::{conversation, exceptions, label, left_out, message_key, text, usage};
 use super::record::{rfc3339, status_name};
 use super::repeats::Repeats;
-use super::{ExportedSpan, FindingRecord, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanWriter, TraceRecord, WhyRecord};
 use crate::format;
 use crate::model::{Nanos, SpanType};
 use crate::semconv::{self, Message};
@@ -32,10 +32,10 @@ pub(super) struct Html {
     is_open: bool,
     /// Whether the sums of a trace were written and its findings were not.
     has_head: bool,
-    /// The start of the current trace and its length; 0 while that is unknown.
+    /// The start of the current trace and its length until its end or now; not above 0 if clocks jumped.
     axis: (Nanos, Nanos),
     written: Repeats,
-    findings: Vec<FindingRecord>,
+    findings: Option<WhyRecord>,
 }
 
 impl<W: Write> SpanWriter<W> for Html {
@@ -47,13 +47,12 @@ impl<W: Write> SpanWriter<W> for Html {
         self.end_head(out)?;
         self.written.clear();
         self.has_head = true;
-        // A trace that runs has no end: its bars are left out.
-        self.axis = (trace.start, trace.end.map_or(0, |end| end.saturating_sub(trace.start)));
+        self.axis = (trace.start, trace.until.saturating_sub(trace.start));
         write!(out, "{}", summary(trace))
     }
 
-    fn findings(&mut self, findings: Vec<FindingRecord>) {
-        self.findings = findings;
+    fn findings(&mut self, why: WhyRecord) {
+        self.findings = Some(why);
     }
 
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
@@ -77,15 +76,14 @@ impl Html {
         if !std::mem::take(&mut self.has_head) {
             return Ok(());
         }
-        if self.findings.is_empty() {
-            return writeln!(out, "<h2>Steps</h2>");
-        }
+        let Some(why) = self.findings.take().filter(|why| !why.findings.is_empty()) else { return writeln!(out, "<h2>Steps</h2>") };
         writeln!(out, "<h2>What stands out</h2>\n<ol>")?;
-        for finding in self.findings.drain(..) {
+        for finding in &why.findings {
             let span = finding.spans.first().map_or_else(String::new, |span| format!(" <span class=\"dim\">span {span}</span>"));
             writeln!(out, "<li>{}{span}</li>", line(&finding.sentence))?;
         }
-        writeln!(out, "</ol>\n<h2>Steps</h2>")
+        let more = left_out(&why).map_or_else(String::new, |note| format!("<p class=\"dim\">{note}</p>\n"));
+        writeln!(out, "</ol>\n{more}<h2>Steps</h2>")
     }
 
     /// Returns a span as a line that unfolds.
@@ -115,7 +113,11 @@ impl Html {
 
     fn bar(&self, start: Nanos, end: Option<Nanos>, class: &str) -> String {
         let (from, length) = self.axis;
-        let Some(end) = end.filter(|_| length > 0) else { return "<span></span>".to_owned() };
+        if length <= 0 {
+            return "<span></span>".to_owned();
+        }
+        // What runs has a bar up to now.
+        let end = end.unwrap_or(from.saturating_add(length));
         let at = |time: Nanos| (time.saturating_sub(from) as f64 / length as f64 * WIDTH).clamp(0.0, WIDTH);
         let width = (at(end) - at(start)).max(MIN_WIDTH);
         let x = at(start).min(WIDTH - width);
@@ -225,6 +227,9 @@ fn summary(trace: &TraceRecord) -> String {
         if let Some(value) = value {
             let _ = writeln!(html, "<dt>{name}</dt><dd>{}</dd>", line(&value));
         }
+    }
+    for sentence in &trace.scope {
+        let _ = writeln!(html, "<dt>covers</dt><dd>{}</dd>", line(sentence));
     }
     html.push_str("</dl>\n");
     html

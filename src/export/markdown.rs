@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::record::status_name;
 use super::repeats::Repeats;
-use super::{ExportedSpan, FindingRecord, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
+use super::{ExportedSpan, FindingRecord, SpanRecord, SpanWriter, TraceRecord, UsageRecord, WhyRecord};
 use crate::format;
 use crate::model::{Nanos, Payload, SpanType, Value};
 use crate::semconv::{self, Message};
@@ -83,9 +83,16 @@ impl<W: Write> SpanWriter<W> for Markdown {
         Ok(())
     }
 
-    fn findings(&mut self, findings: Vec<FindingRecord>) {
+    fn findings(&mut self, why: WhyRecord) {
         if let Some(report) = &mut self.report {
-            report.findings = findings.iter().map(finding).collect();
+            report.findings = why.findings.iter().map(finding).collect();
+            report.findings.extend(left_out(&why).map(|note| format!("- {note}")));
+        }
+    }
+
+    fn context(&mut self, context: String) {
+        if let Some(report) = &mut self.report {
+            report.contexts = context.lines().map(str::to_owned).collect();
         }
     }
 
@@ -96,7 +103,7 @@ impl<W: Write> SpanWriter<W> for Markdown {
         if span.record.status == RunStatus::Error {
             let message = Some(&span.payload.status_message).filter(|message| !message.is_empty()).or(span.record.error.as_ref());
             report.errors.push((title(&span.record), message.cloned().unwrap_or_default()));
-            report.errors.extend(exceptions(&span.payload));
+            report.errors.extend(exceptions(&span.payload).map(|(name, text)| (plain(&name), text)));
         }
         self.written_messages.enter(span.depth, span.record.kind.is_agentic());
         let written = self.written_messages.at(span.depth);
@@ -147,6 +154,9 @@ fn summary(trace: &TraceRecord) -> String {
             fact(name, &plain(value));
         }
     }
+    for sentence in &trace.scope {
+        fact("covers", &plain(sentence));
+    }
     text
 }
 
@@ -154,6 +164,17 @@ fn summary(trace: &TraceRecord) -> String {
 fn finding(finding: &FindingRecord) -> String {
     let span = finding.spans.first().map(|span| format!(" (span `{span}`)")).unwrap_or_default();
     format!("- {}{span}", plain(&finding.sentence))
+}
+
+/// Returns what is missing among the things that stand out, if anything is.
+pub(super) fn left_out(why: &WhyRecord) -> Option<String> {
+    let more = format::plural(why.left_out as u64, "less important finding");
+    match (why.left_out, why.truncated) {
+        (0, false) => None,
+        (0, true) => Some("only the first spans of the trace were analysed".to_owned()),
+        (_, false) => Some(format!("{more} left out")),
+        (_, true) => Some(format!("{more} left out, and only the first spans of the trace were analysed")),
+    }
 }
 
 /// Returns the line of a span in the tree.
@@ -198,7 +219,7 @@ pub(super) fn usage(usage: &UsageRecord) -> Option<String> {
 pub(super) fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
     payload.events.iter().filter(|event| event.name == "exception").flat_map(|event| {
         let shown = event.attributes.iter().filter(|(name, _)| name == "exception.stacktrace" || name == "exception.type");
-        shown.map(|(name, value)| (plain(name), text(value)))
+        shown.map(|(name, value)| (name.clone(), text(value)))
     })
 }
 
@@ -207,8 +228,13 @@ fn write_model_call(span: &ExportedSpan, written: &mut HashSet<String>, report: 
     let (mut messages, answer) = conversation(&span.payload);
     messages.extend(answer);
     let usage = usage(&span.record.usage).map(|usage| format!(" ({usage})")).unwrap_or_default();
-    report.calls += 1;
-    let heading = format!("call {}: {}{usage}", report.calls, title(&span.record));
+    // Of a call that several spans report, one counts.
+    let heading = if span.record.duplicate {
+        format!("{}{usage}, a call that another span reports, too", title(&span.record))
+    } else {
+        report.calls += 1;
+        format!("call {}: {}{usage}", report.calls, title(&span.record))
+    };
     let parts = report.messages.len();
     write_messages(heading.clone(), &messages, written, report);
     if report.messages.len() == parts {
@@ -244,7 +270,7 @@ pub(super) fn conversation(payload: &Payload) -> (Messages, Messages) {
                 let text = serde_json::from_str(&text).unwrap_or(text);
                 vec![(name.to_owned(), Message { role: role.to_owned(), text, ..Message::default() })]
             }
-            _ => messages.into_iter().map(|message| (plain(if message.role.is_empty() { name } else { &message.role }), message)).collect(),
+            _ => messages.into_iter().map(|message| (if message.role.is_empty() { name } else { &message.role }.to_owned(), message)).collect(),
         }
     };
     (
@@ -271,6 +297,7 @@ fn write_messages(heading: String, messages: &[(String, Message)], written: &mut
             report.messages.push((format!("### {heading}"), None));
         }
         let is_empty = message.text.is_empty() && message.reasoning.is_empty() && message.tool_calls.is_empty();
+        let name = plain(name);
         let name = if is_empty { format!("**{name}** (empty)") } else { format!("**{name}**") };
         report.messages.push((name, Some(message.text.clone()).filter(|text| !text.is_empty())));
         if !message.reasoning.is_empty() {

@@ -144,6 +144,8 @@ pub struct SpanRecord {
     /// How the model answered.
     #[serde(flatten)]
     pub answer: AnswerRecord,
+    /// Whether its model call is one that another span reports, too, and counts there.
+    pub duplicate: bool,
 }
 
 impl SpanRecord {
@@ -171,6 +173,7 @@ impl SpanRecord {
             session: None,
             user: None,
             usage: UsageRecord::default(),
+            duplicate: false,
             answer: AnswerRecord::default(),
         }
     }
@@ -196,6 +199,7 @@ impl SpanRecord {
             session: text(store.session(row)),
             user: text(store.inherited(row, |data| data.user)),
             usage: UsageRecord::from_row(store, row),
+            duplicate: data.span_type.calls_model() && store.call_of(row).is_none(),
             answer: AnswerRecord::from_row(store, row),
             ..Self::new(store.trace(data.trace()).id, data.id, store.text(data.name), data.start, end)
         }
@@ -241,15 +245,31 @@ pub struct TraceRecord {
     pub session: Option<String>,
     /// The user of the first span with one.
     pub user: Option<String>,
-    /// The ids of other traces that are parts of the same run. Of a group, the numbers cover them.
+    /// The ids of other traces that are parts of the same run.
     #[serde(serialize_with = "display_all")]
     pub other_traces: Vec<TraceId>,
+    /// Whether status, times, counts and usage cover these, too.
+    pub covers_other_traces: bool,
     /// The usage of all spans, each call counted once.
     #[serde(flatten)]
     pub usage: UsageRecord,
+    /// The latest time that is known of it: its end or, while it runs, now. Not written.
+    #[serde(skip)]
+    pub until: Nanos,
+    /// What its numbers leave out, or hold beside its run, in sentences. Not written as JSON.
+    #[serde(skip)]
+    pub scope: Vec<String>,
 }
 
 impl TraceRecord {
+    /// Returns the record of a trace alone for a report at `now`; `source` is the name of its source.
+    #[must_use]
+    pub fn for_report(store: &Store, trace: TraceIx, source: &str, now: Nanos) -> Self {
+        let record = Self::from_trace(store, trace, source);
+        let until = if record.end.is_none() { record.until.max(now) } else { record.until };
+        Self { until, scope: why::scope(store, trace, now), ..record }
+    }
+
     /// Returns the record of a trace and of the traces that are parts of it; `source` is the name of its source.
     #[must_use]
     pub fn from_group(store: &Store, main: TraceIx, source: &str) -> Self {
@@ -267,6 +287,7 @@ impl TraceRecord {
             errors: totals.errors,
             failed_steps: totals.failed,
             failed: totals.fatal > 0,
+            covers_other_traces: true,
             usage: UsageRecord::from_totals(&totals),
             ..record
         }
@@ -301,7 +322,10 @@ impl TraceRecord {
             session: first(&|row| store.stated_session(row)),
             user: first(&|row| store.row(row).user),
             other_traces: others.map(|other| store.trace(other).id).collect(),
+            covers_other_traces: false,
             usage: UsageRecord::from_totals(&totals),
+            until: data.end,
+            scope: Vec::new(),
         }
     }
 }
@@ -349,6 +373,8 @@ pub struct WhyRecord {
     pub findings: Vec<FindingRecord>,
     /// The steps on the critical path, the one that decided the most time first.
     pub critical_path: Vec<StepRecord>,
+    /// The findings that were left out: less important than others with the same cause, of which there are many.
+    pub left_out: usize,
     /// Whether the trace is so large that only its first spans were analysed.
     pub truncated: bool,
 }
@@ -357,12 +383,13 @@ impl WhyRecord {
     /// Returns what stands out in a trace up to `now`.
     #[must_use]
     pub fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
-        let Why { findings, times, is_truncated } = why::why(store, trace, now);
+        let Why { findings, times, left_out, is_truncated } = why::why(store, trace, now);
         let step = |(row, time): (RowIx, Nanos)| StepRecord { span_id: store.row(row).id, name: why::name(store, row), ms: millis(time) };
         Self {
             trace_id: store.trace(trace).id,
             findings: findings.iter().map(|finding| FindingRecord::new(store, finding)).collect(),
             critical_path: times.into_iter().map(step).collect(),
+            left_out,
             truncated: is_truncated,
         }
     }

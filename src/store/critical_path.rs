@@ -10,14 +10,15 @@ use super::ix::{RowIx, TraceIx};
 use crate::model::Nanos;
 
 impl Store {
-    /// Returns the rows on the critical path of a trace up to `now`, each with the time in which it decided: while no row below it on the
+    /// Returns the rows on the critical path of a trace without runs that leaked, up to `now`, each with the time in which it decided: while no row below it on the
     /// path ran. Costs the rows of the trace, and sorting the children of the rows on the path.
     #[must_use]
     pub fn critical_path(&self, trace: TraceIx, now: Nanos) -> HashMap<RowIx, Nanos> {
         let ends = self.subtree_ends(trace, now);
         let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN);
         let mut path = HashMap::new();
-        let mut open = vec![(None, self.trace(trace).roots().to_vec(), Nanos::MIN, Nanos::MAX)];
+        let roots = self.trace(trace).roots().iter().copied().filter(|&root| !self.is_leaked(root)).collect();
+        let mut open: Vec<(Option<RowIx>, Vec<RowIx>, Nanos, Nanos)> = vec![(None, roots, Nanos::MIN, Nanos::MAX)];
         while let Some((above, mut latest, from, mut until)) = open.pop() {
             // The run of a team's member stands beside the call that hands the task to it, and is examined below that call.
             let mut members: HashMap<RowIx, Vec<RowIx>> = HashMap::new();

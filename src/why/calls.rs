@@ -76,17 +76,18 @@ impl Analysis<'_> {
     /// Finds failed calls that were made again; those with the same name and error together.
     fn retries(&mut self) {
         let store = self.store;
-        let mut groups: Vec<(Call, Vec<(RowIx, RowIx)>)> = Vec::new();
-        for &(failed, next) in &self.retried {
-            let key = (store.row(failed).label, store.failure_text(failed));
-            match groups.iter_mut().find(|(other, _)| *other == key) {
-                Some((_, pairs)) => pairs.push((failed, next)),
-                None => groups.push((key, vec![(failed, next)])),
+        let mut places: HashMap<Call, usize> = HashMap::new();
+        let mut groups: Vec<(Symbol, Vec<RowIx>)> = Vec::new();
+        for &(failed, _) in &self.retried {
+            let error = store.failure_text(failed);
+            let at = *places.entry((store.row(failed).label, error)).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some((_, rows)) => rows.push(failed),
+                None => groups.push((error, vec![failed])),
             }
         }
-        for ((_, error), pairs) in groups {
-            let rows: Vec<RowIx> = pairs.iter().map(|&(failed, _)| failed).collect();
-            let Some(&(first, _)) = pairs.first() else { continue };
+        for (error, rows) in groups {
+            let Some(&first) = rows.first() else { continue };
             let times = if rows.len() > 1 { format!(" {} times", format::count(rows.len() as u64)) } else { String::new() };
             let again = if store.row(first).span_type == SpanType::Tool { "called again with the same arguments" } else { "called again" };
             let error = Some(short(store.text(error))).filter(|text| !text.is_empty());

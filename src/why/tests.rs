@@ -385,6 +385,25 @@ fn a_large_trace_is_analysed_in_part_and_says_so() {
 }
 
 #[test]
+fn many_findings_are_joined_or_left_out_with_their_number() {
+    let error = |n: usize| -> &'static str { Box::leak(format!("row {n} is locked").into_boxed_str()) };
+    let kinds = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+    let mut seeds = vec![agent(1, 0, 0, 100_000)];
+    seeds.extend((0..300).map(|n| tool(10 + n as u64, 1, "save", n, n + 5).failed(error(n as usize))));
+    // The agent, of which most steps took no time, is another finding.
+    let failures = |why: &Why| why.findings.iter().filter(|finding| finding.cause == Cause::Failure).cloned().collect::<Vec<_>>();
+    let why = found(&store(&seeds));
+    let failed = failures(&why);
+    let [finding] = failed.as_slice() else { panic!("{failed:#?}") };
+    assert!(finding.sentence.starts_with("tool save failed: row ") && finding.sentence.ends_with(" (and 299 more like this)"));
+    assert_eq!((finding.rows.len(), why.left_out), (300, 0));
+    seeds.truncate(1);
+    seeds.extend(kinds.iter().zip(0..).map(|(name, n)| tool(10 + n as u64, 1, name, n, n + 5).failed("no")));
+    let why = found(&store(&seeds));
+    assert_eq!((failures(&why).len(), why.left_out), (MAX_FINDINGS, kinds.len() - MAX_FINDINGS));
+}
+
+#[test]
 fn sentences_are_one_line_of_bounded_length() {
     let long: &'static str = Box::leak("many words\n\u{1b}[2J ".repeat(400).into_boxed_str());
     let seeds = [agent(1, 0, 0, 900), seed(2, 1, SpanType::Tool, long, 0, 100).failed(long), model(3, 1, 110, 890)];

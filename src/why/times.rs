@@ -78,7 +78,6 @@ impl Analysis<'_> {
     fn longest(&mut self) {
         let store = self.store;
         let steps = self.rows.iter().filter(|&&row| store.row(row).span_type.is_agent_work() && !store.row(row).span_type.is_agentic());
-        // Runs that leaked count, too.
         let (steps, length) = (steps.count(), self.path.iter().map(|(_, time)| *time).sum::<Nanos>());
         let Some(&(row, time)) = self.path.first() else { return };
         let next = self.path.get(1).map_or(0, |&(_, time)| time);

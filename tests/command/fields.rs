@@ -15,7 +15,7 @@ const USAGE: [&str; 8] = [
     "cost_incomplete",
 ];
 
-const TRACE: [&str; 16] = [
+const TRACE: [&str; 17] = [
     "source",
     "trace_id",
     "name",
@@ -32,6 +32,7 @@ const TRACE: [&str; 16] = [
     "session",
     "user",
     "other_traces",
+    "covers_other_traces",
 ];
 
 const SPAN: [&str; 19] = [
@@ -56,7 +57,7 @@ const SPAN: [&str; 19] = [
     "user",
 ];
 
-const ANSWER: [&str; 4] = ["requested_model", "first_token_ms", "tokens_per_second", "truncated"];
+const ANSWER: [&str; 5] = ["requested_model", "first_token_ms", "tokens_per_second", "truncated", "duplicate"];
 
 const STATS: [&str; 10] = ["by", "key", "calls", "errors", "failed_steps", "failed", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
 
@@ -74,7 +75,7 @@ fn list_writes_these_fields() {
         json!({
             "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "root": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
-            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null, "other_traces": [],
+            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null, "other_traces": [], "covers_other_traces": false,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
             "cost_usd": null, "cache_unstated": false, "cost_incomplete": false,
         })

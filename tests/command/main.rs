@@ -11,6 +11,7 @@ mod fields;
 mod hostile;
 mod logs;
 mod metrics;
+mod parts;
 mod secrets;
 mod setup;
 mod sums;

@@ -97,6 +97,9 @@ fn trace(first: &SpanRecord) -> TraceRecord {
         session: None,
         user: None,
         other_traces: Vec::new(),
+        covers_other_traces: false,
+        until: first.start,
+        scope: Vec::new(),
         usage: UsageRecord::default(),
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::GroupBy;
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{RowIx, Store, Totals, TraceIx};
+use crate::store::{RowIx, ShortIds, Store, Totals, TraceIx};
 use crate::tui::display;
 use crate::why::{self, Why};
 
@@ -42,13 +42,13 @@ fn usage(totals: &Totals) -> String {
 }
 
 /// Returns a trace and its parts on one line.
-pub(super) fn trace_line(store: &Store, main: TraceIx, now: Nanos) -> String {
-    let (data, counts) = (store.trace(main), store.group_counts(main));
-    let id: String = data.id.to_string().chars().take(8).collect();
+pub(super) fn trace_line(store: &Store, ids: &ShortIds, main: TraceIx, now: Nanos) -> String {
+    let (data, counts, id) = (store.trace(main), store.group_counts(main), ids.id(store, main));
     let took = format::duration(store.group_length(main, now));
     let (status, start, usage) = (status_name(counts.run_status()), rfc3339(data.start), usage(&store.group_totals(main)));
     let name = cut(&display::lead_name(store, main));
-    let error = store.trace(main).roots().iter().copied().find(|&root| store.totals(root).failed > 0).map(|root| store.failure_text(root));
+    let mut roots = store.group(main).flat_map(|part| store.trace(part).roots().iter().copied());
+    let error = roots.find(|&root| store.totals(root).failed > 0).map(|root| store.failure_text(root));
     let error = error.map_or_else(String::new, |error| format!(" !{}", cut(store.text(error))));
     format!("{id} {status} {start} {took} {usage} {}{error}", if name.is_empty() { "(no name)" } else { &name })
 }
@@ -63,11 +63,18 @@ pub(super) fn tree(store: &Store, trace: TraceIx, from: Option<RowIx>, now: Nano
     (tree.text, note)
 }
 
+fn scope(store: &Store, trace: TraceIx, now: Nanos, text: &mut String) {
+    for sentence in why::scope(store, trace, now) {
+        let _ = writeln!(text, "({sentence})");
+    }
+}
+
 /// Returns what stands out in a trace, and what decided its time.
 pub(super) fn why(store: &Store, trace: TraceIx, now: Nanos) -> String {
-    let Why { findings, times, is_truncated } = why::why(store, trace, now);
+    let Why { findings, times, left_out, is_truncated } = why::why(store, trace, now);
     let data = store.trace(trace);
     let mut text = format!("{} {} {}\n", data.id, status_name(data.run_status()), format::duration(store.length(trace, now)));
+    scope(store, trace, now, &mut text);
     if findings.is_empty() {
         text.push_str("Nothing stands out.\n");
     }
@@ -77,8 +84,9 @@ pub(super) fn why(store: &Store, trace: TraceIx, now: Nanos) -> String {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(text, "{number}. {} ({}: {}{more})", finding.sentence, finding.cause.name(), ids.join(" "));
     }
-    if findings.len() > MAX_FINDINGS {
-        let _ = writeln!(text, "{} less important ones left out", findings.len() - MAX_FINDINGS);
+    let left_out = left_out + findings.len().saturating_sub(MAX_FINDINGS);
+    if left_out > 0 {
+        let _ = writeln!(text, "{left_out} less important ones left out");
     }
     if is_truncated {
         text.push_str("The trace is large: only its first spans were analysed.\n");
@@ -104,6 +112,7 @@ pub(super) fn compare(store: &Store, traces: [TraceIx; 2], now: Nanos) -> String
         let (data, totals) = (store.trace(trace), store.totals_of(trace));
         let (status, took) = (status_name(data.run_status()), format::duration(store.length(trace, now)));
         let _ = writeln!(text, "{name}: {} {status} {took} {} spans {}", data.id, totals.spans, usage(&totals));
+        scope(store, trace, now, &mut text);
     }
     let mut steps: BTreeMap<String, [(u64, Nanos); 2]> = BTreeMap::new();
     for (side, &trace) in traces.iter().enumerate() {

@@ -1,9 +1,10 @@
 //! The traces that the server answers about, kept up to date while it runs.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::super::first::mains;
 use super::answers;
@@ -16,7 +17,7 @@ use crate::model::clock::Clock;
 use crate::model::{Batch, Nanos, Payload};
 use crate::query::Matcher;
 use crate::sources::{Hub, PayloadRequest, State, Update};
-use crate::store::{RowIx, RunStatus, Store, TraceIx};
+use crate::store::{RowIx, RunStatus, ShortIds, Store, TraceIx};
 
 /// The most calls that wait for a trace at once.
 const MAX_WAITS: usize = 16;
@@ -104,10 +105,20 @@ impl Live {
         }
     }
 
-    /// Ends waits that are over, and marks traces without news as lost.
+    /// Marks traces without news as lost.
     pub(super) fn tick(&mut self) {
         self.read_clock();
-        self.store.expire(self.now);
+        let changes = self.store.expire(self.now);
+        self.end_met(&changes.traces);
+    }
+
+    /// Returns when the first wait is over.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.waits.iter().map(|wait| wait.until).min()
+    }
+
+    /// Ends waits that are over.
+    pub(super) fn end_overdue(&mut self) {
         let now = Instant::now();
         for at in (0..self.waits.len()).rev().filter(|&at| self.waits[at].until <= now).collect::<Vec<_>>() {
             let wait = self.waits.remove(at);
@@ -136,6 +147,9 @@ impl Live {
             State::Waiting(reason) | State::Failing(reason) => (*is_read, *error) = (true, Some(reason)),
         }
         if !was_read && self.is_read() {
+            // What ended long ago without its last span is lost, not running.
+            self.read_clock();
+            self.store.expire(self.now);
             for question in std::mem::take(&mut self.early) {
                 self.ask(question);
             }
@@ -146,14 +160,18 @@ impl Live {
         self.read_clock();
         let changes = self.store.apply(batch, self.now);
         self.hub.release(changes.released);
-        if !self.is_read() {
-            return;
+        if self.is_read() {
+            self.end_met(&changes.traces);
         }
+    }
+
+    /// Ends the waits for one of these traces.
+    fn end_met(&mut self, traces: &[TraceIx]) {
         for at in (0..self.waits.len()).rev() {
-            let found = changes.traces.iter().copied().find(|&trace| self.store.is_trace_held(trace) && self.is_awaited(at, trace));
+            let found = traces.iter().copied().find(|&trace| self.store.is_trace_held(trace) && self.is_awaited(at, trace));
             if let Some(trace) = found {
                 let wait = self.waits.remove(at);
-                let answer = self.finish(&answers::trace_line(&self.store, self.store.main_of(trace), self.now), "");
+                let answer = self.finish(&answers::trace_line(&self.store, &ShortIds::new(&self.store), self.store.main_of(trace), self.now), "");
                 wait.reply.send(Ok(answer));
             }
         }
@@ -195,21 +213,22 @@ impl Live {
         reply.send(answer);
     }
 
-    /// Forgets the calls with an id that the client has cancelled. Returns how many waited.
-    pub(super) fn cancel(&mut self, id: &Value) -> usize {
-        let count = |live: &Self| live.early.len() + live.waits.len() + live.readings.len();
-        let before = count(self);
+    /// Returns how many calls wait for an answer.
+    pub(super) fn waiting(&self) -> usize {
+        self.early.len() + self.waits.len() + self.readings.len()
+    }
+
+    /// Forgets the calls with an id that the client has cancelled.
+    pub(super) fn cancel(&mut self, id: &Value) {
         self.early.retain(|(_, reply)| reply.id != *id);
         self.waits.retain(|wait| wait.reply.id != *id);
         self.readings.retain(|reading| reading.reply.id != *id);
-        before - count(self)
     }
 
-    /// Forgets the calls that wait for traces. Returns how many there were.
-    pub(super) fn end_waits(&mut self) -> usize {
-        let early = self.early.len();
+    /// Forgets the calls that wait for traces.
+    pub(super) fn end_waits(&mut self) {
         self.early.retain(|(call, _)| !matches!(call, Call::WaitFor { .. }));
-        std::mem::take(&mut self.waits).len() + early - self.early.len()
+        self.waits.clear();
     }
 
     fn wait(&mut self, matcher: Option<Matcher>, seconds: u32, reply: Reply) {
@@ -232,7 +251,8 @@ impl Live {
         let matching = self.matching(matcher);
         let mut mains = mains(&self.store, matching);
         mains.retain(|&main| is_filtered || !self.store.is_ordinary(main));
-        let lines: Vec<String> = mains.iter().take(limit).map(|&trace| answers::trace_line(&self.store, trace, self.now)).collect();
+        let ids = ShortIds::new(&self.store);
+        let lines: Vec<String> = mains.iter().take(limit).map(|&trace| answers::trace_line(&self.store, &ids, trace, self.now)).collect();
         let rest = mains.len().saturating_sub(limit);
         let mut note = match (lines.is_empty(), rest) {
             (true, _) if is_filtered => "No trace matches.".to_owned(),

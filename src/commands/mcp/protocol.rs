@@ -8,6 +8,9 @@ use tokio::sync::mpsc;
 /// The most bytes of a message.
 const MAX_MESSAGE: u64 = 1 << 20;
 
+/// The most messages of a batch.
+const MAX_BATCH: usize = 64;
+
 /// Messages that may wait; a client that is faster waits.
 const CAPACITY: usize = 16;
 
@@ -94,18 +97,29 @@ fn error(id: &Value, code: i32, message: &str) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
 }
 
-/// Parses a line of the client. `tools` are those that the server lists.
-pub(super) fn parse(line: Option<&str>, tools: impl Fn() -> Vec<Value>) -> Message {
-    let Some(line) = line else {
-        return Message::Answer(error(&Value::Null, -32600, &format!("a message is longer than {MAX_MESSAGE} bytes")));
-    };
+/// Parses a line of the client, and tells whether it is a batch, whose answers go together. `tools` are those that the server lists.
+pub(super) fn parse(line: Option<&str>, tools: impl Fn() -> Vec<Value>) -> (Vec<Message>, bool) {
+    let wrong = |code, message: &str| (vec![Message::Answer(error(&Value::Null, code, message))], false);
+    let Some(line) = line else { return wrong(-32600, &format!("a message is longer than {MAX_MESSAGE} bytes")) };
     if line.trim().is_empty() {
-        return Message::Nothing;
+        return (Vec::new(), false);
     }
-    let Ok(mut message) = serde_json::from_str::<Value>(line) else {
-        return Message::Answer(error(&Value::Null, -32700, "a line is no JSON"));
-    };
+    match serde_json::from_str::<Value>(line) {
+        Err(_) => wrong(-32700, "a line is no JSON"),
+        Ok(Value::Array(messages)) if messages.is_empty() => wrong(-32600, "a batch is empty"),
+        Ok(Value::Array(messages)) if messages.len() > MAX_BATCH => {
+            wrong(-32600, &format!("a batch has more than {MAX_BATCH} messages"))
+        }
+        Ok(Value::Array(messages)) => (messages.into_iter().map(|message| parse_message(message, &tools)).collect(), true),
+        Ok(message) => (vec![parse_message(message, &tools)], false),
+    }
+}
+
+fn parse_message(mut message: Value, tools: &impl Fn() -> Vec<Value>) -> Message {
     let id = message.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
+    if id.is_none() && message.get("id").is_some() {
+        return Message::Answer(error(&Value::Null, -32600, "an id is a string or a number"));
+    }
     let Some(method) = message.get("method").and_then(Value::as_str).map(str::to_owned) else {
         // Answers of the client have no method; the server asks nothing.
         return if message.is_object() && id.is_some() {
@@ -152,9 +166,13 @@ pub(super) fn parse(line: Option<&str>, tools: impl Fn() -> Vec<Value>) -> Messa
 mod tests {
     use super::*;
 
+    fn messages(line: &str) -> Vec<Message> {
+        parse(Some(line), || vec![json!("tool")]).0
+    }
+
     fn answered(line: &str) -> Value {
-        match parse(Some(line), || vec![json!("tool")]) {
-            Message::Answer(answer) => answer,
+        match messages(line).as_slice() {
+            [Message::Answer(answer)] => answer.clone(),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -164,6 +182,12 @@ mod tests {
         let code = |line: &str| answered(line)["error"]["code"].as_i64();
         assert_eq!(code("{"), Some(-32700));
         assert_eq!(code("[]"), Some(-32600));
+        assert_eq!(code("5"), Some(-32600));
+        assert_eq!(code(&format!("[{}5]", "5,".repeat(MAX_BATCH))), Some(-32600));
+        for id in ["null", "true", "[1]", "{}"] {
+            let answer = answered(&format!("{{\"id\": {id}, \"method\": \"ping\"}}"));
+            assert_eq!((&answer["id"], answer["error"]["code"].as_i64()), (&Value::Null, Some(-32600)), "{id}");
+        }
         assert_eq!(code("{\"id\": 1, \"method\": \"resources/list\"}"), Some(-32601));
         assert_eq!(code("{\"id\": 1, \"method\": \"tools/call\", \"params\": 5}"), Some(-32602));
         assert_eq!(code("{\"id\": 1, \"method\": \"tools/call\", \"params\": {\"name\": \"why\", \"arguments\": []}}"), Some(-32602));
@@ -175,10 +199,21 @@ mod tests {
         };
         assert_eq!([version("2024-11-05"), version("1999-01-01")], [json!("2024-11-05"), json!("2025-11-25")]);
         let cancel = "{\"method\": \"notifications/cancelled\", \"params\": {\"requestId\": 7}}";
-        assert!(matches!(parse(Some(cancel), Vec::new), Message::Cancel { id } if id == 7));
+        assert!(matches!(messages(cancel).as_slice(), [Message::Cancel { id }] if *id == 7));
         for quiet in ["{\"method\": \"notifications/initialized\"}", "\n", "{\"id\": 3, \"result\": {}}"] {
-            assert!(matches!(parse(Some(quiet), Vec::new), Message::Nothing), "{quiet}");
+            assert!(matches!(messages(quiet).as_slice(), [] | [Message::Nothing]), "{quiet}");
         }
+    }
+
+    #[test]
+    fn each_message_of_a_batch_counts() {
+        let (messages, is_batch) = parse(
+            Some("[{\"id\": 1, \"method\": \"ping\"}, 5, {\"id\": 2, \"method\": \"tools/call\", \"params\": {\"name\": \"why\"}}]"),
+            Vec::new,
+        );
+        assert!(is_batch);
+        assert!(matches!(messages.as_slice(), [Message::Answer(pong), Message::Answer(wrong), Message::Call { id, .. }]
+            if pong["id"] == 1 && wrong["error"]["code"] == -32600 && *id == 2));
     }
 
     #[test]

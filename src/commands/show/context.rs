@@ -1,7 +1,7 @@
 //! The contexts of the model calls in a trace.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
+use std::fmt::Write;
 
 use eyre::Report;
 use serde::Serialize;
@@ -39,11 +39,11 @@ struct Run {
 }
 
 /// The contexts of the calls in a trace.
-pub(super) struct Contexts(Vec<Run>);
+pub(in crate::commands) struct Contexts(Vec<Run>);
 
 impl Contexts {
     /// Reads the contexts of all calls among the rows.
-    pub(super) fn read(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Self, Report> {
+    pub(in crate::commands) fn read(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Self, Report> {
         let calls = rows.iter().map(|&(row, _)| row).filter(|&row| snapshot.store.row(row).span_type == SpanType::Model);
         let mut runs: Vec<RowIx> = Vec::new();
         let mut known = HashSet::new();
@@ -70,21 +70,17 @@ impl Contexts {
         records
     }
 
-    /// Writes a section of a Markdown report: a list of the runs, and below each its calls.
-    pub(super) fn write_markdown(&self, out: &mut impl Write, store: &Store) -> io::Result<()> {
-        let runs = || self.0.iter().filter(|run| !run.calls.is_empty());
-        if runs().next().is_none() {
-            return Ok(());
-        }
-        writeln!(out, "\n## Context\n\nParts marked ~ are estimated by length; they add up to the stated input.\n")?;
-        for Run { row, report, is_cut, cost, .. } in runs() {
+    /// Returns lines of Markdown: a list of the runs, and below each its calls; no text if no call was made.
+    pub(in crate::commands) fn markdown(&self, store: &Store) -> String {
+        let mut text = String::new();
+        for Run { row, report, is_cut, cost, .. } in self.0.iter().filter(|run| !run.calls.is_empty()) {
             let cost = cost.map(|cost| format!(" · misses cost {}", format::money(Some(cost)))).unwrap_or_default();
             let cut = if *is_cut { " · only the first calls were read" } else { "" };
             let name = plain(&display::name(store, store.row(*row)));
-            writeln!(out, "- {} {name}: {}{cost}{cut}", store.row(*row).span_type.name(), report.summary().words())?;
+            let _ = writeln!(text, "- {} {name}: {}{cost}{cut}", store.row(*row).span_type.name(), report.summary().words());
             let unused: Vec<String> = report.unused_tools().iter().map(|(tool, _)| plain(tool)).collect();
             if !unused.is_empty() {
-                writeln!(out, "  - tools that no call used: {}", unused.join(", "))?;
+                let _ = writeln!(text, "  - tools that no call used: {}", unused.join(", "));
             }
             for (number, call) in (1..).zip(report.calls()) {
                 let input = call.facts.input.map_or_else(|| format::UNKNOWN.to_owned(), |input| format::count(input.into()));
@@ -97,10 +93,10 @@ impl Contexts {
                     .map(|((_, name), tokens)| format!("{name} ~{}", format::count(tokens)))
                     .collect();
                 let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-                writeln!(out, "  - call {number}: {input} in{parts}; {}", plain(&call.verdict.words(&call.facts)))?;
+                let _ = writeln!(text, "  - call {number}: {input} in{parts}; {}", plain(&call.verdict.words(&call.facts)));
             }
         }
-        Ok(())
+        text
     }
 }
 

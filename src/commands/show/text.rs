@@ -12,6 +12,7 @@ use crate::store::{Phase, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::display::{self, INDENTED_LEVELS};
 use crate::tui::widget::Axis;
 use crate::tui::widget::waterfall::{Cell, Shade};
+use crate::why;
 
 /// The width of a bar if the width of lines is unlimited, and the minimum width.
 const BAR_WIDTH: usize = 32;
@@ -72,6 +73,9 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     }
     if let Some(note) = store.lead(trace).and_then(|lead| display::continuation_note(store, lead)) {
         line(out, "parts", note.into())?;
+    }
+    for sentence in why::scope(store, trace, snapshot.now) {
+        line(out, "covers", sentence.into())?;
     }
     for skew in store.skews(trace) {
         line(out, "clock", display::skew(store, skew).into())?;

@@ -1,17 +1,15 @@
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::*;
-use crate::export::{Exporter, Format, Options, Redactor, SpanRecord, UsageRecord};
+use crate::export::{Exporter, FindingRecord, Format, Options, Redactor, SpanRecord, UsageRecord};
 use crate::model::{Payload, SpanId, Status, TraceId, Value};
 
 const HOSTILE: &str = "</pre><script>alert(1)</script><img src=x onerror='a'>\u{1b}[2J\u{202e}&\"";
 
-fn page(redactor: Option<Redactor>, spans: usize) -> String {
-    let id = TraceId::new([1; 16]).unwrap();
-    let mut exporter = Exporter::new(&Options { format: Format::Html, redactor, max_chars: None }, Vec::new());
-    let trace = TraceRecord {
+fn trace(spans: usize) -> TraceRecord {
+    TraceRecord {
         source: String::new(),
-        trace_id: id,
+        trace_id: TraceId::new([1; 16]).unwrap(),
         name: HOSTILE.to_owned(),
         root: HOSTILE.to_owned(),
         status: RunStatus::Error,
@@ -26,17 +24,27 @@ fn page(redactor: Option<Redactor>, spans: usize) -> String {
         session: Some(HOSTILE.to_owned()),
         user: Some("sk-proj-abcdefghijklmnopqrstuvwx1234".to_owned()),
         other_traces: Vec::new(),
+        covers_other_traces: false,
+        until: 1_000_000_000,
+        scope: Vec::new(),
         usage: UsageRecord::default(),
-    };
-    exporter.trace(trace).unwrap();
+    }
+}
+
+fn page(redactor: Option<Redactor>, spans: usize) -> String {
+    let id = TraceId::new([1; 16]).unwrap();
+    let mut exporter = Exporter::new(&Options { format: Format::Html, redactor, max_chars: None }, Vec::new());
+    exporter.trace(trace(spans)).unwrap();
     let spans_found = vec![SpanId::new([2; 8]).unwrap()];
-    exporter.findings(vec![FindingRecord { cause: "failure", sentence: format!("it broke {HOSTILE}"), spans: spans_found }]);
+    let finding = FindingRecord { cause: "failure", sentence: format!("it broke {HOSTILE}"), spans: spans_found };
+    exporter.findings(WhyRecord { trace_id: id, findings: vec![finding], critical_path: Vec::new(), left_out: 3, truncated: false });
     for n in 0..spans {
         let mut record = SpanRecord::new(id, SpanId::new((n as u64 + 1).to_be_bytes()).unwrap(), HOSTILE, 250_000_000, Some(750_000_000));
         (record.kind, record.status) = if n == 1 { (SpanType::Tool, RunStatus::Error) } else { (SpanType::Model, RunStatus::Ok) };
         let message = |role: &str, text: &str| {
+            let role = format!("{role}_*");
             let key = |part: &str| format!("llm.input_messages.0.message.{part}");
-            vec![(key("role"), Value::Text(role.to_owned())), (key("content"), Value::Text(text.to_owned()))]
+            vec![(key("role"), Value::Text(role)), (key("content"), Value::Text(text.to_owned()))]
         };
         let mut payload = Payload { attributes: message("user", &format!("the question {HOSTILE}")), ..Payload::default() };
         if n == 1 {
@@ -74,7 +82,8 @@ fn a_page_shows_the_tree_with_bars_errors_and_each_message_once() {
         "<dt>took</dt><dd>1.00s</dd>",
         "<h2>What stands out</h2>\n<ol>\n<li>it broke ",
         "<span class=\"dim\">span 0202020202020202</span></li>",
-        "</ol>\n<h2>Steps</h2>\n<details>",
+        "</ol>\n<p class=\"dim\">3 less important findings left out</p>\n<h2>Steps</h2>\n<details>",
+        "<p class=\"dim\">user_*</p><pre>the question",
         "<rect class=\"model\" x=\"250.0\" width=\"500.0\" height=\"10\"/>",
         "<rect class=\"bad\" x=\"250.0\"",
         "<span class=\"d0\"><span class=\"model\">model</span>",
@@ -101,4 +110,20 @@ fn a_page_is_small_beside_its_texts() {
     let page = page(None, 500);
     let texts = page.matches("&lt;/pre&gt;").count() * escape(HOSTILE).len();
     assert!(page.len() - texts < 300_000, "{} bytes, {texts} of texts", page.len());
+}
+
+#[test]
+fn what_runs_has_a_bar_up_to_now() {
+    let mut exporter = Exporter::new(&Options { format: Format::Html, ..Options::default() }, Vec::new());
+    let sentence = "one of 2 traces of the same run".to_owned();
+    exporter.trace(TraceRecord { end: None, until: 2_000_000_000, scope: vec![sentence], ..trace(2) }).unwrap();
+    for (n, end) in [(1, None), (2, Some(1_000_000_000))] {
+        let record = SpanRecord::new(TraceId::new([1; 16]).unwrap(), SpanId::new([n; 8]).unwrap(), "a", 500_000_000, end);
+        exporter.span(ExportedSpan { record, status: Status::Ok, depth: 0, payload: Payload::default() }).unwrap();
+    }
+    let page = String::from_utf8(exporter.finish().unwrap()).unwrap();
+    for bar in ["x=\"250.0\" width=\"750.0\"", "x=\"250.0\" width=\"250.0\""] {
+        assert!(page.contains(bar), "{bar}: {page}");
+    }
+    assert!(page.contains("<dt>covers</dt><dd>one of 2 traces of the same run</dd>"), "{page}");
 }

@@ -13,6 +13,8 @@ pub(super) struct Report {
     summary: String,
     /// What stands out, a line each.
     pub(super) findings: Vec<String>,
+    /// What fills the contexts of model calls, a line each.
+    pub(super) contexts: Vec<String>,
     /// The lines of the tree.
     pub(super) tree: Vec<String>,
     /// The errors: a title and a text.
@@ -25,7 +27,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(summary: String) -> Self {
-        Self { summary, findings: Vec::new(), tree: Vec::new(), errors: Vec::new(), calls: 0, messages: Vec::new() }
+        Self { summary, findings: Vec::new(), contexts: Vec::new(), tree: Vec::new(), errors: Vec::new(), calls: 0, messages: Vec::new() }
     }
 
     /// Returns the report in at most `limit` characters; `None` if it does not fit.
@@ -40,7 +42,7 @@ impl Report {
             let text = self.render(length, parts);
             (text.chars().count() <= limit).then_some(text)
         };
-        let all = self.findings.len() + self.tree.len() + self.errors.len() + self.messages.len();
+        let all = self.findings.len() + self.contexts.len() + self.tree.len() + self.errors.len() + self.messages.len();
         let parts = if fits(MIN_LENGTH, all).is_some() { all } else { largest(0, all, |parts| fits(MIN_LENGTH, parts))?.0 };
         largest(MIN_LENGTH, full.chars().count(), |length| fits(length, parts)).map(|(_, text)| text)
     }
@@ -64,6 +66,7 @@ impl Report {
         };
         let (tree, errors) = (take(self.tree.len()), take(self.errors.len()));
         let (findings, messages) = (take(self.findings.len()), take(self.messages.len()));
+        let contexts = take(self.contexts.len());
         if !self.findings.is_empty() {
             out.push_str("\n## What stands out\n\n");
             for line in &self.findings[..findings] {
@@ -96,6 +99,14 @@ impl Report {
                 write_part(line, text.as_deref(), length, &mut out);
             }
             note_omitted(self.messages.len() - messages, "parts of the conversation", &mut out);
+        }
+        if !self.contexts.is_empty() {
+            out.push_str("\n## Context\n\nParts marked ~ are estimated by length; they add up to the stated input.\n\n");
+            for line in &self.contexts[..contexts] {
+                out.push_str(&cut(line, length.max(MIN_LENGTH)));
+                out.push('\n');
+            }
+            note_omitted(self.contexts.len() - contexts, "lines", &mut out);
         }
         out
     }

@@ -20,6 +20,9 @@ fn trace() -> TraceRecord {
         session: None,
         user: Some("ann\u{1b}[2J".to_owned()),
         other_traces: Vec::new(),
+        covers_other_traces: false,
+        until: 1_795_327_146_500_000_000,
+        scope: Vec::new(),
         usage: UsageRecord { input_tokens: Some(1200), output_tokens: Some(30), cost_usd: Some(0.0123), ..UsageRecord::default() },
     }
 }
@@ -198,4 +201,28 @@ fn many_long_texts_use_the_available_space() {
         let used = String::from_utf8(exporter.finish().unwrap()).unwrap().chars().count();
         assert!(used <= limit && limit - used < NOTE_SIZE + 80, "{used} of {limit}");
     }
+}
+
+#[test]
+fn a_call_that_two_spans_report_counts_once_and_the_context_is_a_section() {
+    let mut spans = spans();
+    let mut again = spans[1].clone();
+    (again.record.duplicate, again.depth) = (true, 2);
+    spans.insert(2, again);
+    let mut exporter = Exporter::new(&Options { format: Format::Markdown, ..Options::default() }, Vec::new());
+    exporter.trace(TraceRecord { scope: vec!["1 run leaked".to_owned()], ..trace() }).unwrap();
+    exporter.context("- agent Clerk: 2 calls\n  - call 1: 10 in\n");
+    spans.into_iter().try_for_each(|span| exporter.span(span)).unwrap();
+    let report = String::from_utf8(exporter.finish().unwrap()).unwrap();
+    let calls: Vec<&str> = report.lines().filter(|line| line.starts_with("### ") && line.contains("model ")).collect();
+    assert_eq!(
+        calls,
+        [
+            "### call 1: model gpt-5 (1,200 in)",
+            "### model gpt-5 (1,200 in), a call that another span reports, too, no new messages",
+            "### call 2: model span4"
+        ]
+    );
+    assert!(report.ends_with("\n## Context\n\nParts marked ~ are estimated by length; they add up to the stated input.\n\n- agent Clerk: 2 calls\n  - call 1: 10 in\n"));
+    assert!(report.contains("\n- covers: 1 run leaked\n"), "{report}");
 }

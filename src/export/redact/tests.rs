@@ -227,6 +227,7 @@ fn every_text_of_a_span_is_redacted() {
         user: some_secret(),
         usage: UsageRecord::default(),
         answer: AnswerRecord { requested_model: some_secret(), ..AnswerRecord::default() },
+        duplicate: false,
     };
     let payload = Payload {
         attributes: vec![text("x"), ("n".to_owned(), nested), ("http.request.header.x-api-key".to_owned(), Value::Text("q".to_owned()))],
@@ -278,6 +279,9 @@ fn every_text_of_a_trace_is_redacted() {
         session: some_secret(),
         user: some_secret(),
         other_traces: Vec::new(),
+        covers_other_traces: false,
+        until: 2,
+        scope: Vec::new(),
         usage: UsageRecord::default(),
     };
     redactor().trace(&mut trace);

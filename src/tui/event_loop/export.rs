@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
-use crate::export::{self, ExportedSpan, Exporter, FindingRecord, NewFile, Options, TraceRecord, WhyRecord};
+use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, TraceRecord, WhyRecord};
 use crate::model::time::now;
 use crate::model::{LogRecord, Payload};
 use crate::sources::PayloadRequest;
@@ -15,7 +15,7 @@ use crate::tui::app::Export;
 pub(super) struct PendingExport {
     export: Export,
     /// The traces, with what stands out in them and the number of their spans.
-    traces: Vec<(TraceRecord, Vec<FindingRecord>, usize)>,
+    traces: Vec<(TraceRecord, Option<WhyRecord>, usize)>,
     spans: Vec<ExportedSpan>,
     logs: Vec<LogRecord>,
 }
@@ -31,8 +31,8 @@ impl Loop<'_> {
         let logs = export::logs_of(store, &self.session.app.logs, &chosen);
         for &trace in &chosen {
             let rows = export::rows(store, trace);
-            let findings = if export.format.holds_findings() { WhyRecord::new(store, trace, now()).findings } else { Vec::new() };
-            traces.push((TraceRecord::from_trace(store, trace, ""), findings, rows.len()));
+            let findings = export.format.holds_findings().then(|| WhyRecord::new(store, trace, now()));
+            traces.push((TraceRecord::for_report(store, trace, "", now()), findings, rows.len()));
             for (row, depth) in rows {
                 let data = store.row(row);
                 payloads.push(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
@@ -79,7 +79,7 @@ fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Re
     let mut spans = spans.into_iter();
     for (trace, findings, count) in traces {
         exporter.trace(trace)?;
-        exporter.findings(findings);
+        findings.into_iter().for_each(|why| exporter.findings(why));
         spans.by_ref().take(count).try_for_each(|span| exporter.span(span))?;
     }
     if exporter.holds_logs() {

@@ -46,13 +46,9 @@ impl Page {
             (RunStatus::Ok, None) => (finished.to_owned(), TextRole::Plain),
         };
         let is_told = text.starts_with("finished;") || text.starts_with("failed;");
-        let lacks_trace = matches!(payload, PayloadState::Ready(payload) if payload.events.is_empty());
         self.fact("status", &text, role);
         if let Some(steps) = failed_steps.filter(|_| !is_told) {
             self.fact("", &steps, TextRole::Error);
-        }
-        if data.own_failure() && !data.span_type.is_agentic() && lacks_trace {
-            self.fact("", "no stack trace: Agno's databases hold none, OTLP sends it", TextRole::Faint);
         }
     }
 

@@ -1,0 +1,53 @@
+//! What the numbers of a trace cover, in sentences: a run may be stored as several traces, and a trace may hold runs that leaked into it.
+
+use crate::format;
+use crate::model::Nanos;
+use crate::store::{RowIx, ShortIds, Store, TraceIx};
+
+/// The most other traces that a sentence names.
+const MAX_NAMED: usize = 4;
+
+/// Returns what the numbers of a trace leave out or hold beside its run, up to `now`. Costs the traces if the trace has parts, and the
+/// rows of leaked runs.
+#[must_use]
+pub fn scope(store: &Store, trace: TraceIx, now: Nanos) -> Vec<String> {
+    together(store, trace, now).into_iter().chain(leaked(store, trace, now)).collect()
+}
+
+/// Returns the numbers of all traces that belong together, if there are others.
+fn together(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
+    let main = store.main_of(trace);
+    let others: Vec<TraceIx> = store.group(main).filter(|&other| other != trace).collect();
+    if others.is_empty() {
+        return None;
+    }
+    let short = ShortIds::new(store);
+    let mut ids: Vec<String> = others.iter().take(MAX_NAMED).map(|&other| short.id(store, other)).collect();
+    if others.len() > MAX_NAMED {
+        ids.push(format!("{} more", format::count((others.len() - MAX_NAMED) as u64)));
+    }
+    let totals = store.group_totals(main);
+    let mut numbers = vec![format::duration(store.group_length(main, now)), format::plural(totals.spans.into(), "span")];
+    if totals.tokens().is_some() {
+        let known = |count: u64, calls: u32| format::tokens((calls > 0).then_some(count));
+        let (input, output) = (known(totals.input, totals.inputs), known(totals.output, totals.outputs));
+        numbers.push(format!("{input} tokens in and {output} out"));
+    }
+    numbers.extend(totals.cost().map(|cost| format::money_at_least(Some(cost), totals.is_cost_incomplete())));
+    let count = format::count((others.len() + 1) as u64);
+    Some(format!("one of {count} traces of the same run, which are {} together; the others: {}", numbers.join(", "), ids.join(", ")))
+}
+
+/// Returns what leaked into a trace, if anything did.
+fn leaked(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
+    if !store.has_leaked(trace) {
+        return None;
+    }
+    let data = store.trace(trace);
+    let runs: Vec<RowIx> = data.roots().iter().copied().filter(|&root| store.is_leaked(root)).collect();
+    let spans: usize = runs.iter().map(|&run| store.walk_below(run).count()).sum();
+    let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
+    let until = format::duration(end.saturating_sub(data.start).max(0));
+    let (runs, spans) = (format::plural(runs.len() as u64, "run"), format::plural(spans as u64, "span"));
+    Some(format!("{runs} leaked into the trace: the {spans} count, but not the time, which would be {until}"))
+}
