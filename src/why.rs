@@ -15,6 +15,7 @@ pub use scope::scope;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use crate::format;
 use crate::model::Nanos;
@@ -141,16 +142,15 @@ fn bounded(findings: Vec<Finding>) -> (Vec<Finding>, usize) {
     for mut finding in findings {
         let key = shape(&finding);
         let count = alike.get(&key).copied().unwrap_or_default();
-        match places.get(&key).and_then(|&at| kept.get_mut(at)) {
-            Some(first) => first.rows.append(&mut finding.rows),
-            None => {
-                if count >= MIN_ALIKE {
-                    places.insert(key, kept.len());
-                    finding.sentence.push_str(&format!(" (and {} more like this)", format::count((count - 1) as u64)));
-                }
-                kept.push(finding);
-            }
+        if let Some(first) = places.get(&key).and_then(|&at| kept.get_mut(at)) {
+            first.rows.append(&mut finding.rows);
+            continue;
         }
+        if count >= MIN_ALIKE {
+            places.insert(key, kept.len());
+            let _ = write!(finding.sentence, " (and {} more like this)", format::count((count - 1) as u64));
+        }
+        kept.push(finding);
     }
     let (mut counts, all): (HashMap<Cause, usize>, usize) = (HashMap::new(), kept.len());
     kept.retain(|finding| {

@@ -275,9 +275,7 @@ fn a_wait_ends_with_a_trace_that_comes_or_with_its_time() {
 #[test]
 fn a_batch_is_answered_together_and_a_null_id_is_an_error() {
     let mut client = Client::connect(&[], &fixture(FIXTURE));
-    let call = |id: u64, tool: &str, arguments: Value| {
-        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
-    };
+    let call = |id: u64, tool: &str, arguments: Value| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
     let batch = json!([
         call(901, "why", json!({"id": "a35b"})),
         {"jsonrpc": "2.0", "method": "notifications/initialized"},

@@ -155,8 +155,8 @@ async fn serve(live: &mut Live) -> Result<Outcome, Report> {
 }
 
 /// Takes a line of the client.
-fn receive(live: &mut Live, line: Option<&str>, sender: &UnboundedSender<Value>) {
-    let (messages, is_batch) = protocol::parse(line, calls::tools);
+fn receive(live: &mut Live, text: Option<&str>, sender: &UnboundedSender<Value>) {
+    let (messages, is_batch) = protocol::parse(text, calls::tools);
     let answers = if is_batch {
         Answers::Batch(Rc::new(Batch { messages: RefCell::default(), answers: sender.clone() }))
     } else {

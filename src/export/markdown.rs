@@ -270,7 +270,10 @@ pub(super) fn conversation(payload: &Payload) -> (Messages, Messages) {
                 let text = serde_json::from_str(&text).unwrap_or(text);
                 vec![(name.to_owned(), Message { role: role.to_owned(), text, ..Message::default() })]
             }
-            _ => messages.into_iter().map(|message| (if message.role.is_empty() { name } else { &message.role }.to_owned(), message)).collect(),
+            _ => messages
+                .into_iter()
+                .map(|message| (if message.role.is_empty() { name } else { &message.role }.to_owned(), message))
+                .collect(),
         }
     };
     (

@@ -46,7 +46,13 @@ fn a_run_that_leaked_counts_in_the_numbers_and_not_in_the_time() {
     let path = why["critical_path"].as_array().unwrap();
     let total: f64 = path.iter().map(|step| step["ms"].as_f64().unwrap()).sum();
     assert!(total <= shown["duration_ms"].as_f64().unwrap() + 0.001, "{total} {why}");
-    let late = |step: &&Value| shown["spans"].as_array().unwrap().iter().any(|span| span["span_id"] == step["span_id"] && span["start"].as_str() >= leaked.as_str());
+    let late = |step: &&Value| {
+        shown["spans"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|span| span["span_id"] == step["span_id"] && span["start"].as_str() >= leaked.as_str())
+    };
     assert!(path.iter().find(late).is_none(), "{why}");
 }
 

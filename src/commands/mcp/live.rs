@@ -171,7 +171,8 @@ impl Live {
             let found = traces.iter().copied().find(|&trace| self.store.is_trace_held(trace) && self.is_awaited(at, trace));
             if let Some(trace) = found {
                 let wait = self.waits.remove(at);
-                let answer = self.finish(&answers::trace_line(&self.store, &ShortIds::new(&self.store), self.store.main_of(trace), self.now), "");
+                let answer =
+                    self.finish(&answers::trace_line(&self.store, &ShortIds::new(&self.store), self.store.main_of(trace), self.now), "");
                 wait.reply.send(Ok(answer));
             }
         }

@@ -107,9 +107,7 @@ pub(super) fn parse(line: Option<&str>, tools: impl Fn() -> Vec<Value>) -> (Vec<
     match serde_json::from_str::<Value>(line) {
         Err(_) => wrong(-32700, "a line is no JSON"),
         Ok(Value::Array(messages)) if messages.is_empty() => wrong(-32600, "a batch is empty"),
-        Ok(Value::Array(messages)) if messages.len() > MAX_BATCH => {
-            wrong(-32600, &format!("a batch has more than {MAX_BATCH} messages"))
-        }
+        Ok(Value::Array(messages)) if messages.len() > MAX_BATCH => wrong(-32600, &format!("a batch has more than {MAX_BATCH} messages")),
         Ok(Value::Array(messages)) => (messages.into_iter().map(|message| parse_message(message, &tools)).collect(), true),
         Ok(message) => (vec![parse_message(message, &tools)], false),
     }

@@ -79,7 +79,9 @@ fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Re
     let mut spans = spans.into_iter();
     for (trace, findings, count) in traces {
         exporter.trace(trace)?;
-        findings.into_iter().for_each(|why| exporter.findings(why));
+        if let Some(why) = findings {
+            exporter.findings(why);
+        }
         spans.by_ref().take(count).try_for_each(|span| exporter.span(span))?;
     }
     if exporter.holds_logs() {
