@@ -6,6 +6,7 @@
 mod archive;
 mod check;
 mod compact;
+mod contexts;
 mod demo;
 mod doctor;
 mod excerpt;

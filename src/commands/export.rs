@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use eyre::{Context, Report, bail};
 
-use super::show::Contexts;
+use super::contexts::Contexts;
 use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, json, open, print_message, spans};
 use crate::cli::{ExportArgs, OtlpFormat};

@@ -1,6 +1,5 @@
 //! `agno-top show`: one trace.
 
-mod context;
 mod text;
 
 use std::io::{self, BufWriter, Write};
@@ -9,6 +8,7 @@ use eyre::Report;
 use serde::Serialize;
 
 use super::compact::{Shape, compact};
+use super::contexts::{ContextRecord, Contexts};
 use super::first::First;
 use super::output::Output;
 use super::snapshot::Snapshot;
@@ -23,8 +23,6 @@ use crate::model::attributes::AttributeMap;
 use crate::model::{Attribute, Dropped, Payload};
 use crate::semconv::parameters;
 use crate::store::{RowIx, TraceIx};
-use context::ContextRecord;
-pub(super) use context::Contexts;
 
 /// A span with its depth in the tree.
 #[derive(Serialize)]

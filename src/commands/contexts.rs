@@ -6,7 +6,7 @@ use std::fmt::Write;
 use eyre::Report;
 use serde::Serialize;
 
-use crate::commands::snapshot::Snapshot;
+use super::snapshot::Snapshot;
 use crate::context::{Comparer, PART_KINDS, RunReport};
 use crate::export::markdown::plain;
 use crate::export::{CallContextRecord, RunContextRecord, call_facts, cost_of_misses};
@@ -39,11 +39,11 @@ struct Run {
 }
 
 /// The contexts of the calls in a trace.
-pub(in crate::commands) struct Contexts(Vec<Run>);
+pub(super) struct Contexts(Vec<Run>);
 
 impl Contexts {
     /// Reads the contexts of all calls among the rows.
-    pub(in crate::commands) fn read(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Self, Report> {
+    pub(super) fn read(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Self, Report> {
         let calls = rows.iter().map(|&(row, _)| row).filter(|&row| snapshot.store.row(row).span_type == SpanType::Model);
         let mut runs: Vec<RowIx> = Vec::new();
         let mut known = HashSet::new();
@@ -71,7 +71,7 @@ impl Contexts {
     }
 
     /// Returns lines of Markdown: a list of the runs, and below each its calls; no text if no call was made.
-    pub(in crate::commands) fn markdown(&self, store: &Store) -> String {
+    pub(super) fn markdown(&self, store: &Store) -> String {
         let mut text = String::new();
         for Run { row, report, is_cut, cost, .. } in self.0.iter().filter(|run| !run.calls.is_empty()) {
             let cost = cost.map(|cost| format!(" · misses cost {}", format::money(Some(cost)))).unwrap_or_default();
