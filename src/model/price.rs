@@ -20,14 +20,14 @@ use super::usage::{NanoUsd, Usage};
 use list::{Bundled, List};
 pub use rate_cache::RateCache;
 
-/// The list in the `genai-prices` crate, compressed: there it is as long as a twentieth of the program.
-const LIST: &[u8] = include_bytes!("../../assets/prices.json.gz");
+/// The list in the `genai-prices` crate without what no price needs, compressed: there it is as long as a twentieth of the program.
+const LIST: &[u8] = include_bytes!("../../assets/prices/list.jsonl.gz");
 
 static BUNDLED: LazyLock<Option<Bundled>> = LazyLock::new(|| {
-    let mut json = String::new();
-    GzDecoder::new(LIST).read_to_string(&mut json).ok()?;
+    let mut lines = String::new();
+    GzDecoder::new(LIST).read_to_string(&mut lines).ok()?;
     // Kept as long as the program runs.
-    Bundled::new(Box::leak(json.into_boxed_str()))
+    Bundled::new(Box::leak(lines.into_boxed_str()))
 });
 
 /// A price set by the user, in US dollars per million tokens.
@@ -153,6 +153,12 @@ impl Prices {
         let (provider, model) = quote.priced_as.split_once(' ')?;
         let own = self.own.as_ref().map(|list| list as &dyn List);
         own.into_iter().chain(self.bundled).find_map(|list| list.context_window(provider, model))
+    }
+
+    /// Whether the price that `quote` tells may depend on the time of day, in UTC. A list of the user's does not tell.
+    fn may_change_within_day(&self, quote: &Quote) -> bool {
+        let provider = quote.priced_as.split_once(' ').map(|(provider, _)| provider);
+        self.own.is_some() || provider.zip(self.bundled).is_some_and(|(provider, list)| list.may_change_within_day(provider))
     }
 
     fn flat(&self, model: &str) -> Option<(&str, FlatPrice)> {

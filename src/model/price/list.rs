@@ -1,7 +1,6 @@
 //! Price lists: the user's, which is decoded as a whole, and the built-in one, of which a provider is decoded when a call asks for it. To
 //! decode all of it takes longer than most commands do.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::SystemTime;
@@ -20,6 +19,11 @@ pub(super) trait List: fmt::Debug + Send + Sync {
 
     /// Returns the context window in tokens of a model that the list has.
     fn context_window(&self, provider: &str, model: &str) -> Option<u64>;
+
+    /// Whether a price of the provider may depend on the time of day, in UTC.
+    fn may_change_within_day(&self, _provider: &str) -> bool {
+        true
+    }
 }
 
 impl List for Calculator {
@@ -45,71 +49,96 @@ impl List for Calculator {
 /// The built-in list.
 #[derive(Debug)]
 pub(super) struct Bundled {
-    /// Every provider with one model that every name matches: it tells which provider a call selects.
-    heads: Calculator,
     providers: Vec<Provider>,
+    /// Every provider with one model that every name matches: it tells which provider a call selects that names none by its id. `None` if they
+    /// cannot be decoded.
+    heads: OnceLock<Option<Calculator>>,
 }
 
 struct Provider {
-    id: String,
-    text: &'static RawValue,
-    /// The ids of the providers whose models it serves, too.
-    fallbacks: Vec<String>,
+    head: Head,
+    text: &'static str,
     /// The provider and its fallbacks; `None` if they cannot be decoded.
     decoded: OnceLock<Option<Calculator>>,
 }
 
+/// What tells which calls select a provider.
+#[derive(serde::Deserialize)]
+struct Head {
+    id: String,
+    #[serde(borrow)]
+    provider_match: Option<&'static RawValue>,
+    #[serde(borrow)]
+    model_match: Option<&'static RawValue>,
+    /// The ids of the providers whose models it serves, too.
+    fallback_model_providers: Option<Vec<String>>,
+}
+
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Provider").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Provider").field("id", &self.head.id).finish_non_exhaustive()
     }
 }
 
 impl Bundled {
-    /// Reads the list, in the schema of `genai-prices`; `None` if it has another.
-    pub(super) fn new(json: &'static str) -> Option<Self> {
-        let texts: Vec<&'static RawValue> = serde_json::from_str(json).ok()?;
-        let (mut heads, mut providers) = (Vec::new(), Vec::new());
-        for text in texts {
-            let fields: HashMap<&str, &RawValue> = serde_json::from_str(text.get()).ok()?;
-            let id: String = serde_json::from_str(fields.get("id")?.get()).ok()?;
-            let fallbacks = fields.get("fallback_model_providers").map_or(Ok(None), |ids| serde_json::from_str(ids.get())).ok()?;
-            let any = json!([{"id": "any", "match": {"starts_with": ""}, "prices": {"input_mtok": 0}}]);
-            let rule = |name: &str| fields.get(name).copied();
-            // No call is told from others by the address that it went to.
-            heads.push(json!({
-                "id": id, "name": id, "api_pattern": "-", "models": any,
-                "provider_match": rule("provider_match"), "model_match": rule("model_match"),
-            }));
-            providers.push(Provider { id, text, fallbacks: Option::unwrap_or_default(fallbacks), decoded: OnceLock::new() });
-        }
-        let heads = Calculator::from_json(serde_json::to_vec(&heads).ok()?).ok()?;
-        Some(Self { heads, providers })
+    /// Reads the list: one provider a line, in the schema of `genai-prices`. `None` if it has another.
+    pub(super) fn new(lines: &'static str) -> Option<Self> {
+        let provider = |text: &'static str| Some(Provider { head: serde_json::from_str(text).ok()?, text, decoded: OnceLock::new() });
+        Some(Self { providers: lines.lines().map(provider).collect::<Option<_>>()?, heads: OnceLock::new() })
     }
 
-    /// Returns a provider with its fallbacks. A call that selects the provider from the whole list selects it from these.
-    fn decoded(&self, id: &str) -> Option<&Calculator> {
-        let provider = self.providers.iter().find(|provider| provider.id == id)?;
-        let decode = || {
-            let is_needed = |other: &&Provider| other.id == id || provider.fallbacks.contains(&other.id);
-            let texts: Vec<&RawValue> = self.providers.iter().filter(is_needed).map(|provider| provider.text).collect();
-            Calculator::from_json(serde_json::to_vec(&texts).ok()?).ok()
+    /// Returns the id of the provider that a call selects. The id that a call names needs no rule.
+    fn selected(&self, provider: Option<&str>, model: &str, at: SystemTime) -> Option<String> {
+        let named = provider.map(|name| name.trim().to_lowercase());
+        if let Some(id) = named.filter(|named| self.provider(named).is_some()) {
+            return Some(id);
+        }
+        Some(self.heads()?.price(provider, model, &Counts::new(), at)?.provider_id)
+    }
+
+    fn heads(&self) -> Option<&Calculator> {
+        let any = || json!([{"id": "any", "match": {"starts_with": ""}, "prices": {"input_mtok": 0}}]);
+        let head = |Head { id, provider_match, model_match, .. }: &Head| {
+            // No call is told from others by the address that it went to.
+            json!({"id": id, "name": id, "api_pattern": "-", "models": any(), "provider_match": provider_match, "model_match": model_match})
         };
+        let heads = || self.providers.iter().map(|provider| head(&provider.head)).collect::<Vec<_>>();
+        self.heads.get_or_init(|| Calculator::from_json(serde_json::to_vec(&heads()).ok()?).ok()).as_ref()
+    }
+
+    /// Returns the texts of a provider and its fallbacks. A call that selects the provider from the whole list selects it from these.
+    fn texts(&self, provider: &Provider) -> Vec<&'static str> {
+        let fallbacks = provider.head.fallback_model_providers.as_deref().unwrap_or_default();
+        let is_needed = |other: &&Provider| other.head.id == provider.head.id || fallbacks.contains(&other.head.id);
+        self.providers.iter().filter(is_needed).map(|provider| provider.text).collect()
+    }
+
+    fn provider(&self, id: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.head.id == id)
+    }
+
+    fn decoded(&self, id: &str) -> Option<&Calculator> {
+        let provider = self.provider(id)?;
+        let decode = || Calculator::from_json(format!("[{}]", self.texts(provider).join(","))).ok();
         provider.decoded.get_or_init(decode).as_ref()
     }
 }
 
 impl List for Bundled {
     fn price(&self, provider: Option<&str>, model: &str, counts: &Counts, at: SystemTime) -> Option<PriceCalculation> {
-        let selected = self.heads.price(provider, model, &Counts::new(), at)?.provider_id;
-        self.decoded(&selected)?.price(provider, model, counts, at)
+        self.decoded(&self.selected(provider, model, at)?)?.price(provider, model, counts, at)
     }
 
     fn has_provider(&self, id: &str) -> bool {
-        self.heads.has_provider(id)
+        self.providers.iter().any(|provider| provider.head.id.eq_ignore_ascii_case(id))
     }
 
     fn context_window(&self, provider: &str, model: &str) -> Option<u64> {
         self.decoded(provider)?.context_window(provider, model)
+    }
+
+    fn may_change_within_day(&self, provider: &str) -> bool {
+        // The word of the schema for such a price.
+        self.provider(provider).is_none_or(|provider| self.texts(provider).iter().any(|text| text.contains("\"start_time\"")))
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::{Call, NanoUsd, Nanos, Prices};
+use super::{Call, NanoUsd, Nanos, Prices, Quote};
 use crate::model::Usage;
 use crate::model::usage::RareTokens;
 
@@ -93,13 +93,15 @@ impl<K: Copy + Eq + Hash> RateCache<K> {
 impl Model {
     fn detect(prices: &Prices, call: &Call<'_>) -> Self {
         let usage = sample(1000, 100, 10, 500, 50);
-        let at = |at| prices.quote(&Call { at, usage, ..*call }).map(|quote| quote.cost);
+        let at = |at| prices.quote(&Call { at, usage, ..*call });
         let from = call.at.div_euclid(DAY) * DAY;
         let Some(first) = at(from) else {
             // The list may refuse the sample call only because of counts that the actual call lacks.
             return if prices.quote(call).is_some() { Self::Hourly } else { Self::Unknown };
         };
-        if (1..96).all(|quarter| at(from + quarter * QUARTER_HOUR) == Some(first)) { Self::Daily } else { Self::Hourly }
+        let is_first = |quote: Option<Quote>| quote.is_some_and(|quote| quote.cost == first.cost);
+        let is_constant = !prices.may_change_within_day(&first) || (1..96).all(|quarter| is_first(at(from + quarter * QUARTER_HOUR)));
+        if is_constant { Self::Daily } else { Self::Hourly }
     }
 }
 

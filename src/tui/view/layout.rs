@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn the_panes_fill_any_screen_and_never_overlap() {
-        let sizes =
-            (1..=260).flat_map(|width| [1, 2, 3, 4, 5, 7, 10, 12, 15, 16, 17, 23, 24, 35, 36, 60, 100].map(|height| (width, height)));
+        let widths = (1..=260).step_by(5).chain([79, 80, 119, 120, 199, 200]);
+        let sizes = widths.flat_map(|width| [1, 2, 3, 4, 5, 7, 10, 12, 15, 16, 17, 23, 24, 35, 36, 60, 100].map(|height| (width, height)));
         for (width, height) in sizes {
             for focus in [Focus::Traces, Focus::Detail, Focus::FullDetail] {
                 let area = Rect::new(0, 0, width, height);
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn the_latency_has_its_heading_and_all_lines_wherever_it_is_shown() {
         for (width, height, focus) in (120..=260)
-            .step_by(10)
+            .step_by(20)
             .flat_map(|width| (5..100).flat_map(move |height| [Focus::Traces, Focus::Detail].map(|focus| (width, height, focus))))
         {
             let panes = PaneLayout::new(Rect::new(0, 0, width, height), focus);
