@@ -1,25 +1,21 @@
-//! Frames, keys and batches with 300 000 spans held and a trace of 50 000 spans open.
+//! Frames, keys and batches with 300,000 spans held and a trace of 50,000 spans open; then frames of every view with a million spans.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod crowd;
 mod grown;
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use agno_top::model::metric::{Number, PointData};
+use agno_top::logs::LogStore;
+use agno_top::metrics::{MAX_SERIES, MetricLimits, MetricStore};
 use agno_top::model::time::now;
-use agno_top::model::{
-    Batch, LogBatch, LogRecord, Metric, MetricBatch, MetricKind, MetricPoint, Nanos, Origin, PayloadRef, SourceId, Span,
-};
-use agno_top::model::{SpanFacts, SpanId, SpanType, Status, Text, TraceId, Value};
+use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use agno_top::store::Store;
-use agno_top::tui::app::{Action, App};
+use agno_top::tui::app::{Action, App, Slice};
 use agno_top::tui::view::{self, HitMap, PaneLayout};
 use criterion::{Criterion, criterion_group, criterion_main};
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::logs;
-use prost::Message;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
@@ -28,6 +24,11 @@ use ratatui::layout::Rect;
 const AREA: Rect = Rect::new(0, 0, 200, 60);
 
 const OPEN: u64 = 50_000;
+
+/// Further traces, which make it a million spans.
+const CROWD: u64 = 110_000;
+
+const RECORDS: u64 = 1_000_000;
 
 /// Returns spans of one long trace: agents below the root, and tool calls below each agent.
 fn spans(trace: u8, ids: std::ops::Range<u64>, start: Nanos) -> Batch {
@@ -70,14 +71,34 @@ impl Screen {
         Self { app, store, terminal: Terminal::new(TestBackend::new(200, 60)).unwrap(), hits: HitMap::default() }
     }
 
-    fn draw(&mut self) {
+    /// Draws a frame. Returns whether work is left for further frames.
+    fn draw(&mut self) -> bool {
         let Self { app, store, terminal, hits } = self;
-        view::prepare_frame(app, store, AREA);
+        let has_more = view::prepare_frame(app, store, AREA);
         terminal.draw(|frame| view::draw(frame, app, store, hits)).unwrap();
+        has_more
+    }
+
+    /// Works as the event loop does until the next frame.
+    fn work(&mut self, slices: &mut Vec<Duration>) {
+        let end = Instant::now() + Duration::from_millis(12);
+        while Instant::now() < end {
+            let begun = Instant::now();
+            let has_more = self.app.work(&mut self.store, Slice::of(Duration::from_millis(2)));
+            slices.push(begun.elapsed());
+            if !has_more {
+                break;
+            }
+        }
     }
 
     fn act(&mut self, action: Action) {
         self.app.update(&mut self.store, action, now());
+    }
+
+    fn press(&mut self, key: KeyCode) {
+        view::write_pages(&mut self.app, &self.store);
+        self.app.key(&mut self.store, KeyEvent::new(key, KeyModifiers::NONE), now());
     }
 }
 
@@ -110,16 +131,28 @@ fn frame(criterion: &mut Criterion) {
     });
     group.finish();
     slowest(&mut screen);
-    views(criterion, &mut screen);
+    views(&mut screen);
 }
 
-/// Draws every view, tab and window over the same spans, with 20 000 log records and 2 000 series.
-fn views(criterion: &mut Criterion, screen: &mut Screen) {
-    screen.app.receive_logs(LogBatch { source: SourceId(0), records: (0..20_000).map(record).collect() });
-    let metric = Arc::new(Metric { name: "app.token.usage".to_owned(), kind: MetricKind::Gauge, ..Metric::default() });
-    let points = (0..2_000).map(|at| point(&metric, at)).collect();
-    screen.app.receive_metrics(MetricBatch { source: SourceId(0), received: now(), points, invalid: 0 });
-    let mut group = criterion.benchmark_group("frame of");
+/// Prints what frames of every view and window cost: over a million spans, a million log records, and 100,000 series and names of each kind.
+fn views(screen: &mut Screen) {
+    for first in (0..CROWD).step_by(1000) {
+        screen.app.receive(&mut screen.store, crowd::traces(first..first + 1000), now());
+    }
+    screen.app.logs = LogStore::new(4 << 30);
+    for first in (0..RECORDS).step_by(1000) {
+        screen.app.receive_logs(crowd::logs(first..first + 1000));
+    }
+    let metric = crowd::gauge();
+    screen.app.metrics = MetricStore::new(MetricLimits { bytes: 4 << 30, ..MetricLimits::default() });
+    screen.app.receive_metrics(crowd::metrics(&metric, 0..MAX_SERIES as u64));
+    eprintln!("| view | key | frames while opening | still | after a key | while streaming | slices between frames |");
+    eprintln!(
+        "{} spans, {} log records, {} series; milliseconds (median, 99th percentile, slowest)",
+        screen.store.all().spans,
+        screen.app.logs.len(),
+        screen.app.metrics.series().len()
+    );
     let views = [
         ("traces", &[Action::ViewTraces, Action::Top][..]),
         ("sessions", &[Action::ViewSessions]),
@@ -127,52 +160,69 @@ fn views(criterion: &mut Criterion, screen: &mut Screen) {
         ("models", &[Action::ViewModels]),
         ("tools", &[Action::ViewTools]),
         ("errors", &[Action::ViewErrors]),
-        ("logs", &[Action::ViewTraces, Action::ViewSessions, Action::ViewLogs]),
+        ("logs", &[Action::ViewTraces, Action::ViewLogs]),
         ("metrics", &[Action::ViewMetrics]),
         ("the detail", &[Action::ViewTraces, Action::Top, Action::Down, Action::Detail]),
         ("help", &[Action::Back, Action::Help]),
         ("actions", &[Action::Palette]),
-        ("a picker", &[Action::PickAgents]),
+        ("pick agents", &[Action::PickAgents]),
+        ("pick models", &[Action::PickModels]),
+        ("pick tools", &[Action::PickTools]),
+        ("pick sessions", &[Action::PickSessions]),
         ("a comparison", &[Action::ClearMarks, Action::Top, Action::Mark, Action::NextTrace, Action::Compare]),
     ];
+    let mut next = CROWD;
     for (name, actions) in views {
         screen.app.overlay = None;
+        let begun = Instant::now();
         for action in actions {
             screen.act(*action);
         }
-        for _ in 0..50 {
-            screen.draw();
+        let key = begun.elapsed();
+        let (mut opening, mut slices) = (Vec::new(), vec![Duration::ZERO]);
+        loop {
+            let begun = Instant::now();
+            let has_more = screen.draw();
+            opening.push(begun.elapsed());
+            screen.work(&mut slices);
+            if !has_more && opening.len() >= 20 {
+                break;
+            }
         }
-        group.bench_function(name, |bench| bench.iter(|| screen.draw()));
-    }
-    group.finish();
-}
-
-fn record(at: i64) -> LogRecord {
-    let attribute = |key: &str, text: &str| KeyValue { key: key.to_owned(), value: Some(text_value(text)), ..KeyValue::default() };
-    let attributes = (0..12).map(|n| attribute(&format!("key.{n}"), "what an agent did and why")).collect();
-    let record =
-        logs::v1::LogRecord { body: Some(text_value("a request to the model ended")), attributes, ..logs::v1::LogRecord::default() };
-    LogRecord {
-        time: now() + at,
-        severity: 9 + (at % 3 * 4) as u8,
-        trace: TraceId::new([7; 16]),
-        span: SpanId::new((at as u64 % OPEN + 1).to_be_bytes()),
-        session: 0,
-        event: (0, 0),
-        group: Arc::default(),
-        encoded: record.encode_to_vec().into(),
+        let still = times(300, screen, |_| {});
+        let mut down = false;
+        let keys = times(300, screen, |screen| {
+            down = !down;
+            screen.press(if down { KeyCode::Down } else { KeyCode::Up });
+        });
+        let streaming = times(1000, screen, |screen| {
+            screen.app.receive(&mut screen.store, crowd::traces(next..next + 85), now());
+            screen.app.receive_logs(crowd::logs(next * 9..next * 9 + 500));
+            screen.app.receive_metrics(crowd::metrics(&metric, next % 1000..next % 1000 + 500));
+            next += 85;
+            screen.work(&mut slices);
+        });
+        let [opening, still, keys, streaming, slices] = [opening, still, keys, streaming, slices].map(quantiles);
+        eprintln!("| {name} | {:.1} | {opening} | {still} | {keys} | {streaming} | {slices} |", key.as_secs_f64() * 1e3);
     }
 }
 
-fn text_value(text: &str) -> AnyValue {
-    AnyValue { value: Some(any_value::Value::StringValue(text.to_owned())) }
+/// Returns the times of frames after something else was done.
+fn times(count: usize, screen: &mut Screen, mut before: impl FnMut(&mut Screen)) -> Vec<Duration> {
+    let time = |_| {
+        before(screen);
+        let begun = Instant::now();
+        screen.draw();
+        begun.elapsed()
+    };
+    (0..count).map(time).collect()
 }
 
-fn point(metric: &Arc<Metric>, at: i64) -> MetricPoint {
-    let attributes = vec![("type".to_owned(), Value::Text(format!("kind {at}"))), ("session.id".to_owned(), Value::Int(at))];
-    let data = PointData::Number(Number::Int(at));
-    MetricPoint { metric: metric.clone(), attributes, start: None, time: Some(now()), data, exemplars: Vec::new() }
+/// Returns the median, the 99th percentile and the maximum in milliseconds.
+fn quantiles(mut times: Vec<Duration>) -> String {
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
+    format!("{:.1} {:.1} {:.1}", at(50), at(99), at(100))
 }
 
 /// Prints the 99th percentile, which a mean hides.
