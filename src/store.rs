@@ -28,6 +28,7 @@ mod cost_models;
 mod critical_path;
 mod dedup;
 mod endings;
+mod group_table;
 mod groups;
 mod hash_index;
 mod histogram;

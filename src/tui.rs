@@ -6,6 +6,7 @@ pub mod display;
 pub mod event_loop;
 pub mod history;
 pub mod input;
+pub mod slices;
 pub mod terminal;
 pub mod theme;
 pub mod view;

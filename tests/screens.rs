@@ -459,7 +459,7 @@ fn enter_on_an_error_filters_exactly_its_spans() {
     };
     let groups: BTreeSet<_> = stage.store.rows().filter_map(|row| group(&stage, row)).collect();
     stage.keys("6");
-    assert_eq!(stage.app.table.as_ref().unwrap().lines.len(), groups.len());
+    assert_eq!(stage.app.table.as_ref().unwrap().len(), groups.len());
     assert_eq!(groups.len(), 10);
     let (mut filtered_groups, mut seen) = (BTreeSet::new(), 0);
     for line in 0..groups.len() {

@@ -37,8 +37,8 @@ pub struct ArchiveArgs {
     pub traces: OldTraces,
 
     /// The archive, a new file: PATH.jsonl.zst
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
+    pub output: Option<PathBuf>,
 
     /// Then delete these traces from the database, except those that have changed meanwhile
     #[arg(long)]

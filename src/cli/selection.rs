@@ -45,11 +45,11 @@ impl Selection {
 }
 
 impl Selection {
-    /// Returns an error for a bare word beside a source that is there: neither a file nor the beginning of an id, it is a mistake.
+    /// Returns an error for a word that is neither a file nor the beginning of an id: what is not there is not exported.
     pub fn refuse_unknown_words(&self) -> Result<(), String> {
-        let is_bare = |word: &&PathBuf| word.to_str().is_some_and(|text| !text.contains(['/', '\\', '.', ':'])) && !word.exists();
+        let is_unknown = |word: &&PathBuf| word.to_str().is_some_and(|text| !text.contains(['/', '\\', ':'])) && !word.exists();
         let sources = self.with_ids().sources;
-        match sources.iter().find(is_bare) {
+        match sources.iter().find(is_unknown) {
             Some(word) => Err(format!("{} is no file and no beginning of a trace id, which are hex digits, or last", word.display())),
             None => Ok(()),
         }

@@ -16,14 +16,15 @@ use crate::sources::archive::{self, CHUNK, Deleted, Tables, TraceRows};
 
 /// Archives the old traces of a database, and deletes them there if the user asked for that.
 pub(super) fn run(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report> {
-    let path = &args.output;
-    if path.as_os_str() == "-" {
+    let path = args.output.as_deref();
+    if path.is_some_and(|path| path.as_os_str() == "-") {
         bail!(UsageError("an archive is not written to standard output; -o names a new file".to_owned()));
     }
     if args.resume {
-        return resume(args, config);
+        let path = path.ok_or_else(|| UsageError("--resume goes on with an archive; -o names it".to_owned()))?;
+        return resume(path, args, config);
     }
-    if path.symlink_metadata().is_ok() {
+    if let Some(path) = path.filter(|path| path.symlink_metadata().is_ok()) {
         let hint = if args.delete { "; --resume goes on with its deletion" } else { "" };
         bail!(UsageError(format!("{} exists; an archive is a new file{hint}", path.display())));
     }
@@ -37,10 +38,10 @@ pub(super) fn run(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report
         print_message(&format!("with --delete it would fail: {obstacle}"));
     }
     if database.traces == 0 {
-        print_message(&format!("no such traces in {}", database.name));
-        return Ok(Outcome::Missing);
+        print_message(&format!("nothing to archive: no such traces in {}", database.name));
+        return Ok(Outcome::Done);
     }
-    if args.traces.dry_run {
+    let Some(path) = path.filter(|_| !args.traces.dry_run) else {
         let mut counts = Counts::default();
         for_each(&mut database, "read", |trace| {
             counts.add(trace);
@@ -48,7 +49,7 @@ pub(super) fn run(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report
         })?;
         print_message(&format!("would archive {counts}"));
         return Ok(Outcome::Done);
-    }
+    };
     write(path, &mut database)?;
     if !args.delete {
         return Ok(Outcome::Done);
@@ -57,17 +58,17 @@ pub(super) fn run(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report
 }
 
 /// Goes on with the deletion of what the archive holds.
-fn resume(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report> {
+fn resume(path: &Path, args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report> {
     let source = old_traces::source(args.traces.source.as_deref(), config)?;
     let mut counts = Counts::default();
     // An archive that is not complete must not delete anything.
-    let mut reader = Reader::open(&args.output)?;
+    let mut reader = Reader::open(path)?;
     while let Some(trace) = reader.read()? {
         counts.add(&trace);
     }
     let mut tables = archive::open(&source, &open::location(config), false)?;
     if reader.columns() != tables.columns() {
-        bail!("{} has other columns than this database", args.output.display());
+        bail!("{} has other columns than this database", path.display());
     }
     if let Some(obstacle) = tables.obstacle()? {
         bail!("nothing was deleted: {obstacle}");
@@ -76,7 +77,7 @@ fn resume(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report> {
         print_message(&format!("would delete {counts}, as far as they are still there and unchanged"));
         return Ok(Outcome::Done);
     }
-    delete(&args.output, tables.as_mut(), counts.traces, &old_traces::name(&source), args.vacuum)
+    delete(path, tables.as_mut(), counts.traces, &old_traces::name(&source), args.vacuum)
 }
 
 /// Writes the archive, reads it back, and compares it with the database.

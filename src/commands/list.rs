@@ -157,7 +157,7 @@ fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
     if snapshot.store.group_counts(trace).running > 0 {
         StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
     } else {
-        StyledText::from(format::duration(snapshot.store.group_length(trace, snapshot.now)))
+        StyledText::from(snapshot.store.group_time(trace, snapshot.now).map_or_else(|| format::UNKNOWN.to_owned(), format::duration))
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn run(args: &MetricsArgs, config: &Config) -> Result<Outcome, Report
         MetricSort::Rate => SeriesSort::Rate,
         MetricSort::Seen => SeriesSort::Seen,
     };
-    sort_series(&mut order, all, sorted, false);
+    sort_series(&mut order, all, sorted);
     order.truncate(args.limit.map_or(usize::MAX, |limit| limit as usize));
     let losses = metric::losses(&snapshot.metrics);
     if !losses.is_empty() {

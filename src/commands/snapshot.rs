@@ -313,7 +313,11 @@ impl Snapshot {
                 print_message(&format!("no traces in {}, but metrics: agno-top metrics shows them", self.names()));
             }
             0 => print_message(&format!("no traces in {}", self.names())),
-            _ if is_filtered => print_message(&format!("no trace in {} matches", self.names())),
+            _ if is_filtered => {
+                let newest = self.store.traces().next_back().map(|trace| self.store.trace(trace).start);
+                let newest = newest.filter(|_| !self.is_excerpt).map(|start| format!("; the newest began {}", format::date_time(start)));
+                print_message(&format!("no trace in {} matches{}", self.names(), newest.unwrap_or_default()));
+            }
             _ => {}
         }
     }

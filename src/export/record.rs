@@ -277,12 +277,12 @@ impl TraceRecord {
         if record.other_traces.is_empty() {
             return record;
         }
-        let (start, totals) = (record.start, store.group_totals(main));
+        let totals = store.group_totals(main);
         let end = (totals.running == 0).then(|| store.group_end(main));
         Self {
             status: store.group_counts(main).run_status(),
             end,
-            duration_ms: end.filter(|end| *end >= start).map(|end| millis(store.group_length(main, end))),
+            duration_ms: end.and_then(|end| store.group_time(main, end)).map(millis),
             spans: totals.spans,
             errors: totals.errors,
             failed_steps: totals.failed,
@@ -313,7 +313,7 @@ impl TraceRecord {
             status: data.run_status(),
             start: data.start,
             end,
-            duration_ms: end.filter(|end| *end >= data.start).map(|_| millis(store.length(trace, data.end))),
+            duration_ms: end.and_then(|end| store.trace_time(trace, end)).map(millis),
             spans: totals.spans,
             errors: totals.errors,
             failed_steps: totals.failed,

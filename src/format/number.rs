@@ -28,10 +28,15 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// Formats a count with its noun: `1 span`, `2,000 spans`.
+/// Formats a count with its noun: `1 span`, `2,000 spans`, `0 prefixes`.
 #[must_use]
 pub fn plural(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with(['s', 'x']) => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", count(number))
 }
 
 /// Formats a number of any size: integers with thousands separators, others with up to six significant digits, very large and very small

@@ -168,7 +168,7 @@ fn number(measure: NumberField, store: &Store, row: RowIx, now: Nanos) -> Option
     let totals = || store.shown_totals(row);
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     match measure {
-        NumberField::Duration => Some(store.row(row).duration(now)),
+        NumberField::Duration => store.shown_time(row, now),
         NumberField::OwnTime => Some(store.own_time(row, now)),
         NumberField::Tokens => totals().tokens().map(count),
         NumberField::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),

@@ -149,6 +149,12 @@ impl Store {
         length.saturating_add(last.saturating_sub(start).max(0))
     }
 
+    /// Returns the time that a main trace and its parts took, like [`Store::group_length`]; `None` if that of the main trace is unknown.
+    #[must_use]
+    pub fn group_time(&self, main: TraceIx, now: Nanos) -> Option<Nanos> {
+        self.trace_time(main, now).map(|_| self.group_length(main, now))
+    }
+
     /// Decides which group a changed trace belongs to.
     pub(super) fn decide_group(&mut self, trace: TraceIx, changes: &mut Changes) {
         let place = self.role(trace).map(|role| (role, self.trace(trace).start, self.trace(trace).id.bytes()));

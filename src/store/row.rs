@@ -149,6 +149,17 @@ impl Row {
         end.saturating_sub(self.start).max(0)
     }
 
+    /// Returns how long the span took, or has been running at `now`; `None` if that is unknown: it was lost, or it ends before it starts.
+    #[must_use]
+    pub fn time(&self, now: Nanos) -> Option<Nanos> {
+        let is_known = match self.phase {
+            Phase::Running => true,
+            Phase::Lost => false,
+            Phase::Ended => self.end >= self.start,
+        };
+        is_known.then(|| self.duration(now))
+    }
+
     /// Returns the status as the sender set it.
     #[must_use]
     pub fn status(&self) -> Status {

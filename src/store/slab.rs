@@ -4,7 +4,7 @@
 const PAGE_SIZE: usize = if cfg!(test) { 4 } else { 1024 };
 
 /// Values under indexes that stay valid until freed. It grows and shrinks by pages, so that neither moves a value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
     pages: Vec<Page<T>>,
     /// Pages with room; the next value goes to the last one. Pages without memory are taken out when they are the last.
@@ -17,7 +17,7 @@ pub(super) struct Slab<T> {
 }
 
 /// Part of a slab. A page without memory holds no value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Page<T> {
     values: Vec<T>,
     /// The places of freed values.

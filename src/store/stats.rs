@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
-
-use super::hash_index::fit;
+use super::group_table::GroupTable;
 use super::histogram::Histogram;
 use super::interner::Symbol;
 use super::row::RunStatus;
@@ -51,7 +49,7 @@ impl Group {
         (self.output_time > 0).then(|| self.output as f64 * 1e9 / self.output_time as f64)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.calls == 0 && self.usage.is_zero()
     }
 }
@@ -130,7 +128,7 @@ const KEPT_MINUTES: i64 = 24 * 60;
 /// Statistics over some traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    groups: [HashMap<Symbol, Group>; 3],
+    groups: [GroupTable; 3],
     times: [Histogram; 3],
     minutes: BTreeMap<i64, MinuteTotals>,
     /// The first minute that is kept.
@@ -142,12 +140,30 @@ pub struct Stats {
 impl Stats {
     /// Returns all agents, models or tools with their statistics, in no order.
     pub fn groups(&self, by: By) -> impl Iterator<Item = (Symbol, &Group)> {
-        self.groups[by as usize].iter().map(|(&name, group)| (name, group))
+        self.groups[by as usize].iter()
+    }
+
+    /// Returns the agent, model or tool with a name.
+    #[must_use]
+    pub fn group(&self, by: By, name: Symbol) -> Option<&Group> {
+        self.groups[by as usize].get(name)
+    }
+
+    /// Returns the agent, model or tool at a place below [`Stats::group_places`], if there is one. Each keeps its place.
+    #[must_use]
+    pub fn group_at(&self, by: By, place: u32) -> Option<(Symbol, &Group)> {
+        self.groups[by as usize].at(place)
+    }
+
+    /// Returns the number of places.
+    #[must_use]
+    pub fn group_places(&self, by: By) -> u32 {
+        self.groups[by as usize].end()
     }
 
     /// Returns the number of agents, models and tools.
     pub(super) fn group_count(&self) -> usize {
-        self.groups.iter().map(HashMap::len).sum()
+        self.groups.iter().map(GroupTable::len).sum()
     }
 
     /// Returns the durations of all ended runs or calls of a kind.
@@ -243,13 +259,7 @@ impl Stats {
     }
 
     fn change(&mut self, by: By, name: Symbol, change: impl FnOnce(&mut Group)) {
-        let groups = &mut self.groups[by as usize];
-        let group = groups.entry(name).or_default();
-        change(group);
-        if group.is_empty() {
-            groups.remove(&name);
-            fit(groups);
-        }
+        self.groups[by as usize].change(name, change);
     }
 
     /// Adds the own totals of a span, or a difference of them, to the minute in which the span ended.

@@ -75,6 +75,39 @@ impl Store {
         end.saturating_sub(data.start).max(0)
     }
 
+    /// Returns the time that a trace took, like [`Store::length`]; `None` if it is unknown: its first root was lost, or all of it ends before it
+    /// starts.
+    #[must_use]
+    pub fn trace_time(&self, trace: TraceIx, now: Nanos) -> Option<Nanos> {
+        let data = self.trace(trace);
+        let is_lost = data.roots().first().is_some_and(|&head| self.row(head).phase == Phase::Lost);
+        let is_known = data.counts.running > 0 || (!is_lost && data.end >= data.start);
+        is_known.then(|| self.length(trace, now))
+    }
+
+    /// Returns the time that stands beside a row: its own, and beside the first root of a trace that of the trace and of the traces that are
+    /// parts of it, as in a list of traces. `None` if it is unknown.
+    #[must_use]
+    pub fn shown_time(&self, row: RowIx, now: Nanos) -> Option<Nanos> {
+        let data = self.row(row);
+        match self.trace(data.trace()).roots().first() {
+            Some(&first) if first == row && self.is_part(data.trace()) => self.trace_time(data.trace(), now),
+            Some(&first) if first == row => self.group_time(data.trace(), now),
+            _ => data.time(now),
+        }
+    }
+
+    /// Whether the time that stands beside a row still grows.
+    #[must_use]
+    pub fn is_shown_time_running(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        match self.trace(data.trace()).roots().first() {
+            Some(&first) if first == row && self.is_part(data.trace()) => self.trace(data.trace()).counts.running > 0,
+            Some(&first) if first == row => self.group_counts(data.trace()).running > 0,
+            _ => data.phase == Phase::Running,
+        }
+    }
+
     /// Whether the row is the call with which a team hands a task to a member, whose run stands beside it.
     #[must_use]
     pub fn is_delegation(&self, row: RowIx) -> bool {

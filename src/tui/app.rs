@@ -19,6 +19,7 @@ mod mouse;
 mod palette;
 mod pick;
 mod program;
+mod ranks;
 mod refresh;
 mod search;
 mod series_actions;
@@ -49,6 +50,7 @@ pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
 pub use program::Program;
+pub use ranks::Ranked;
 pub use series_list::{SeriesList, SeriesSort, sort_series};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
@@ -65,6 +67,7 @@ use crate::query::ParseError;
 pub use crate::settings::{Budget, Column, Columns, Measure};
 use crate::sources::{State, Traffic};
 use crate::store::{RowIx, Store, TraceIx};
+pub use crate::tui::slices::Slice;
 use crate::tui::theme::Themes;
 
 /// Something that the event loop must do.
@@ -141,6 +144,14 @@ impl SourceView {
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         Self { place: name.clone(), name, state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
+    }
+
+    /// Returns a message of the source without the name or the place of the source at its beginning.
+    #[must_use]
+    pub fn without_name<'a>(&self, message: &'a str) -> &'a str {
+        let rest = |name: &String| message.strip_prefix(name.as_str()).filter(|_| !name.is_empty());
+        let rest = rest(&self.name).or_else(|| rest(&self.place)).filter(|rest| rest.starts_with([':', ' ']));
+        rest.map_or(message, |rest| rest.trim_start_matches([':', ' ']))
     }
 }
 
@@ -229,6 +240,8 @@ pub struct App {
     pub metrics: MetricStore,
     /// The view of metrics, if it is open.
     pub series_list: Option<SeriesList>,
+    /// The traces in which, or in whose parts, something runs.
+    running: HashSet<TraceIx>,
     bell: bool,
     /// Whether the filter has changed since the totals were last updated.
     is_refiltered: bool,

@@ -19,7 +19,7 @@ pub use tokens::{Shares, cost, cost_width, tokens_in_out};
 
 use crate::format;
 use crate::model::{Attribute, Nanos, SpanType, Value};
-use crate::store::{Phase, Row, Store, Symbol, TraceIx};
+use crate::store::{Phase, Row, RowIx, Store, Symbol, TraceIx};
 
 /// Levels of a tree that are indented; deeper rows are drawn at the last of them.
 pub const INDENTED_LEVELS: usize = 24;
@@ -73,12 +73,29 @@ pub fn lead_name(store: &Store, trace: TraceIx) -> String {
     store.lead(trace).map_or_else(String::new, |lead| name(store, store.row(lead)))
 }
 
-/// Formats the duration of a row at the time `now`, or [`format::UNKNOWN`] for a lost row.
+/// Formats the time that stands beside a row at the time `now`: beside the first root of a trace that of the trace.
+#[must_use]
+pub fn time(store: &Store, row: RowIx, now: Nanos) -> String {
+    written_time(store.shown_time(row, now), store.is_shown_time_running(row))
+}
+
+/// Formats the time that a trace took, without other traces that are parts of it.
+#[must_use]
+pub fn trace_time(store: &Store, trace: TraceIx, now: Nanos) -> String {
+    written_time(store.trace_time(trace, now), store.trace(trace).counts().running > 0)
+}
+
+/// Formats the time of a row alone at the time `now`.
 #[must_use]
 pub fn elapsed(row: &Row, now: Nanos) -> String {
-    match row.phase {
-        Phase::Running => format::clock(row.duration(now)),
-        Phase::Lost => format::UNKNOWN.to_owned(),
-        Phase::Ended => format::duration(row.duration(now)),
+    written_time(row.time(now), row.phase == Phase::Running)
+}
+
+/// Formats a time, which may be that of something that runs; an unknown one is [`format::UNKNOWN`].
+fn written_time(time: Option<Nanos>, is_running: bool) -> String {
+    match time {
+        None => format::UNKNOWN.to_owned(),
+        Some(time) if is_running => format::clock(time),
+        Some(time) => format::duration(time),
     }
 }

@@ -23,7 +23,7 @@ use self::export::PendingExport;
 use self::program::next_event;
 pub use self::program::{ProgramEvent, ProgramLink, ProgramRequest};
 use self::signals::{Resizes, end_signal};
-use super::app::{App, ContextSlice, Effect, ReadSlice};
+use super::app::{App, ContextSlice, Effect, ReadSlice, Slice};
 use crate::export::ExportedSpan;
 use crate::job_control::{Scope, Stops};
 use crate::model::clock::Clock;
@@ -40,6 +40,9 @@ use crate::tui::view::{self, HitMap};
 
 /// The shortest time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
+
+/// How long a slice of work between two frames is: a key waits no longer.
+const WORK: Duration = Duration::from_millis(2);
 
 /// How long the first frame waits for the terminal to tell its background.
 const ANSWER: Duration = Duration::from_millis(150);
@@ -160,6 +163,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frames = FramePacer { drawn: Instant::now(), is_dirty: true, is_urgent: true };
     let mut is_priced = false;
+    let mut has_work = false;
     // The first frame should have the right colours.
     let asked = state.session.app.themes.follows_background();
     state.is_answer_due = asked;
@@ -167,9 +171,9 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
     loop {
         let is_ready = screen.output.is_ready()?;
         if is_ready && !state.is_answer_due && frames.is_due() {
-            let has_more = state.draw(screen)?;
-            // An unfinished filter, and the totals over what it shows, go on with the next frame.
-            frames = FramePacer { drawn: Instant::now(), is_dirty: has_more, is_urgent: false };
+            has_work = state.draw(screen)?;
+            // An unfinished filter, and the totals over what it shows, go on until the next frame, and are drawn with it.
+            frames = FramePacer { drawn: Instant::now(), is_dirty: has_work, is_urgent: false };
         }
         state.send_requests();
         state.tell_program();
@@ -216,6 +220,11 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
             }
             () = screen.output.ready(), if !is_ready => continue,
             () = sleep_until((frames.drawn + FRAME).into()), if frames.is_dirty && is_ready && !state.is_answer_due => {}
+            // Gives way to the inputs and to everything else.
+            () = tokio::task::yield_now(), if has_work => {
+                let Session { app, store, .. } = &mut *state.session;
+                has_work = app.work(store, Slice::of(WORK));
+            }
         }
         frames.is_dirty = true;
     }

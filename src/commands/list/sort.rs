@@ -20,7 +20,7 @@ fn number(snapshot: &Snapshot, trace: TraceIx, column: ListSort) -> Option<f64> 
     let totals = snapshot.store.group_totals(trace);
     match column {
         ListSort::Began | ListSort::Trace => None,
-        ListSort::Time => Some(snapshot.store.group_length(trace, snapshot.now) as f64),
+        ListSort::Time => snapshot.store.group_time(trace, snapshot.now).map(|time| time as f64),
         ListSort::Spans => Some(totals.spans.into()),
         ListSort::Errors => Some(totals.failed.into()),
         ListSort::Tokens => totals.tokens().map(|tokens| tokens as f64),

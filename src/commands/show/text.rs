@@ -44,8 +44,10 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     let store = &snapshot.store;
     let (data, status) = (store.trace(trace), store.trace(trace).run_status());
     let totals = store.totals_of(trace);
-    let is_known = totals.running > 0 || data.end >= data.start;
-    let length = if is_known { format::duration(store.length(trace, snapshot.now)) } else { format::UNKNOWN.to_owned() };
+    let length = match store.trace_time(trace, snapshot.now) {
+        Some(_) => format!("for {}", display::trace_time(store, trace, snapshot.now)),
+        None => "for an unknown time".to_owned(),
+    };
     let known = |calls: u32, tokens| format::tokens((calls > 0).then_some(tokens));
     let tokens = if totals.tokens().is_none() {
         "tokens unknown".to_owned()
@@ -64,7 +66,7 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         |out: &mut _, label: &str, value: StyledText| output.line(out, &[StyledText::new(&format::pad_right(label, 9), Style::Dim), value]);
     line(out, "trace", StyledText::new(&data.id.to_string(), Style::Strong))?;
     line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
-    line(out, "began", format!("{}, for {length}", format::date_time(data.start)).into())?;
+    line(out, "began", format!("{}, {length}", format::date_time(data.start)).into())?;
     line(out, "holds", counts.into())?;
     line(out, "session", first(&|row| store.stated_session(row)).into())?;
     line(out, "user", first(&|row| store.row(row).user).into())?;
@@ -151,11 +153,13 @@ impl Tree<'_> {
 
     fn numbers(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
-        let time = display::elapsed(data, self.now);
+        // The first root stands for the trace.
+        let is_first = self.store.trace(data.trace()).roots().first() == Some(&row);
+        let time = if is_first { display::trace_time(self.store, data.trace(), self.now) } else { display::elapsed(data, self.now) };
         let style = match data.phase {
             Phase::Running => Style::Status(RunStatus::Running),
-            Phase::Lost => Style::Dim,
-            Phase::Ended => Style::Plain,
+            _ if time == format::UNKNOWN => Style::Dim,
+            _ => Style::Plain,
         };
         let [tokens, cost] = usage(self.store, row);
         let mut pieces = vec![StyledText::new(&format::pad_left(&time, TIME_WIDTH), style), format::pad_left(&tokens, TOKENS_WIDTH).into()];

@@ -1,15 +1,13 @@
 //! The totals beside the traces: over everything that the filter shows, or over the trace under the cursor.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 
 use super::TraceTree;
+use super::ranks::{Ranked, Ranks};
 use super::refresh::TraceVersion;
 use crate::model::Nanos;
-use crate::store::{Stats, Store, TimeBreakdown, TraceIx};
-
-/// How long to add traces before the next frame.
-const TIME_PER_FRAME: Duration = Duration::from_millis(4);
+use crate::store::{Group, Stats, Store, Symbol, TimeBreakdown, TraceIx};
+use crate::tui::slices::Slice;
 
 /// The totals over the shown traces, and over the trace under the cursor.
 #[derive(Debug, Default)]
@@ -21,6 +19,9 @@ pub struct Aggregates {
     /// Traces that the queue has held since it was last empty.
     queued: usize,
     trace: Option<TraceAggregates>,
+    /// What is shown of a trace until its totals are computed.
+    unknown: Stats,
+    ranks: Ranks,
     /// Whether `trace` waits to be recomputed.
     is_stale: bool,
 }
@@ -45,22 +46,49 @@ impl Aggregates {
             store.end_selection();
         }
         self.queued = self.queue.len();
+        self.ranks = Ranks::default();
+    }
+
+    /// Notes that the store has changed.
+    pub(super) fn store_changed(&mut self) {
+        self.ranks.invalidate();
+    }
+
+    /// Ranks models and agents for a moment. Returns whether work is left.
+    pub(super) fn rank(&mut self, store: &Store, mut slice: Slice) -> bool {
+        let mut ranks = std::mem::take(&mut self.ranks);
+        let scope = self.trace.as_ref().filter(|_| self.is_trace_only).map(|known| known.version.trace);
+        let more = ranks.refresh(store, self.stats(store), scope, &mut slice);
+        self.ranks = ranks;
+        more
+    }
+
+    /// Returns the `count` first models or agents with their amounts, and the number of all that have one.
+    #[must_use]
+    pub fn ranked<'a>(&'a self, store: &'a Store, by: Ranked, count: usize) -> (Vec<(Symbol, i64, &'a Group)>, usize) {
+        self.ranks.first(store, self.stats(store), by, count)
     }
 
     /// Queues traces that the filter newly shows or hides, and works on the queue for a moment. Returns whether any are left.
-    pub(super) fn advance(&mut self, store: &mut Store, tree: &TraceTree, changes: &[TraceIx]) -> bool {
+    pub(super) fn advance(&mut self, store: &mut Store, tree: &TraceTree, changes: &[TraceIx], mut slice: Slice) -> bool {
         if store.selection().is_none() {
             return false;
         }
         self.queued += changes.len();
         self.queue.extend(changes);
-        let begun = Instant::now();
-        while let Some(trace) = self.queue.pop_front() {
+        while let Some(&trace) = self.queue.front() {
+            let mut pieces = 1;
             if store.is_trace_held(trace) {
+                pieces += store.trace(trace).counts().spans as usize;
+                if !slice.allows(pieces) {
+                    break;
+                }
                 let is_shown = tree.shows(store, trace);
                 store.select(trace, is_shown);
+                self.ranks.invalidate();
             }
-            if begun.elapsed() > TIME_PER_FRAME {
+            self.queue.pop_front();
+            if !slice.goes_on(pieces) {
                 break;
             }
         }
@@ -77,10 +105,12 @@ impl Aggregates {
     }
 
     /// Computes the totals of the trace under the cursor, unless a usable result is held. Costs the rows of the trace.
-    pub(super) fn update_trace(&mut self, store: &Store, trace: Option<TraceIx>, now: Nanos) {
+    ///
+    /// Returns whether that waits until a frame is drawn.
+    pub(super) fn update_trace(&mut self, store: &Store, trace: Option<TraceIx>, now: Nanos, slice: Slice) -> bool {
         let Some(trace) = trace else {
             self.trace = None;
-            return;
+            return false;
         };
         let is_running = store.group_counts(trace).running > 0;
         let usable =
@@ -88,15 +118,23 @@ impl Aggregates {
                 version.is_usable(store, trace, now) && (!is_running || version.is_from(now) || version.is_kept(store, now))
             });
         self.is_stale = usable.is_some_and(|version| version.is_stale(store));
+        if usable.is_none() && !slice.allows(store.group_counts(trace).spans as usize) {
+            self.trace.take_if(|known| known.version.trace != trace);
+            return true;
+        }
         if usable.is_none() {
             let (stats, times) = (store.stats_of(trace), store.time_breakdown(trace, now));
             self.trace = Some(TraceAggregates { version: TraceVersion::new(store, trace, now), stats, times });
+            if self.is_trace_only {
+                self.ranks.invalidate();
+            }
         }
+        false
     }
 
     /// Whether the totals of the trace wait to be recomputed.
     pub(super) fn is_stale(&self) -> bool {
-        self.is_stale
+        self.is_stale || self.ranks.is_stale()
     }
 
     /// Returns the statistics to show.
@@ -104,6 +142,7 @@ impl Aggregates {
     pub fn stats<'a>(&'a self, store: &'a Store) -> &'a Stats {
         match &self.trace {
             Some(known) if self.is_trace_only => &known.stats,
+            None if self.is_trace_only => &self.unknown,
             _ => self.shown(store),
         }
     }

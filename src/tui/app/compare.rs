@@ -189,14 +189,15 @@ impl Compare {
         let [Some(left), Some(right)] = self.pairs[pair].rows else { return Differences { step: true, ..Differences::default() } };
         let [a, b] = [left, right].map(|row| store.row(row));
         let [x, y] = [left, right].map(|row| store.shown_totals(row));
-        let [short, long] = {
-            let [a, b] = [a, b].map(|row| row.duration(now));
-            [a.min(b), a.max(b)]
+        let is_longer = |a: Nanos, b: Nanos| a - b >= 10_000_000 && a - b >= b / 5;
+        let time = match [left, right].map(|row| store.shown_time(row, now)) {
+            [Some(a), Some(b)] => is_longer(a.max(b), a.min(b)),
+            [a, b] => a.is_some() != b.is_some(),
         };
         Differences {
             step: key(a) != key(b),
             status: store.run_status(left) != store.run_status(right),
-            time: long - short >= 10_000_000 && long - short >= short / 5,
+            time,
             tokens: x.tokens() != y.tokens(),
             cost: x.cost() != y.cost(),
             text: (a.input, a.error) != (b.input, b.error),

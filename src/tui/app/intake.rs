@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Action, App, Overlay, SeriesList, Table, TreeLine};
+use super::{Action, App, Overlay, SeriesList, Slice, Table, TreeLine};
 use crate::metrics::MetricLosses;
 use crate::model::price::Prices;
 use crate::model::{Batch, LogBatch, MetricBatch, Nanos, Origin, PayloadRef, SourceId};
@@ -12,6 +13,9 @@ use crate::store::{Changes, MINUTE, Store};
 
 /// Spans and batches to hold back at most during a pause; beyond it the oldest are applied.
 pub(super) const HELD_BACK: usize = 200_000;
+
+/// How long a frame works on what is too much for it.
+const IN_FRAME: Duration = Duration::from_millis(1);
 
 /// What may be held back beside what the store holds: one byte in this many of its limit.
 const HELD_BACK_SHARE: u64 = 16;
@@ -130,6 +134,10 @@ impl App {
             self.overlay = None;
             self.show_message("the traces to export were evicted from memory", true, self.now);
         }
+        self.note_running(store, &changes);
+        if !changes.traces.is_empty() || !changes.evicted.is_empty() {
+            self.aggregates.store_changed();
+        }
         self.tree.update(store, &changes, self.now);
         self.insights.forget(&changes.evicted);
         if let Some(table) = &mut self.table {
@@ -143,29 +151,57 @@ impl App {
         }
     }
 
+    fn note_running(&mut self, store: &Store, changes: &Changes) {
+        for trace in &changes.evicted {
+            self.running.remove(trace);
+        }
+        for &trace in &changes.traces {
+            let main = store.main_of(trace);
+            if main != trace {
+                self.running.remove(&trace);
+            }
+            if store.group_counts(main).running > 0 {
+                self.running.insert(main);
+            } else {
+                self.running.remove(&main);
+            }
+        }
+    }
+
+    /// Returns the number of shown traces that run, each with its parts once. Costs the running traces.
+    #[must_use]
+    pub fn running_traces(&self, store: &Store) -> usize {
+        if self.tree.is_filtered() {
+            self.running.iter().filter(|&&trace| self.tree.shows(store, trace)).count()
+        } else {
+            self.running.len()
+        }
+    }
+
     /// Prepares the state for a frame with this many lines for rows, and this size of the detail pane in columns and lines. Returns whether
-    /// work is left for further frames.
+    /// work is left for [`App::work`] and for further frames.
     pub fn prepare_frame(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
-        self.advance_filter(store);
         self.tree.set_lines(store, lines);
         self.detail.set_size(detail);
         if let Some(table) = &mut self.table {
             table.set_size(lines, detail);
         }
-        let mut has_more = false;
         if let Some(list) = &mut self.log_list {
             let has_notes = list.leaves_filter_aside() || self.logs.first() > 0;
             list.pane.set_size(lines.saturating_sub(usize::from(has_notes)), detail);
-            if self.held_back.is_none() {
-                has_more = list.refresh(&self.logs, self.now);
-            }
+        }
+        let has_more = self.work(store, Slice::in_frame(IN_FRAME));
+        if let Some(table) = &mut self.table {
+            table.write_shown(store, &self.aggregates);
+        } else {
+            let (lines, _) = self.tree.window(store, self.tree.height());
+            let rows: Vec<_> = lines.into_iter().filter_map(TreeLine::row).collect();
+            self.insights.update(store, &rows, self.now);
+        }
+        if let Some(list) = &mut self.log_list {
             list.read_lines(&self.logs);
         }
         if let Some(list) = &mut self.series_list {
-            if self.held_back.is_none() {
-                list.refresh(&self.metrics, self.now);
-                list.compare(&self.metrics, store);
-            }
             // A line below the list says what it leaves out.
             let has_notes = list.leaves_filter_aside() || list.difference().is_some() || self.metrics.losses() != MetricLosses::default();
             list.set_size(lines.saturating_sub(usize::from(has_notes)), detail);
@@ -173,11 +209,12 @@ impl App {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay {
             compare.refresh_if_due(store);
         }
-        self.update_aggregates(store) || self.tree.is_filtering() || has_more
+        has_more
     }
 
-    /// Updates the totals, the open table and the insights for a moment. Returns whether work is left.
-    fn update_aggregates(&mut self, store: &mut Store) -> bool {
+    /// Works for a moment on what is too much for a frame: the filter, the totals, the rankings and the open list. Returns whether work is left.
+    pub fn work(&mut self, store: &mut Store, slice: Slice) -> bool {
+        let mut has_more = self.advance_filter(store, slice.share());
         if std::mem::take(&mut self.is_refiltered) {
             self.aggregates.restart(store, &mut self.tree);
             if let Some(table) = &mut self.table {
@@ -185,24 +222,30 @@ impl App {
             }
         }
         let changes = self.tree.take_visibility_changes();
-        let mut has_more = self.aggregates.advance(store, &self.tree, &changes);
+        has_more |= self.aggregates.advance(store, &self.tree, &changes, slice.share());
         if let Some(table) = &mut self.table {
             table.traces_changed(&changes);
-            has_more |= table.refresh(store, &self.tree, &self.aggregates);
-        } else {
-            let (lines, _) = self.tree.window(store, self.tree.height());
-            let rows: Vec<_> = lines.into_iter().filter_map(TreeLine::row).collect();
-            self.insights.update(store, &rows, self.now);
+            has_more |= table.refresh(store, &self.tree, &self.aggregates, slice.share());
         }
-        self.aggregates.update_trace(store, self.tree.cursor().map(|row| store.main_of(store.row(row).trace())), self.now);
-        has_more
+        let trace = self.tree.cursor().map(|row| store.main_of(store.row(row).trace()));
+        has_more |= self.aggregates.update_trace(store, trace, self.now, slice);
+        has_more |= self.aggregates.rank(store, slice.share());
+        let is_paused = self.held_back.is_some();
+        if let Some(list) = self.log_list.as_mut().filter(|_| !is_paused) {
+            has_more |= list.refresh(&self.logs, self.now, slice.share());
+        }
+        if let Some(list) = self.series_list.as_mut().filter(|_| !is_paused) {
+            has_more |= list.refresh(&self.metrics, self.now, slice.share());
+            has_more |= list.compare(&self.metrics, store, slice.share());
+        }
+        has_more || self.tree.is_filtering()
     }
 
     /// Sets the state of a source.
     pub fn source_state(&mut self, source: usize, state: State) {
         if let Some(view) = self.sources.get_mut(source) {
             // The header may have no room for the whole error.
-            let error = if let State::Failing(why) = &state { Some(format!("{}: {why}", view.name)) } else { None };
+            let error = if let State::Failing(why) = &state { Some(format!("{}: {}", view.name, view.without_name(why))) } else { None };
             view.state = state;
             if let Some(error) = error {
                 self.show_message(error, true, self.now);

@@ -5,9 +5,11 @@ mod completions;
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
 
+use super::table_actions::ON_KEY;
 use super::{App, Effect, Help, Overlay, text_input};
 use crate::query::Query;
 use crate::store::Store;
+use crate::tui::slices::Slice;
 pub use completions::{Completion, Completions};
 
 /// Lines of history to keep at most.
@@ -112,7 +114,7 @@ impl App {
                 let line = editor.input.value().trim().to_owned();
                 let is_filter = !editor.is_search && !line.is_empty();
                 self.editor = None;
-                self.advance_filter(store);
+                self.advance_filter(store, Slice::in_frame(ON_KEY));
                 if is_filter {
                     self.history.add(line.clone());
                     return Some(Effect::Remember(line));
@@ -184,17 +186,17 @@ impl App {
     }
 
     /// Applies the last typed filter (at most once per frame), or continues an unfinished filter pass. Updates the critical path.
-    pub fn advance_filter(&mut self, store: &Store) {
+    pub fn advance_filter(&mut self, store: &Store, slice: Slice) -> bool {
         if let Some(editor) = self.editor.as_mut().filter(|editor| !editor.is_search) {
             editor.completions.refresh(store, &editor.input, false);
         }
         if let Some(line) = self.typed.take() {
             self.set_filter(store, line);
         } else if self.tree.is_filtering() {
-            self.tree.continue_filtering(store, self.now);
+            self.tree.continue_filtering(store, self.now, slice);
             self.show_detail(store);
         }
-        self.tree.update_critical_path(store, self.now);
+        self.tree.update_critical_path(store, self.now, slice)
     }
 
     /// Applies a filter line. An invalid line changes nothing.

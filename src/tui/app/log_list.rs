@@ -4,7 +4,6 @@
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
 
 use super::Action;
 use super::list_pane::ListPane;
@@ -13,9 +12,7 @@ use crate::model::{Attribute, LogContent, LogRecord, Nanos, SpanId, TraceId, Val
 use crate::query::{Query, Record};
 use crate::sources::log_content;
 use crate::tui::display::log;
-
-/// How long a frame tests records against the filter.
-const SLICE: Duration = Duration::from_millis(3);
+use crate::tui::slices::Slice;
 
 /// The most lines that are kept for the next frame.
 const MAX_LINES: usize = 512;
@@ -164,18 +161,21 @@ impl LogList {
     }
 
     /// Tests records against the filter for a bounded time, and follows the newest one. Returns whether records are left to test.
-    pub(super) fn refresh(&mut self, logs: &LogStore, now: Nanos) -> bool {
-        let begun = Instant::now();
+    pub(super) fn refresh(&mut self, logs: &LogStore, now: Nanos, mut slice: Slice) -> bool {
         let dropped = self.matching.partition_point(|number| *number < logs.first());
         self.matching.drain(..dropped);
         self.next = self.next.max(logs.first());
-        while self.is_filtered() && self.next < logs.end() && begun.elapsed() < SLICE {
+        while self.is_filtered() && self.next < logs.end() {
             if let Some(record) = logs.get(self.next)
                 && self.query.matches_record(&FilteredLog::new(record), now)
             {
                 self.matching.push_back(self.next);
             }
             self.next += 1;
+            // Decoding a record costs as much as a few rows.
+            if !slice.goes_on(8) {
+                break;
+            }
         }
         self.end = logs.end();
         let found = self.selected.and_then(|selected| self.line_of(logs, selected));

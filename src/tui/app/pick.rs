@@ -23,7 +23,7 @@ pub struct Choice {
 }
 
 /// An open list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Picker {
     /// The filter field that the list sets.
     pub field: &'static str,
@@ -34,6 +34,8 @@ pub struct Picker {
     /// The index of the choice under the cursor, among the shown ones.
     pub cursor: usize,
     choices: Vec<Choice>,
+    /// The number of selected choices.
+    selected: usize,
     /// The indices of the choices that match the typed text, the best first.
     shown: Vec<usize>,
     /// Whether the user has selected or deselected a value.
@@ -95,7 +97,8 @@ impl Picker {
         // Selected values come first, so that they are visible.
         choices.sort_by_key(|choice| !choice.is_selected);
         let shown = (0..choices.len()).collect();
-        Self { field, counted, typed: String::new(), cursor: 0, choices, shown, is_touched: false }
+        let selected = choices.iter().filter(|choice| choice.is_selected).count();
+        Self { selected, field, counted, typed: String::new(), cursor: 0, choices, shown, is_touched: false }
     }
 
     /// Returns the choices that match the typed text.
@@ -107,7 +110,7 @@ impl Picker {
     /// Returns the number of selected choices, shown or not.
     #[must_use]
     pub fn selected_count(&self) -> usize {
-        self.choices.iter().filter(|choice| choice.is_selected).count()
+        self.selected
     }
 
     /// Returns the number of choices, shown or not.
@@ -121,7 +124,7 @@ impl Picker {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Esc => return ControlFlow::Break(None),
-            KeyCode::Enter => return ControlFlow::Break(Some(self.clone().into_values())),
+            KeyCode::Enter => return ControlFlow::Break(Some(std::mem::take(self).into_values())),
             KeyCode::Down | KeyCode::Tab => self.step(1),
             KeyCode::Up | KeyCode::BackTab => self.step(-1),
             KeyCode::Char('n') if control => self.step(1),
@@ -166,7 +169,13 @@ impl Picker {
     fn toggle(&mut self) {
         self.is_touched = true;
         if let Some(&at) = self.shown.get(self.cursor) {
-            self.choices[at].is_selected ^= true;
+            let choice = &mut self.choices[at];
+            choice.is_selected ^= true;
+            if choice.is_selected {
+                self.selected += 1;
+            } else {
+                self.selected -= 1;
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::model::Nanos;
 use crate::store::{Store, TraceIx};
 
 /// A result that takes no longer than this is recomputed after every change.
-const CHEAP: Duration = Duration::from_millis(3);
+const CHEAP: Duration = Duration::from_millis(1);
 
 /// Any other result is kept for this multiple of the time that it took.
 const KEPT: u32 = 20;
@@ -15,7 +15,7 @@ const KEPT: u32 = 20;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
     is_stale: bool,
-    /// Start and duration of the last run.
+    /// End and duration of the last run.
     last: Option<(Instant, Duration)>,
 }
 
@@ -37,12 +37,23 @@ impl Pace {
 
     /// Whether the result must be recomputed now.
     pub(super) fn is_due(&self) -> bool {
-        self.is_stale && self.last.is_none_or(|(begun, took)| took < CHEAP || begun.elapsed() >= took * KEPT)
+        self.is_stale && self.last.is_none_or(|(ended, took)| took < CHEAP || ended.elapsed() >= took * KEPT)
     }
 
     /// Notes a run that began at `begun` and ends now.
     pub(super) fn finish(&mut self, begun: Instant) {
-        (self.is_stale, self.last) = (false, Some((begun, begun.elapsed())));
+        self.begin();
+        self.finish_slices(begun.elapsed());
+    }
+
+    /// Notes a run that begins now; what changes from now on makes its result outdated.
+    pub(super) fn begin(&mut self) {
+        self.is_stale = false;
+    }
+
+    /// Notes that a run ended that took so long in all its slices.
+    pub(super) fn finish_slices(&mut self, took: Duration) {
+        self.last = Some((Instant::now(), took));
     }
 }
 

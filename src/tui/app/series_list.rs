@@ -4,7 +4,7 @@
 mod tests;
 
 use std::cmp::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Action;
 use super::list_pane::ListPane;
@@ -16,6 +16,7 @@ use crate::query::{Query, Record};
 use crate::settings::named_enum;
 use crate::store::Store;
 use crate::tui::display::counted;
+use crate::tui::slices::{Slice, SlicedSort};
 
 named_enum! {
     /// What the series are sorted by.
@@ -52,12 +53,54 @@ pub struct SeriesList {
     page_width: u16,
     pace: Pace,
     version: u64,
-    /// [`MetricStore::membership`] and the number of series when the order was found; `None` if the filter was another.
-    membership: Option<(u64, u64)>,
-    listed: usize,
+    /// [`MetricStore::membership`] when the order was found; `added` is `None` if the filter or the order was another.
+    moved: Option<u64>,
+    added: Option<u64>,
+    pass: Option<Pass>,
+    /// Whether the cursor goes to the top when the next order is found.
+    goes_to_top: bool,
     /// The counters of usage beside the calls, and when to compare them again.
     compared: Vec<(UsageCounter, Vec<Comparison>)>,
     compared_pace: Pace,
+    /// The unfinished comparison, and the time that it took so far.
+    comparison: Option<(counted::Pass, Duration)>,
+}
+
+/// An unfinished pass over the series: the indexes of those that are shown, with their sort keys, which are then sorted.
+#[derive(Debug, Default)]
+struct Pass {
+    next: usize,
+    keys: Vec<(u64, usize)>,
+    sort: Option<SlicedSort<(u64, usize)>>,
+    took: Duration,
+}
+
+impl Pass {
+    /// Goes on. Returns whether the order is found.
+    fn advance(&mut self, store: &MetricStore, (query, by): (&Query, SeriesSort), now: Nanos, slice: &mut Slice) -> bool {
+        let begun = Instant::now();
+        let is_done = self.find(store.series(), query, by, now, slice);
+        self.took += begun.elapsed();
+        is_done
+    }
+
+    fn find(&mut self, all: &[Series], query: &Query, by: SeriesSort, now: Nanos, slice: &mut Slice) -> bool {
+        while let Some(series) = all.get(self.next) {
+            if query.is_empty() || query.matches_record(series, now) {
+                self.keys.push((key(series, by), self.next));
+            }
+            self.next += 1;
+            if !slice.goes_on(2) {
+                return false;
+            }
+        }
+        let compare = |one: &(u64, usize), other: &(u64, usize)| one.0.cmp(&other.0).then_with(|| by_name(&all[one.1], &all[other.1]));
+        self.sort.get_or_insert_with(|| SlicedSort::new(std::mem::take(&mut self.keys))).advance(slice, compare)
+    }
+
+    fn into_order(self) -> Vec<usize> {
+        self.sort.map_or(self.keys, SlicedSort::into_items).into_iter().map(|(_, at)| at).collect()
+    }
 }
 
 impl Record for Series {
@@ -97,18 +140,20 @@ impl SeriesList {
             page_width: 0,
             pace: Pace::due(),
             version: 0,
-            membership: None,
-            listed: 0,
+            moved: None,
+            added: None,
+            pass: None,
+            goes_to_top: false,
             compared: Vec::new(),
             compared_pace: Pace::due(),
+            comparison: None,
         }
     }
 
     /// Shows other series from the next frame on.
     pub(super) fn set_filter(&mut self, filter: &str) {
         self.query = filter.parse().unwrap_or_default();
-        self.membership = None;
-        self.pace = Pace::due();
+        (self.added, self.pass, self.pace) = (None, None, Pace::due());
     }
 
     /// Whether the filter asks what series do not have.
@@ -123,46 +168,60 @@ impl SeriesList {
         !self.query.is_empty()
     }
 
-    /// Finds the shown series and their order, if that is due.
-    pub(super) fn refresh(&mut self, store: &MetricStore, now: Nanos) {
+    /// Finds the shown series and their order for a moment, if that is due. Returns whether work is left.
+    pub(super) fn refresh(&mut self, store: &MetricStore, now: Nanos, mut slice: Slice) -> bool {
         if self.version != store.version() {
             self.version = store.version();
             self.pace.invalidate();
             self.pane.is_page_outdated = true;
         }
-        let is_moved = self.membership.is_some_and(|(_, moved)| moved != store.membership().1);
-        if !self.pace.is_due() && !is_moved {
-            return;
+        let (added, moved) = store.membership();
+        if self.moved != Some(moved) {
+            // The series are at other indexes.
+            (self.moved, self.added, self.pass) = (Some(moved), None, None);
+            self.pace = Pace::due();
         }
-        let begun = Instant::now();
-        let all = store.series();
-        let membership = Some(store.membership());
-        if self.query.is_empty() && self.membership.map(|(_, moved)| moved) == membership.map(|(_, moved)| moved) {
-            // The order is nearly right: sorting it anew costs little.
-            if self.membership != membership || self.sorted != SeriesSort::Name {
-                self.order.extend(self.listed..all.len());
-                sort_series(&mut self.order, all, self.sorted, self.is_reversed);
-            }
-        } else {
-            self.order = (0..all.len()).filter(|&at| self.query.matches_record(&all[at], now)).collect();
-            sort_series(&mut self.order, all, self.sorted, self.is_reversed);
+        if self.pass.is_none() && self.pace.is_due() {
+            self.pace.begin();
+            let is_the_same = self.query.is_empty() && self.sorted == SeriesSort::Name && self.added == Some(added);
+            self.added = Some(added);
+            self.pass = (!is_the_same).then(Pass::default);
         }
-        (self.membership, self.listed) = (membership, all.len());
-        self.pace.finish(begun);
-        let is_selected = |at: &usize| Some(all[*at].id) == self.selected;
-        self.pane.cursor = self.order.iter().position(is_selected).unwrap_or(self.pane.cursor);
+        let Some(pass) = &mut self.pass else { return false };
+        if !pass.advance(store, (&self.query, self.sorted), now, &mut slice) {
+            return true;
+        }
+        self.pace.finish_slices(pass.took);
+        self.order = self.pass.take().map(Pass::into_order).unwrap_or_default();
+        if self.is_reversed {
+            self.order.reverse();
+        }
+        let is_selected = |at: &usize| Some(store.series()[*at].id) == self.selected;
+        let found = if std::mem::take(&mut self.goes_to_top) { Some(0) } else { self.order.iter().position(is_selected) };
+        self.pane.cursor = found.unwrap_or(self.pane.cursor);
         self.pane.clamp(self.order.len());
         self.select(store);
+        false
     }
 
-    /// Compares the counters of usage with the calls, at most once per call of [`SeriesList::calls_changed`].
-    pub(super) fn compare(&mut self, metrics: &MetricStore, store: &Store) {
-        if self.compared_pace.is_due() {
-            let begun = Instant::now();
-            self.compared = counted::compare(metrics, store);
-            self.compared_pace.finish(begun);
-            self.pane.is_page_outdated = true;
+    /// Compares the counters of usage with the calls for a moment, at most once per call of [`SeriesList::calls_changed`]. Returns whether work
+    /// is left.
+    pub(super) fn compare(&mut self, metrics: &MetricStore, store: &Store, mut slice: Slice) -> bool {
+        if self.comparison.is_none() && self.compared_pace.is_due() {
+            self.compared_pace.begin();
+            self.comparison = Some((counted::Pass::new(metrics), Duration::ZERO));
         }
+        let Some((pass, took)) = &mut self.comparison else { return false };
+        let begun = Instant::now();
+        let is_done = pass.advance(store, &mut slice);
+        *took += begun.elapsed();
+        if !is_done {
+            return true;
+        }
+        self.compared_pace.finish_slices(*took);
+        self.compared = self.comparison.take().map(|(pass, _)| pass.into_compared()).unwrap_or_default();
+        self.pane.is_page_outdated = true;
+        false
     }
 
     /// Notes that a second has passed, in which calls and counters may have changed.
@@ -241,10 +300,10 @@ impl SeriesList {
         self.select(store);
     }
 
-    /// Sorts by a column and moves the cursor to the top.
+    /// Sorts by a column, from the next refresh on, and moves the cursor to the top.
     pub(super) fn sort_by(&mut self, store: &MetricStore, sorted: SeriesSort, is_reversed: bool) {
         (self.sorted, self.is_reversed) = (sorted, is_reversed);
-        sort_series(&mut self.order, store.series(), sorted, is_reversed);
+        (self.added, self.pass, self.pace, self.goes_to_top) = (None, None, Pace::due(), true);
         self.go_to(store, 0);
     }
 
@@ -281,32 +340,32 @@ impl SeriesList {
     /// Whether the order waits to be found again.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.pace.is_stale()
+        self.pace.is_stale() || self.pass.is_some() || self.comparison.is_some()
     }
 }
 
 /// Sorts indexes of series.
-pub fn sort_series(order: &mut [usize], all: &[Series], by: SeriesSort, is_reversed: bool) {
-    let by_name = |one: &Series, other: &Series| {
-        let names = one.metric.name.cmp(&other.metric.name);
-        names.then_with(|| one.service().cmp(other.service())).then_with(|| one.label.cmp(&other.label)).then(one.id.cmp(&other.id))
+pub fn sort_series(order: &mut [usize], all: &[Series], by: SeriesSort) {
+    order.sort_by(|&one, &other| key(&all[one], by).cmp(&key(&all[other], by)).then_with(|| by_name(&all[one], &all[other])));
+}
+
+/// Returns the sort key of a series, apart from its name: the largest and the newest come first, unknown values last.
+fn key(series: &Series, by: SeriesSort) -> u64 {
+    // In the order of the bits, floats below zero come after the others and upside down.
+    let largest_first = |number: Option<f64>| match number.map(f64::to_bits) {
+        None => u64::MAX,
+        Some(bits) if bits >> 63 == 0 => (u64::MAX >> 1) - bits,
+        Some(bits) => bits - 1,
     };
-    let largest_first = |one: Option<f64>, other: Option<f64>| match (one, other) {
-        (Some(one), Some(other)) => other.total_cmp(&one),
-        (one, other) => other.is_some().cmp(&one.is_some()),
-    };
-    let compare = |&one: &usize, &other: &usize| {
-        let (one, other) = (&all[one], &all[other]);
-        let order = match by {
-            SeriesSort::Name => Ordering::Equal,
-            SeriesSort::Value => largest_first(one.magnitude(), other.magnitude()),
-            SeriesSort::Rate => largest_first(one.per_minute(), other.per_minute()),
-            SeriesSort::Seen => other.time.cmp(&one.time),
-        };
-        order.then_with(|| by_name(one, other))
-    };
-    order.sort_by(compare);
-    if is_reversed {
-        order.reverse();
+    match by {
+        SeriesSort::Name => 0,
+        SeriesSort::Value => largest_first(series.magnitude()),
+        SeriesSort::Rate => largest_first(series.per_minute()),
+        SeriesSort::Seen => (u64::MAX >> 1) - series.time.max(0).cast_unsigned(),
     }
+}
+
+fn by_name(one: &Series, other: &Series) -> Ordering {
+    let names = one.metric.name.cmp(&other.metric.name);
+    names.then_with(|| one.service().cmp(other.service())).then_with(|| one.label.cmp(&other.label)).then(one.id.cmp(&other.id))
 }

@@ -3,17 +3,20 @@
 mod columns;
 mod index;
 mod lines;
-
-use std::time::Instant;
+mod order;
 
 use super::list_pane::ListPane;
 use super::refresh::Pace;
 use super::{Action, Aggregates, TraceTree};
+use crate::format;
 use crate::model::SpanType;
 use crate::settings::named_enum;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
+use crate::tui::slices::Slice;
 pub use columns::{Cell, TableColumn};
-use index::Index;
+use index::{Index, Indexed};
+use lines::{LineId, Source};
+use order::Pass;
 
 named_enum! {
     /// What the upper pane lists.
@@ -110,20 +113,30 @@ pub struct Line {
     pub cells: Vec<Cell>,
 }
 
+/// The most lines whose names are measured for the width of their column.
+const MAX_MEASURED: usize = 500;
+
 /// The state of a view other than the traces.
 #[derive(Debug)]
 pub struct Table {
     /// What the table lists.
     pub view: View,
-    /// The lines in order.
-    pub lines: Vec<Line>,
     /// The index of the column that the lines are sorted by.
     pub sorted: usize,
     /// Whether the order is reversed.
     pub is_reversed: bool,
     /// The cursor, and the page about its line.
     pub pane: ListPane,
+    /// The lines in order.
+    order: Vec<LineId>,
+    /// The lines on the screen.
+    shown: Vec<Line>,
+    /// The largest width of the first names, in cells.
+    widest: usize,
     index: Index,
+    /// Whether the cursor goes to the top when the next order is found.
+    goes_to_top: bool,
+    pass: Option<Pass>,
     pace: Pace,
 }
 
@@ -133,11 +146,15 @@ impl Table {
     pub fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
         Self {
             view,
-            lines: Vec::new(),
             sorted: columns::default_sort(view),
             is_reversed: false,
             pane: ListPane::new(),
+            order: Vec::new(),
+            shown: Vec::new(),
+            widest: 0,
             index: Index::new(view, store, tree),
+            goes_to_top: false,
+            pass: None,
             pace: Pace::due(),
         }
     }
@@ -148,9 +165,34 @@ impl Table {
         columns::of(self.view)
     }
 
+    /// Returns the number of lines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether the table has no lines.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Returns the lines on the screen, from [`ListPane::top`] on.
+    #[must_use]
+    pub fn shown(&self) -> &[Line] {
+        &self.shown
+    }
+
+    /// Returns the largest width of the first names, in cells.
+    #[must_use]
+    pub fn widest_name(&self) -> usize {
+        self.widest
+    }
+
     /// Starts over with another filter.
     pub(super) fn restart(&mut self, store: &Store, tree: &TraceTree) {
         self.index = Index::new(self.view, store, tree);
+        self.pass = None;
         self.pace = Pace::due();
     }
 
@@ -170,50 +212,82 @@ impl Table {
         }
     }
 
-    /// Recomputes the lines if that is due. Returns whether traces are left to index.
-    pub(super) fn refresh(&mut self, store: &Store, tree: &TraceTree, aggregates: &Aggregates) -> bool {
-        let more = self.index.advance(store, tree);
-        if self.pace.is_due() {
-            let begun = Instant::now();
-            let key = self.lines.get(self.pane.cursor).map(|line| line.key.clone());
-            self.lines = lines::lines(self.view, store, aggregates, &self.index);
-            self.sort();
-            self.pace.finish(begun);
-            if more {
-                self.pace.invalidate();
-            }
-            self.pane.cursor = key.and_then(|key| self.lines.iter().position(|line| line.key == key)).unwrap_or(self.pane.cursor);
-            self.pane.clamp(self.lines.len());
-            self.pane.is_page_outdated = true;
-        }
-        more
+    fn source<'a>(&'a self, store: &'a Store, aggregates: &Aggregates) -> Source<'a> {
+        Source { view: self.view, store, stats: aggregates.shown(store), index: &self.index }
     }
 
-    fn sort(&mut self) {
-        self.lines.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        if self.is_reversed {
-            self.lines.sort_by_cached_key(|line| std::cmp::Reverse(line.cells[self.sorted].sort_key()));
-        } else {
-            self.lines.sort_by_cached_key(|line| line.cells[self.sorted].sort_key());
+    /// Indexes traces and finds the order of the lines, if that is due, for a moment. Returns whether work is left.
+    pub(super) fn refresh(&mut self, store: &Store, tree: &TraceTree, aggregates: &Aggregates, slice: Slice) -> bool {
+        let is_indexing = self.index.advance(store, tree, &mut slice.share());
+        if self.pass.is_none() && self.pace.is_due() {
+            self.pass = Some(Pass::new(self.columns()[self.sorted], self.is_reversed));
+            self.pace.begin();
+        }
+        if let Some(mut pass) = self.pass.take() {
+            if pass.advance(self.source(store, aggregates), &mut slice.share()) {
+                self.adopt(pass, store, aggregates);
+            } else {
+                self.pass = Some(pass);
+            }
+        }
+        if is_indexing {
+            self.pace.invalidate();
+        }
+        is_indexing || self.pass.is_some()
+    }
+
+    /// Takes over the order that a pass found. The cursor stays on its line.
+    fn adopt(&mut self, pass: Pass, store: &Store, aggregates: &Aggregates) {
+        self.pace.finish_slices(pass.took());
+        let current = self.order.get(self.pane.cursor).copied().filter(|_| !std::mem::take(&mut self.goes_to_top));
+        self.order = pass.into_order();
+        self.pane.cursor = current.and_then(|current| self.order.iter().position(|&id| id == current)).unwrap_or(self.pane.cursor);
+        self.pane.clamp(self.order.len());
+        self.pane.is_page_outdated = true;
+        let source = self.source(store, aggregates);
+        let names = self.order.iter().take(MAX_MEASURED).filter_map(|&id| source.cell(id, TableColumn::Name));
+        let widths = names.map(|name| if let Cell::Text(name) = name { format::width(&format::safe(&name)) } else { 0 });
+        self.widest = widths.max().unwrap_or_default();
+    }
+
+    /// Writes the lines on the screen. Lines that are gone since the order was found are left out.
+    pub(super) fn write_shown(&mut self, store: &Store, aggregates: &Aggregates) {
+        loop {
+            let end = (self.pane.top + self.pane.height).min(self.order.len());
+            let source = self.source(store, aggregates);
+            let ids = &self.order[self.pane.top.min(end)..end];
+            let lines: Vec<Option<Line>> = ids.iter().map(|&id| source.line(id)).collect();
+            if lines.iter().all(Option::is_some) {
+                self.shown = lines.into_iter().flatten().collect();
+                return;
+            }
+            let mut gone = lines.iter().map(Option::is_none);
+            let (top, cursor) = (self.pane.top, self.pane.cursor);
+            let above = lines.iter().take(cursor.saturating_sub(top)).filter(|line| line.is_none()).count();
+            let tail = self.order.split_off(top.min(end));
+            self.order.extend(tail.into_iter().filter(|_| !gone.next().unwrap_or(false)));
+            self.pane.cursor -= above;
+            self.pane.clamp(self.order.len());
+            self.pane.is_page_outdated = true;
         }
     }
 
     /// Sets the number of lines below the heading, and the size of the page.
     pub(super) fn set_size(&mut self, lines: usize, page: (u16, u16)) {
         self.pane.set_size(lines, page);
-        self.pane.clamp(self.lines.len());
+        self.pane.clamp(self.order.len());
     }
 
     /// Moves the cursor to a line, or to the last one.
     pub(super) fn go_to(&mut self, line: usize) {
-        self.pane.go_to(line, self.lines.len());
+        self.pane.go_to(line, self.order.len());
         self.pane.is_page_outdated = true;
     }
 
-    /// Sorts by a column and moves the cursor to the top.
+    /// Sorts by a column, from the next refresh on, and moves the cursor to the top.
     pub(super) fn sort_by(&mut self, column: usize, is_reversed: bool) {
         (self.sorted, self.is_reversed) = (column, is_reversed);
-        self.sort();
+        (self.pass, self.pace, self.goes_to_top) = (None, Pace::due(), true);
         self.go_to(0);
     }
 
@@ -233,20 +307,27 @@ impl Table {
     /// Whether the lines wait to be recomputed.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.pace.is_stale()
+        self.pace.is_stale() || self.pass.is_some()
     }
 
     /// Returns the line under the cursor.
     #[must_use]
-    pub fn line(&self) -> Option<&Line> {
-        self.lines.get(self.pane.cursor)
+    pub fn line(&self, store: &Store, aggregates: &Aggregates) -> Option<Line> {
+        self.source(store, aggregates).line(*self.order.get(self.pane.cursor)?)
+    }
+
+    /// Returns the session or the error under the cursor.
+    fn indexed(&self) -> Option<&Indexed> {
+        match self.order.get(self.pane.cursor)? {
+            LineId::Indexed(place) => self.index.at(*place),
+            LineId::Group(_) => None,
+        }
     }
 
     /// Returns the turns of the session or the failed spans under the cursor, by start time.
     #[must_use]
     pub fn rows(&self) -> Vec<RowIx> {
-        let rows = self.line().and_then(|line| self.index.rows(&line.key));
-        rows.into_iter().flatten().map(|&(_, row)| row).collect()
+        self.indexed().into_iter().flat_map(|indexed| &indexed.rows).map(|&(_, row)| row).collect()
     }
 
     /// Returns the totals of turns of a session.
@@ -258,8 +339,9 @@ impl Table {
     /// Returns the statistics of the agent, model or tool under the cursor.
     #[must_use]
     pub fn group<'a>(&self, store: &'a Store, aggregates: &Aggregates) -> Option<(By, &'a Group)> {
-        let (by, line) = (self.view.grouping()?, self.line()?);
-        let (_, group) = aggregates.shown(store).groups(by).find(|&(symbol, _)| store.text(symbol) == line.key.name())?;
-        Some((by, group))
+        match *self.order.get(self.pane.cursor)? {
+            LineId::Group(name) => Some((self.view.grouping()?, aggregates.shown(store).group(self.view.grouping()?, name)?)),
+            LineId::Indexed(_) => None,
+        }
     }
 }

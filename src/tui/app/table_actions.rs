@@ -1,11 +1,15 @@
 //! What actions do in a view other than the traces.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use super::table::{Table, View};
-use super::{Action, App, Effect, Focus, LineEditor, LogList, SeriesList};
+use super::{Action, App, Effect, Focus, LineEditor, LogList, SeriesList, Slice};
 use crate::model::Nanos;
 use crate::store::Store;
+
+/// How long a key works on the list that it opens or sorts.
+pub(super) const ON_KEY: Duration = Duration::from_millis(2);
 
 impl App {
     /// Returns the open view.
@@ -30,10 +34,10 @@ impl App {
         self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
         self.table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));
         if let Some(list) = &mut self.series_list {
-            list.refresh(&self.metrics, self.now);
+            list.refresh(&self.metrics, self.now, Slice::in_frame(ON_KEY));
         }
         if let Some(table) = &mut self.table {
-            table.refresh(store, &self.tree, &self.aggregates);
+            table.refresh(store, &self.tree, &self.aggregates, Slice::in_frame(ON_KEY));
         }
     }
 
@@ -48,7 +52,7 @@ impl App {
         let Some(table) = self.table.as_mut() else { return ControlFlow::Continue(()) };
         match action {
             Action::Detail if self.focus == Focus::Traces => {
-                if let Some(line) = table.narrowed_filter(store, &self.filter) {
+                if let Some(line) = table.narrowed_filter(store, &self.aggregates, &self.filter) {
                     self.open_view(store, View::Traces);
                     self.set_filter(store, line);
                     self.tree.go_to_first_match(store);
@@ -56,7 +60,7 @@ impl App {
             }
             Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
             Action::Copy => {
-                let text = table.line().map(|line| line.key.name().to_owned()).filter(|text| !text.is_empty());
+                let text = table.line(store, &self.aggregates).map(|line| line.key.name().to_owned()).filter(|text| !text.is_empty());
                 return ControlFlow::Break(text.map(|text| Effect::Copy { what: text.clone(), text }));
             }
             Action::Filter if self.focus != Focus::Traces => {
@@ -67,6 +71,8 @@ impl App {
             Action::NextError | Action::PreviousError | Action::NextMatch | Action::PreviousMatch => {}
             _ => {
                 let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.pane.scroll_page(action) };
+                // Another key may come before the next frame.
+                table.refresh(store, &self.tree, &self.aggregates, Slice::in_frame(ON_KEY));
                 return if is_handled { ControlFlow::Break(None) } else { ControlFlow::Continue(()) };
             }
         }

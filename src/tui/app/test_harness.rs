@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Action, App, Effect};
+use super::{Action, App, Effect, Slice};
 use crate::model::{Batch, Nanos, PayloadRef, Span, SpanFacts, SpanId, Status, Text, TraceId};
 use crate::store::{Limits, Store};
 
@@ -30,13 +32,18 @@ impl TestHarness {
 
     pub(super) fn act(&mut self, action: Action) -> Option<Effect> {
         let effect = self.app.update(&mut self.store, action, self.now);
-        self.app.advance_filter(&self.store);
+        self.app.advance_filter(&self.store, slice());
         effect
     }
 
     pub(super) fn press(&mut self, code: KeyCode) -> Option<Effect> {
         self.app.key(&mut self.store, KeyEvent::new(code, KeyModifiers::NONE), self.now)
     }
+}
+
+/// More time than any test needs.
+pub(super) fn slice() -> Slice {
+    Slice::of(Duration::from_secs(60))
 }
 
 pub(super) fn trace_id(number: u8) -> TraceId {

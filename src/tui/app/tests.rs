@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::intake::HELD_BACK;
-use super::test_harness::{TestHarness, span};
+use super::test_harness::{TestHarness, slice, span};
 use super::*;
 use crate::model::{Origin, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::sources::{Progress, Request, SearchHits};
@@ -153,7 +153,7 @@ fn enter_on_a_tool_goes_to_its_first_call_and_a_closed_detail_leaves_the_line() 
     let mut harness = three();
     harness.act(Action::ViewTools);
     let (store, app) = (&mut harness.store, &mut harness.app);
-    app.table.as_mut().unwrap().refresh(store, &app.tree, &app.aggregates);
+    app.table.as_mut().unwrap().refresh(store, &app.tree, &app.aggregates, slice());
     harness.act(Action::Detail);
     assert!(harness.app.filter.starts_with("tool:"), "{}", harness.app.filter);
     assert!(harness.cursor_label().starts_with("tool "), "{}", harness.cursor_label());
@@ -169,14 +169,14 @@ fn a_half_typed_word_leaves_what_the_other_words_show() {
     let mut harness = three();
     for c in "/agent:2 since:".chars() {
         harness.key(c);
-        harness.app.advance_filter(&harness.store);
+        harness.app.advance_filter(&harness.store, slice());
     }
     assert!(harness.app.parse_error.is_some());
     assert_eq!((harness.app.filter.as_str(), harness.app.tree.len()), ("agent:2", 1));
     harness.press(KeyCode::Esc);
     for c in "/since:".chars() {
         harness.key(c);
-        harness.app.advance_filter(&harness.store);
+        harness.app.advance_filter(&harness.store, slice());
     }
     assert_eq!((harness.app.filter.as_str(), harness.app.tree.len()), ("", 3));
 }
@@ -259,7 +259,7 @@ fn an_invalid_line_filters_by_its_valid_words() {
     for c in "/status:error x:y".chars() {
         harness.key(c);
     }
-    harness.app.advance_filter(&harness.store);
+    harness.app.advance_filter(&harness.store, slice());
     assert_eq!(harness.app.parse_error.as_ref().map(|error| error.at), Some(13));
     assert_eq!(harness.app.filter, "status:error");
 }
@@ -398,13 +398,13 @@ fn a_filter_in_several_passes_gives_the_same_result() {
     harness.trace(6, 90, 7);
     harness.trace(4, 50, 2);
     while harness.app.tree.is_filtering() {
-        harness.app.advance_filter(&harness.store);
+        harness.app.advance_filter(&harness.store, slice());
     }
     let failed: Vec<_> = harness.store.traces().rev().filter(|&trace| harness.store.trace(trace).counts().failed > 0).collect();
     assert_eq!(harness.app.tree.traces().collect::<Vec<_>>(), failed);
     harness.app.set_filter(&harness.store, String::new());
     while harness.app.tree.is_filtering() {
-        harness.app.advance_filter(&harness.store);
+        harness.app.advance_filter(&harness.store, slice());
     }
     assert_eq!(harness.app.tree.len(), 201);
 }

@@ -25,6 +25,7 @@ use crate::model::Nanos;
 use crate::settings::Measure;
 use crate::store::{Changes, RowIx, Store, TraceIx};
 use crate::tui::app::refresh::TraceVersion;
+use crate::tui::slices::Slice;
 use filter::{Filter, FilterPass, RowSet};
 use foot::Ordinary;
 use internal::Internal;
@@ -338,14 +339,20 @@ impl TraceTree {
     // --- the critical path ---
 
     /// Computes the critical path of the trace under the cursor, if it is highlighted and outdated. Costs the rows of the trace.
-    pub(super) fn update_critical_path(&mut self, store: &Store, now: Nanos) {
+    ///
+    /// Returns whether that waits until a frame is drawn.
+    pub(super) fn update_critical_path(&mut self, store: &Store, now: Nanos, slice: Slice) -> bool {
         let Some((_, trace)) = self.cursor.filter(|_| self.shows_critical_path) else {
             self.critical_path = None;
-            return;
+            return false;
         };
         if !self.critical_path.as_ref().is_some_and(|(version, _)| version.is_usable(store, trace, now)) {
+            if !slice.allows(store.trace(trace).counts().spans as usize) {
+                return true;
+            }
             self.critical_path = Some((TraceVersion::new(store, trace, now), store.critical_path(trace, now)));
         }
+        false
     }
 
     /// Whether the trace has changed since its critical path was computed.

@@ -1,35 +1,79 @@
 //! Counters of tokens and cost beside the calls of the same service.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::format;
 use crate::metrics::{CallUsage, Comparison, MetricStore, UsageCounter, usage_counters};
-use crate::store::{Store, Totals};
+use crate::model::Nanos;
+use crate::store::{Store, Totals, TraceIx};
+use crate::tui::slices::Slice;
 
 /// Returns the counters, each with what differs and what agrees. Costs the number of series and spans.
 #[must_use]
 pub fn compare(metrics: &MetricStore, store: &Store) -> Vec<(UsageCounter, Vec<Comparison>)> {
-    let counters = usage_counters(metrics);
-    if counters.is_empty() {
-        return Vec::new();
+    let mut pass = Pass::new(metrics);
+    while !pass.advance(store, &mut Slice::of(Duration::from_secs(3600))) {}
+    pass.into_compared()
+}
+
+/// An unfinished comparison of the counters with the calls.
+#[derive(Debug)]
+pub struct Pass {
+    counters: Vec<UsageCounter>,
+    by_service: HashMap<String, Totals>,
+    /// The last trace that was counted, with its start time.
+    last: Option<(Nanos, TraceIx)>,
+}
+
+impl Pass {
+    /// Begins a comparison. Costs the number of series.
+    #[must_use]
+    pub fn new(metrics: &MetricStore) -> Self {
+        Self { counters: usage_counters(metrics), by_service: HashMap::new(), last: None }
     }
-    let mut by_service: HashMap<&str, Totals> = HashMap::new();
-    for (row, _) in store.traces().flat_map(|trace| store.walk(trace)) {
-        let mut own = store.totals(row);
-        own.subtract(&store.below(row));
-        by_service.entry(store.service(row)).or_default().add(&own);
+
+    /// Counts the calls of further traces. Returns whether all are counted.
+    pub fn advance(&mut self, store: &Store, slice: &mut Slice) -> bool {
+        while !self.counters.is_empty()
+            && let Some(next) = store.newest_before(self.last)
+        {
+            let spans = store.trace(next.1).counts().spans as usize;
+            if !slice.allows(spans) {
+                return false;
+            }
+            self.last = Some(next);
+            for (row, _) in store.walk(next.1) {
+                let mut own = store.totals(row);
+                own.subtract(&store.below(row));
+                let service = store.service(row);
+                match self.by_service.get_mut(service) {
+                    Some(totals) => totals.add(&own),
+                    None => _ = self.by_service.insert(service.to_owned(), own),
+                }
+            }
+            if !slice.goes_on(1 + spans) {
+                return false;
+            }
+        }
+        true
     }
-    let usage = |totals: &Totals| CallUsage {
-        input: (totals.inputs > 0).then_some(totals.input),
-        output: (totals.outputs > 0).then_some(totals.output),
-        cost: totals.cost().filter(|_| !totals.is_cost_incomplete()).map(|nano| nano as f64 / 1e9),
-    };
-    let compared = |counter: UsageCounter| {
-        let calls = by_service.get(counter.service.as_str()).map(usage).unwrap_or_default();
-        let comparisons = counter.compare(&calls);
-        (counter, comparisons)
-    };
-    counters.into_iter().map(compared).collect()
+
+    /// Returns the counters, each with what differs and what agrees.
+    #[must_use]
+    pub fn into_compared(self) -> Vec<(UsageCounter, Vec<Comparison>)> {
+        let usage = |totals: &Totals| CallUsage {
+            input: (totals.inputs > 0).then_some(totals.input),
+            output: (totals.outputs > 0).then_some(totals.output),
+            cost: totals.cost().filter(|_| !totals.is_cost_incomplete()).map(|nano| nano as f64 / 1e9),
+        };
+        let compared = |counter: UsageCounter| {
+            let calls = self.by_service.get(counter.service.as_str()).map(usage).unwrap_or_default();
+            let comparisons = counter.compare(&calls);
+            (counter, comparisons)
+        };
+        self.counters.into_iter().map(compared).collect()
+    }
 }
 
 /// Says how a counter and the calls compare.

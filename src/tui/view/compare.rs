@@ -193,7 +193,7 @@ fn step(
     let cost = if usize::from(columns.cost) > format::MONEY_WIDTH { format::align_money(&cost) } else { cost };
     let mut end = end;
     for (text, width, differences) in [
-        (display::elapsed(data, now), columns.time, differences.time),
+        (display::time(store, row, now), columns.time, differences.time),
         (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
         (cost, columns.cost, differences.cost),
     ] {
@@ -207,10 +207,11 @@ fn step(
 fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
     let Some([Some(a), Some(b)]) = compare.pairs.get(compare.cursor).map(|pair| pair.rows) else { return String::new() };
     let [x, y] = [a, b].map(|row| store.shown_totals(row));
-    let mut parts = vec![match store.row(b).duration(now).saturating_sub(store.row(a).duration(now)) {
-        0 => "as fast".to_owned(),
-        gap if gap < 0 => format!("{} faster", format::duration(gap.saturating_neg())),
-        gap => format!("{} slower", format::duration(gap)),
+    let mut parts = vec![match (store.shown_time(a, now), store.shown_time(b, now)) {
+        (Some(a), Some(b)) if a == b => "as fast".to_owned(),
+        (Some(a), Some(b)) if b < a => format!("{} faster", format::duration(a - b)),
+        (Some(a), Some(b)) => format!("{} slower", format::duration(b - a)),
+        _ => "at an unknown difference of time".to_owned(),
     }];
     if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
         parts.push(match y.cmp(&x) {

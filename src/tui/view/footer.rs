@@ -45,12 +45,12 @@ const FILTERED_KEYS: Hints = &[
 
 /// The key hints of the traces while some are marked.
 const MARKED_KEYS: Hints = &[
+    (&[Action::Help], "help"),
     (&[Action::Compare], "compare"),
     (&[Action::NextTrace, Action::PreviousTrace], "trace"),
     (&[Action::Export], "export"),
     (&[Action::Mark], "mark"),
     (&[Action::ClearMarks], "unmark all"),
-    (&[Action::Help], "help"),
     (&[Action::Quit], "quit"),
     (&[Action::Up, Action::Down], "move"),
 ];

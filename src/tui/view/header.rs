@@ -180,10 +180,10 @@ fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
     match &source.state {
         State::Loading { done, total } if *total > 0 => part(&format!("loading {}", format::percent(*done, *total)), style),
         State::Watching { left_out } if *left_out > 0 && level > 0 => part(&format!("{} older left out", format::count(*left_out)), style),
-        State::Waiting(reason) if level == MAX_DETAIL => part(&without_name(source, reason), style),
+        State::Waiting(reason) if level == MAX_DETAIL => part(source.without_name(reason), style),
         State::Waiting(_) if level > 0 => part("waiting", style),
         State::Failing(reason) if source.traffic.ports.is_empty() && level > 0 => {
-            let reason = without_name(source, reason);
+            let reason = source.without_name(reason).to_owned();
             part(&format::fit(&format::safe(&reason), [0, 24, 48, usize::MAX][level.min(MAX_DETAIL)]), style);
         }
         _ => {}
@@ -278,11 +278,6 @@ fn is_failing(forward: &Forwarding) -> bool {
     forward.error.is_some()
 }
 
-/// Returns a source's message without the name of the source at its beginning.
-pub(super) fn without_name(source: &SourceView, reason: &str) -> String {
-    reason.strip_prefix(&source.name).map_or(reason, |rest| rest.trim_start_matches([':', ' '])).to_owned()
-}
-
 /// Returns the totals of what the filter shows. Cuts drop the rate first, then failed steps, the number of spans,
 /// tokens, and the cost.
 fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> Vec<Part> {
@@ -305,7 +300,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
             parts.push((format!("{} {label}", format::count(count)), style));
         }
     };
-    push_count(u64::from(all.running), "running", styling.running());
+    push_count(app.running_traces(store) as u64, "running", styling.running());
     push_count(u64::from(all.lost), if all.lost == 1 { "span lost" } else { "spans lost" }, dim);
     let mut push_plural = |count: u32, label: &str, style| {
         push_count(count.into(), &format!("{label}{}", if count == 1 { "" } else { "s" }), style);

@@ -16,6 +16,9 @@ const SORTER_WIDTH: u16 = 44;
 /// The largest size of the palette, with its frame.
 const PALETTE_SIZE: (u16, u16) = (82, 18);
 
+/// The most values that are measured for the width of a list.
+const MAX_MEASURED: usize = 500;
+
 /// Cells of the names and of the keys in the palette.
 const NAME_WIDTH: u16 = 17;
 const KEYS_WIDTH: u16 = 16;
@@ -49,7 +52,7 @@ fn above_footer(area: Rect) -> Rect {
 }
 
 fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Styling) {
-    let widest = picker.shown().map(|choice| format::width(&format::safe(&choice.value))).max().unwrap_or_default();
+    let widest = picker.shown().take(MAX_MEASURED).map(|choice| format::width(&format::safe(&choice.value))).max().unwrap_or_default();
     let width = u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(18).clamp(52, 76);
     let height = u16::try_from(picker.count().max(1) + 3).unwrap_or(u16::MAX).min(area.height.saturating_sub(2).max(4));
     let chosen = match picker.selected_count() {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::header::{ranked, state_symbol, without_name};
+use super::header::{ranked, state_symbol};
 use super::styling::Styling;
 use super::{popup, put};
 use crate::format;
@@ -64,10 +64,10 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
     let failed = ports.iter().filter(|port| port.error.is_some()).count();
     let (symbol, style) = state_symbol(source, styling);
     let (state, state_style) = match &source.state {
-        State::Waiting(reason) => (without_name(source, reason), styling.running()),
+        State::Waiting(reason) => (source.without_name(reason).to_owned(), styling.running()),
         State::Failing(_) if failed > 0 && failed < ports.len() => ("listening on some of its ports".to_owned(), styling.error()),
         State::Failing(_) if failed > 0 => ("not listening".to_owned(), styling.error()),
-        State::Failing(reason) => (without_name(source, reason), styling.error()),
+        State::Failing(reason) => (source.without_name(reason).to_owned(), styling.error()),
         State::Loading { done, total } => {
             (format!("loading, {} of {} spans", format::count(*done), format::count(*total)), styling.running())
         }

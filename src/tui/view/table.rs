@@ -17,9 +17,6 @@ pub(super) use page::page;
 const NAME_WIDTH: u16 = 16;
 const MESSAGE_WIDTH: u16 = 40;
 
-/// The most lines whose names are measured for the width of their column.
-const MAX_MEASURED: usize = 500;
-
 /// Cells of a column of moments with dates.
 const DATED_WIDTH: u16 = 13;
 
@@ -28,12 +25,12 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         return;
     }
     let inner = styling.draw_frame(buffer, area, Block::new(), app.focus == Focus::Traces);
-    let count = format::count(table.lines.len() as u64);
-    let place = if table.lines.is_empty() { count } else { format!("{} of {count}", format::count(table.pane.cursor as u64 + 1)) };
+    let count = format::count(table.len() as u64);
+    let place = if table.is_empty() { count } else { format!("{} of {count}", format::count(table.pane.cursor as u64 + 1)) };
     tabs::draw(buffer, hits, area, app, &place, styling);
     let (heading, inner) = layout::split_heading(inner, area.height);
     let columns = fit_columns(table, app, inner);
-    let lines = table.lines.iter().enumerate().skip(table.pane.top).take(usize::from(inner.height));
+    let lines = (table.pane.top..).zip(table.shown()).take(usize::from(inner.height));
     let mut x = inner.x + 1;
     for &(at, column, width) in columns.iter().filter(|_| !heading.is_empty()) {
         let arrow = match (table.sorted == at, table.is_reversed) {
@@ -48,7 +45,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         cell(buffer, Rect { x, width: width + arrow_width, ..heading }, &text, is_text(table, at), style);
         x += width;
     }
-    if table.lines.is_empty() {
+    if table.is_empty() {
         put(buffer, inner.x + 1, inner.y, inner.width.saturating_sub(1), empty_reason(app, table), styling.dim());
     }
     for (line, y) in lines.zip(inner.y..) {
@@ -93,11 +90,9 @@ fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn
     let width = inner.width.saturating_sub(2);
     let least = if table.view == View::Errors { MESSAGE_WIDTH } else { NAME_WIDTH }.min(width);
     let (essential, widest) = priorities(table.view);
-    let names = table.lines.iter().take(MAX_MEASURED).filter_map(|line| line.cells.first());
-    let needed = names.map(|name| if let Cell::Text(name) = name { format::width(&format::safe(name)) } else { 0 }).max();
-    let needed = u16::try_from(needed.unwrap_or_default()).unwrap_or(u16::MAX).saturating_add(1).min(widest);
+    let needed = u16::try_from(table.widest_name()).unwrap_or(u16::MAX).saturating_add(1).min(widest);
     let (mut name, mut left) = (least, width - least);
-    let shown = table.lines.iter().skip(table.pane.top).take(usize::from(inner.height));
+    let shown = table.shown().iter().take(usize::from(inner.height));
     let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
     let add_dates = |fitting: &mut Vec<(usize, TableColumn, u16)>, left: &mut u16| {
         for (at, _, width) in fitting {
@@ -146,7 +141,7 @@ fn column_width(column: TableColumn, view: View) -> u16 {
 }
 
 fn is_text(table: &Table, column: usize) -> bool {
-    table.lines.first().is_some_and(|line| matches!(line.cells[column], Cell::Text(_))) || column == 0
+    table.shown().first().is_some_and(|line| matches!(line.cells[column], Cell::Text(_))) || column == 0
 }
 
 fn cell(buffer: &mut Buffer, area: Rect, text: &str, left: bool, style: Style) {
@@ -175,7 +170,8 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
 
 /// Draws the page of the line under the cursor.
 pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, styling: Styling) {
-    let Some(line) = table.line().filter(|_| area.height > 0) else { return };
+    let line = table.shown().get(table.pane.cursor.saturating_sub(table.pane.top));
+    let Some(line) = line.filter(|_| area.height > 0) else { return };
     put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), styling.frame(app.focus != Focus::Traces));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), styling.text().patch(styling.title()));

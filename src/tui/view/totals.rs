@@ -1,7 +1,5 @@
 //! The panes with totals: tokens and cost with their rankings, and latency.
 
-use std::cmp::Reverse;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -12,8 +10,8 @@ use super::{put, put_right};
 use crate::format;
 use crate::model::usage::NanoUsd;
 use crate::model::{NO_MODEL, SpanType};
-use crate::store::{By, Group, Store, TimeBreakdown, Totals};
-use crate::tui::app::App;
+use crate::store::{By, Group, Store, Symbol, TimeBreakdown, Totals};
+use crate::tui::app::{App, Ranked};
 use crate::tui::display::{self, Shares};
 use crate::tui::widget::{gauge, sparkline};
 
@@ -37,11 +35,14 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
     let has_sparkline = inner.height > 3 && minutes.iter().any(|&tokens| tokens > 0);
     let lines = inner.height.saturating_sub(1 + u16::from(has_sparkline));
-    let (ranks, all) = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
+    let (ranks, all) = app.aggregates.ranked(store, Ranked::ModelTokens, usize::from(lines));
     put_more(buffer, area.right().saturating_sub(1), area.bottom() - 1, all - ranks.len(), styling);
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
-        .map(|(name, amount, _)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
+        .map(|(name, amount, _)| {
+            let amount = amount.unsigned_abs();
+            Rank { name: model_name(store, name), amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) }
+        })
         .collect();
     let names = name_width(inner.width, &ranks);
     draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, names, styling);
@@ -95,11 +96,10 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     }
     let lines = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let ranks_by = |by, count: usize, kind| {
-        let (ranks, all) = ranked(app, store, by, count, |group| group.usage.cost());
-        let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let rank = |(name, cost, group): (_, _, &Group)| Rank {
-            name,
-            amount: amount(cost),
+        let (ranks, all) = app.aggregates.ranked(store, by, count);
+        let rank = |(name, cost, group): (Symbol, NanoUsd, &Group)| Rank {
+            name: model_name(store, name),
+            amount: u64::try_from(cost).unwrap_or(0),
             text: format::align_money(&display::cost(&group.usage)),
             style: styling.span_type(kind),
         };
@@ -107,14 +107,14 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     };
     let count = usize::from(lines.height);
     if !has_agents {
-        let (ranks, all) = ranks_by(By::Model, count, SpanType::Model);
+        let (ranks, all) = ranks_by(Ranked::ModelCost, count, SpanType::Model);
         put_more(buffer, area.right().saturating_sub(1), area.bottom() - 1, all - ranks.len(), styling);
         return draw_ranks(buffer, lines, &ranks, name_width(lines.width, &ranks), styling);
     }
     // Models get half of the lines below the headings, and all that the agents leave free.
     let count = count.saturating_sub(2);
-    let (mut models, all_models) = ranks_by(By::Model, count, SpanType::Model);
-    let (mut agents, all_agents) = ranks_by(By::Agent, count, SpanType::Agent);
+    let (mut models, all_models) = ranks_by(Ranked::ModelCost, count, SpanType::Model);
+    let (mut agents, all_agents) = ranks_by(Ranked::AgentCost, count, SpanType::Agent);
     agents.truncate((count / 2).max(count.saturating_sub(models.len())));
     models.truncate(count - agents.len());
     let names = name_width(lines.width, &models).max(name_width(lines.width, &agents));
@@ -200,28 +200,9 @@ struct Rank<'a> {
     style: Style,
 }
 
-/// Returns the `count` groups with the largest amounts, the largest first, and the number of all groups with an amount.
-fn ranked<'a, A: Ord + Copy>(
-    app: &'a App,
-    store: &'a Store,
-    by: By,
-    count: usize,
-    amount: impl Fn(&Group) -> Option<A>,
-) -> (Vec<(&'a str, A, &'a Group)>, usize) {
-    let mut ranks: Vec<(A, &str, &Group)> = Vec::with_capacity(count + 1);
-    let mut all = 0;
-    for (symbol, group) in app.aggregates.stats(store).groups(by) {
-        let Some(amount) = amount(group) else { continue };
-        all += 1;
-        if ranks.len() == count && ranks.last().is_some_and(|last| last.0 > amount) {
-            continue;
-        }
-        let name = if symbol.is_empty() { NO_MODEL } else { store.text(symbol) };
-        let at = ranks.partition_point(|&(other, text, _)| (other, Reverse(text)) > (amount, Reverse(name)));
-        ranks.insert(at, (amount, name, group));
-        ranks.truncate(count);
-    }
-    (ranks.into_iter().map(|(amount, name, group)| (name, amount, group)).collect(), all)
+/// Returns the name of a model or an agent; only calls of models count without one.
+fn model_name(store: &Store, name: Symbol) -> &str {
+    if name.is_empty() { NO_MODEL } else { store.text(name) }
 }
 
 /// Writes how many ranks had no room at the right end of a line.

@@ -6,7 +6,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::header::without_name;
 use super::put;
 use super::styling::Styling;
 use crate::format;
@@ -120,8 +119,8 @@ fn source_lines(source: &SourceView, width: usize, styling: Styling) -> Vec<(Str
         return vec![(format!("listening for OTLP on {}: no traces yet", addresses.join(" and ")), styling.good())];
     }
     let (state, style) = match &source.state {
-        State::Waiting(reason) => (without_name(source, reason), styling.running()),
-        State::Failing(reason) => (without_name(source, reason), styling.error()),
+        State::Waiting(reason) => (source.without_name(reason).to_owned(), styling.running()),
+        State::Failing(reason) => (source.without_name(reason).to_owned(), styling.error()),
         State::Loading { .. } => ("loading".to_owned(), styling.running()),
         State::Watching { .. } => ("watching; no spans yet".to_owned(), styling.good()),
         State::Ended => ("read; no spans".to_owned(), styling.dim()),

@@ -93,7 +93,7 @@ fn assert_equal_sessions(store: &mut Store, table: &Table) {
     let column = |title: &str| table.columns().iter().position(|column| column.title(table.view) == title).unwrap();
     let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(column);
     let screen: HashMap<&str, _> =
-        table.lines.iter().map(|line| (line.key.name(), [turns, tokens, cost].map(|at| line.cells[at].clone()))).collect();
+        table.shown().iter().map(|line| (line.key.name(), [turns, tokens, cost].map(|at| line.cells[at].clone()))).collect();
     let named: HashMap<&str, _> = groups
         .iter()
         .filter_map(|group| {

@@ -162,10 +162,16 @@ impl Cell {
         Self::Money(totals.cost(), totals.is_cost_incomplete())
     }
 
-    /// Returns the sort key: texts from A to Z, numbers from the largest, unknown values last.
-    pub(super) fn sort_key(&self) -> SortKey {
+    /// Returns the sort key: texts from A to Z, numbers from the largest, unknown values last. Texts with equal keys are compared in full: they
+    /// are the second part, in lower case.
+    pub(super) fn sort_key(&self) -> (u64, Option<String>) {
         let number = match *self {
-            Self::Text(ref text) => return SortKey::Text(text.to_lowercase()),
+            Self::Text(ref text) => {
+                let text = text.to_lowercase();
+                let mut start = [0; 8];
+                text.bytes().zip(&mut start).for_each(|(byte, place)| *place = byte);
+                return (u64::from_be_bytes(start), Some(text));
+            }
             Self::Count(count) => Some(count as f64),
             Self::Tokens(tokens) => tokens.map(|tokens| tokens as f64),
             Self::Time(time) => time.map(|time| time as f64),
@@ -175,13 +181,6 @@ impl Cell {
             Self::Rate(rate) => rate,
         };
         // The bits of floats that are not negative are in the order of the floats.
-        SortKey::Number(number.map_or(u64::MAX, |number| u64::MAX - 1 - number.max(0.0).to_bits()))
+        (number.map_or(u64::MAX, |number| u64::MAX - 1 - number.max(0.0).to_bits()), None)
     }
-}
-
-/// How a cell sorts.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum SortKey {
-    Text(String),
-    Number(u64),
 }

@@ -2,27 +2,47 @@
 //! traces change.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::time::{Duration, Instant};
 
 use super::{GroupKey, View};
 use crate::model::{Nanos, errors};
 use crate::store::{RowIx, Store, Symbol, Totals, TraceIx};
 use crate::tui::app::TraceTree;
-
-/// How long to index traces before the next frame.
-const TIME_PER_FRAME: Duration = Duration::from_millis(4);
+use crate::tui::slices::Slice;
 
 /// A group and one of its rows with its start time.
-type Entry = (GroupKey, (Nanos, RowIx));
+type Found = (GroupKey, (Nanos, RowIx));
 
 /// The rows of a group by start time.
 pub(super) type Rows = BTreeSet<(Nanos, RowIx)>;
+
+/// A session or an error.
+#[derive(Debug)]
+pub(super) struct Indexed {
+    pub(super) key: GroupKey,
+    pub(super) rows: Rows,
+    /// The sums over the turns, without nested turns of other sessions.
+    pub(super) totals: Totals,
+    /// The rows in traces that go on with the turn of another trace.
+    pub(super) parts: u64,
+}
+
+/// What a trace adds to a group.
+#[derive(Debug)]
+struct Entry {
+    place: u32,
+    row: (Nanos, RowIx),
+    totals: Option<Box<Totals>>,
+    is_part: bool,
+}
 
 /// The rows of each group, and the entries of each trace.
 #[derive(Debug)]
 pub(super) struct Index {
     view: View,
-    groups: HashMap<GroupKey, Rows>,
+    /// The groups. Each keeps its place, so that a pass over them may pause.
+    groups: Vec<Option<Indexed>>,
+    free: Vec<u32>,
+    places: HashMap<GroupKey, u32>,
     by_trace: HashMap<TraceIx, Vec<Entry>>,
     /// Nested turns of another session, by the enclosing turn; their usage does not count for it.
     nested: HashMap<RowIx, Vec<RowIx>>,
@@ -40,15 +60,18 @@ impl Index {
         };
         let queue: VecDeque<TraceIx> = if is_indexed(view) { traces() } else { VecDeque::new() };
         let queued = queue.iter().copied().collect();
-        Self { view, groups: HashMap::new(), by_trace: HashMap::new(), nested: HashMap::new(), queue, queued }
+        let (groups, free, places, by_trace, nested) = Default::default();
+        Self { view, groups, free, places, by_trace, nested, queue, queued }
     }
 
-    pub(super) fn groups(&self) -> impl Iterator<Item = (&GroupKey, &Rows)> {
-        self.groups.iter()
+    /// Returns the group at a place, if there is one.
+    pub(super) fn at(&self, place: u32) -> Option<&Indexed> {
+        self.groups.get(place as usize)?.as_ref()
     }
 
-    pub(super) fn rows(&self, key: &GroupKey) -> Option<&Rows> {
-        self.groups.get(key)
+    /// Returns the number of places.
+    pub(super) fn places(&self) -> u32 {
+        self.groups.len() as u32
     }
 
     /// Returns the totals of turns without nested turns of other sessions.
@@ -73,37 +96,79 @@ impl Index {
     /// Forgets evicted traces, before the store reuses the indices of their rows.
     pub(super) fn forget(&mut self, traces: &[TraceIx]) {
         for trace in traces {
-            for (key, row) in self.by_trace.remove(trace).unwrap_or_default() {
-                let Some(rows) = self.groups.get_mut(&key) else { continue };
-                rows.remove(&row);
-                self.nested.remove(&row.1);
-                if rows.is_empty() {
-                    self.groups.remove(&key);
+            for entry in self.by_trace.remove(trace).unwrap_or_default() {
+                self.nested.remove(&entry.row.1);
+                let Some(group) = self.groups.get_mut(entry.place as usize) else { continue };
+                let Some(indexed) = group else { continue };
+                indexed.rows.remove(&entry.row);
+                if indexed.rows.is_empty() {
+                    self.places.remove(&indexed.key);
+                    self.free.push(entry.place);
+                    *group = None;
+                } else {
+                    if let Some(totals) = &entry.totals {
+                        indexed.totals.subtract(totals);
+                    }
+                    indexed.parts -= u64::from(entry.is_part);
                 }
             }
         }
     }
 
+    fn place(&mut self, key: GroupKey) -> u32 {
+        let Self { groups, free, places, .. } = self;
+        *places.entry(key).or_insert_with_key(|key| {
+            let group = Indexed { key: key.clone(), rows: Rows::new(), totals: Totals::default(), parts: 0 };
+            if let Some(place) = free.pop() {
+                groups[place as usize] = Some(group);
+                return place;
+            }
+            groups.push(Some(group));
+            groups.len() as u32 - 1
+        })
+    }
+
     /// Indexes queued traces for a moment. Returns whether any are left.
-    pub(super) fn advance(&mut self, store: &Store, tree: &TraceTree) -> bool {
-        let begun = Instant::now();
-        while let Some(trace) = self.queue.pop_front() {
+    pub(super) fn advance(&mut self, store: &Store, tree: &TraceTree, slice: &mut Slice) -> bool {
+        while let Some(&trace) = self.queue.front() {
+            let counts = store.is_trace_held(trace) && tree.counts(store, trace);
+            let pieces = if counts { 1 + store.trace(trace).counts().spans as usize } else { 1 };
+            if !slice.allows(pieces) {
+                break;
+            }
+            self.queue.pop_front();
             self.queued.remove(&trace);
             self.forget(&[trace]);
-            if store.is_trace_held(trace) && tree.counts(store, trace) {
-                let entries = if self.view == View::Errors { failures(store, trace) } else { turns(store, trace, &mut self.nested) };
-                for (key, row) in &entries {
-                    self.groups.entry(key.clone()).or_default().insert(*row);
-                }
-                if !entries.is_empty() {
-                    self.by_trace.insert(trace, entries);
-                }
+            if counts {
+                self.add(store, trace);
             }
-            if begun.elapsed() > TIME_PER_FRAME {
+            if !slice.goes_on(pieces) {
                 break;
             }
         }
         !self.queue.is_empty()
+    }
+
+    fn add(&mut self, store: &Store, trace: TraceIx) {
+        let is_session = self.view == View::Sessions;
+        let found = if is_session { turns(store, trace, &mut self.nested) } else { failures(store, trace) };
+        let is_part = is_session && store.is_part(trace);
+        let mut entries = Vec::with_capacity(found.len());
+        for (key, row) in found {
+            let totals = is_session.then(|| Box::new(self.turn_totals(store, std::iter::once(row.1))));
+            let place = self.place(key);
+            if let Some(Some(group)) = self.groups.get_mut(place as usize) {
+                group.rows.insert(row);
+                if let Some(totals) = &totals {
+                    group.totals.add(totals);
+                }
+                group.parts += u64::from(is_part);
+            }
+            entries.push(Entry { place, row, totals, is_part });
+        }
+        if !entries.is_empty() {
+            self.by_trace.insert(trace, entries);
+        }
     }
 }
 
@@ -113,7 +178,7 @@ fn is_indexed(view: View) -> bool {
 }
 
 /// Returns the rows that begin a turn of a session: they state a session that no row above them states. Adds nested turns to `nested`.
-fn turns(store: &Store, trace: TraceIx, nested: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<Entry> {
+fn turns(store: &Store, trace: TraceIx, nested: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<Found> {
     let mut entries = Vec::new();
     let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> =
         store.trace(trace).roots().iter().map(|&root| (root, Symbol::EMPTY, None)).collect();
@@ -134,7 +199,7 @@ fn turns(store: &Store, trace: TraceIx, nested: &mut HashMap<RowIx, Vec<RowIx>>)
     entries
 }
 
-fn failures(store: &Store, trace: TraceIx) -> Vec<Entry> {
+fn failures(store: &Store, trace: TraceIx) -> Vec<Found> {
     if store.trace(trace).counts().failed == 0 {
         return Vec::new();
     }

@@ -1,30 +1,81 @@
 //! The lines of each view, and the filter line for the traces behind a line.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use super::index::{Index, Rows};
+use super::index::{Index, Indexed};
 use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
-use crate::model::{NO_MODEL, SpanType};
+use crate::model::{NO_MODEL, Nanos, SpanType};
 use crate::query::{KINDS, with_values};
-use crate::store::{By, Group, RowIx, Store};
+use crate::store::{By, Group, RowIx, Stats, Store, Symbol};
 use crate::tui::app::Aggregates;
 
-/// Returns the lines of a view, unsorted. Costs the lines, and for sessions and errors the rows behind them.
-pub(super) fn lines(view: View, store: &Store, aggregates: &Aggregates, index: &Index) -> Vec<Line> {
-    match (view, view.grouping()) {
-        (_, Some(by)) => groups(view, by, store, aggregates),
-        (View::Sessions, _) => index.groups().map(|(key, rows)| session(store, index, key, rows)).collect(),
-        (View::Errors, _) => index.groups().map(|(key, rows)| error(key, rows)).collect(),
-        _ => Vec::new(),
-    }
+/// Where a table finds its lines.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) view: View,
+    pub(super) store: &'a Store,
+    pub(super) stats: &'a Stats,
+    pub(super) index: &'a Index,
 }
 
-fn groups(view: View, by: By, store: &Store, aggregates: &Aggregates) -> Vec<Line> {
-    let line = |(symbol, group): (_, &Group)| {
-        let name = store.text(symbol).to_owned();
-        Line { cells: columns::of(view).iter().map(|&column| group_cell(column, &name, group)).collect(), key: GroupKey::Name(name) }
-    };
-    aggregates.shown(store).groups(by).map(line).collect()
+/// What a line is about: an agent, a model or a tool, or a place in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LineId {
+    Group(Symbol),
+    Indexed(u32),
+}
+
+impl Source<'_> {
+    /// Returns the number of places at which lines may be.
+    pub(super) fn places(&self) -> u32 {
+        self.view.grouping().map_or_else(|| self.index.places(), |by| self.stats.group_places(by))
+    }
+
+    /// Returns what the line at a place is about, if there is one.
+    pub(super) fn at(&self, place: u32) -> Option<LineId> {
+        match self.view.grouping() {
+            Some(by) => self.stats.group_at(by, place).map(|(name, _)| LineId::Group(name)),
+            None => self.index.at(place).map(|_| LineId::Indexed(place)),
+        }
+    }
+
+    /// Returns a cell of a line; `None` if the line is gone.
+    pub(super) fn cell(&self, id: LineId, column: TableColumn) -> Option<Cell> {
+        match id {
+            LineId::Group(name) => {
+                let group = self.stats.group(self.view.grouping()?, name)?;
+                Some(group_cell(column, self.store.text(name), group))
+            }
+            LineId::Indexed(place) => {
+                let indexed = self.index.at(place)?;
+                Some(if self.view == View::Sessions { session_cell(column, self.store, indexed) } else { error_cell(column, indexed) })
+            }
+        }
+    }
+
+    /// Returns a line; `None` if it is gone.
+    pub(super) fn line(&self, id: LineId) -> Option<Line> {
+        let key = match id {
+            LineId::Group(name) => GroupKey::Name(self.store.text(name).to_owned()),
+            LineId::Indexed(place) => self.index.at(place)?.key.clone(),
+        };
+        let cells = columns::of(self.view).iter().map(|&column| self.cell(id, column)).collect::<Option<_>>()?;
+        Some(Line { key, cells })
+    }
+
+    /// Compares the names of lines.
+    pub(super) fn compare_names(&self, one: LineId, other: LineId) -> Ordering {
+        match (one, other) {
+            (LineId::Group(one), LineId::Group(other)) => self.store.text(one).cmp(self.store.text(other)),
+            (LineId::Indexed(one), LineId::Indexed(other)) => {
+                let key = |place| self.index.at(place).map(|indexed| &indexed.key);
+                key(one).cmp(&key(other))
+            }
+            (LineId::Group(_), LineId::Indexed(_)) => Ordering::Less,
+            (LineId::Indexed(_), LineId::Group(_)) => Ordering::Greater,
+        }
+    }
 }
 
 fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
@@ -54,43 +105,42 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
     }
 }
 
-fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
-    let totals = index.turn_totals(store, rows.iter().map(|&(_, row)| row));
+fn session_cell(column: TableColumn, store: &Store, indexed: &Indexed) -> Cell {
+    let Indexed { key, rows, totals, parts } = indexed;
     // A trace that goes on with the turn of another one begins none.
-    let goes_on = |row: RowIx| store.is_part(store.row(row).trace());
-    let turns = rows.iter().filter(|&&(_, row)| !goes_on(row)).count() as u64;
-    let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
-    let cell = |&column: &TableColumn| match column {
+    let turns = rows.len() as u64 - parts;
+    match column {
         TableColumn::Turns => Cell::Count(turns),
         TableColumn::Last => start(rows.last()),
         TableColumn::First => start(rows.first()),
         TableColumn::Errors => Cell::Count(u64::from(totals.failed)),
-        TableColumn::Cost => Cell::cost(&totals),
+        TableColumn::Cost => Cell::cost(totals),
         TableColumn::Tokens => Cell::Tokens(totals.tokens()),
         TableColumn::TokensPerTurn => Cell::Tokens(totals.tokens().map(|tokens| tokens / turns.max(1))),
         TableColumn::Input => Cell::Tokens((totals.inputs > 0).then_some(totals.input)),
         TableColumn::Output => Cell::Tokens((totals.outputs > 0).then_some(totals.output)),
-        TableColumn::User => Cell::Text(user.map_or(String::new(), |user| store.text(user).to_owned())),
+        TableColumn::User => {
+            let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
+            Cell::Text(user.map_or(String::new(), |user| store.text(user).to_owned()))
+        }
         _ => Cell::Text(key.name().to_owned()),
-    };
-    Line { cells: columns::of(View::Sessions).iter().map(cell).collect(), key: key.clone() }
+    }
 }
 
-fn error(key: &GroupKey, rows: &Rows) -> Line {
+fn error_cell(column: TableColumn, indexed: &Indexed) -> Cell {
+    let Indexed { key, rows, .. } = indexed;
     let (kind, place) = match key {
         GroupKey::Error(span_type, place, _) => (span_type.noun(), place.as_str()),
         GroupKey::Name(_) => ("", ""),
     };
-    let message = Some(key.name()).filter(|message| !message.is_empty()).unwrap_or("(no message)");
-    let cell = |&column: &TableColumn| match column {
+    match column {
         TableColumn::Count => Cell::Count(rows.len() as u64),
         TableColumn::Last => start(rows.last()),
         TableColumn::First => start(rows.first()),
         TableColumn::Where => Cell::Text(place.to_owned()),
         TableColumn::Kind => Cell::Text(kind.to_owned()),
-        _ => Cell::Text(message.to_owned()),
-    };
-    Line { cells: columns::of(View::Errors).iter().map(cell).collect(), key: key.clone() }
+        _ => Cell::Text(Some(key.name()).filter(|message| !message.is_empty()).unwrap_or("(no message)").to_owned()),
+    }
 }
 
 fn start(row: Option<&(i64, RowIx)>) -> Cell {
@@ -100,24 +150,38 @@ fn start(row: Option<&(i64, RowIx)>) -> Cell {
 impl Table {
     /// Returns the filter line that shows the traces behind the line under the cursor.
     #[must_use]
-    pub fn narrowed_filter(&self, store: &Store, filter: &str) -> Option<String> {
+    pub fn narrowed_filter(&self, store: &Store, aggregates: &Aggregates, filter: &str) -> Option<String> {
         let name = |field, name: &String| with_values(filter, field, std::slice::from_ref(name));
-        let key = &self.line()?.key;
-        Some(match (key, self.view) {
+        let line = self.line(store, aggregates)?;
+        let key = &line.key;
+        let narrowed = match (key, self.view) {
             // No filter can ask for an empty name.
             (GroupKey::Name(name), _) if name.is_empty() => return None,
             (GroupKey::Name(session), View::Sessions) => name("session", session),
             (GroupKey::Name(agent), View::Agents) => name("agent", agent),
             (GroupKey::Name(model), View::Models) => name("model", model),
             (GroupKey::Name(tool), View::Tools) => name("tool", tool),
-            (GroupKey::Error(span_type, place, message), _) => self.error_filter(store, filter, key, *span_type, place, message),
+            (GroupKey::Error(span_type, place, message), _) => self.error_filter(store, filter, *span_type, place, message),
             _ => return None,
-        })
+        };
+        Some(self.with_slowest(&line, narrowed))
+    }
+
+    /// Asks also for the time by which the lines are sorted, if they are sorted by a high one: what took it is looked for then.
+    fn with_slowest(&self, line: &Line, filter: String) -> String {
+        let is_high = matches!(self.columns()[self.sorted], TableColumn::P95 | TableColumn::P99 | TableColumn::Max) && !self.is_reversed;
+        match line.cells.get(self.sorted) {
+            // The times of statistics are rounded a little.
+            Some(Cell::Time(Some(time))) if is_high => {
+                format!("{} time:>={}", with_values(&filter, "time", &[]), exact_time(time - time / 2048))
+            }
+            _ => filter,
+        }
     }
 
     /// Returns the filter line that shows exactly the failures with this type, place and message.
-    fn error_filter(&self, store: &Store, filter: &str, key: &GroupKey, span_type: SpanType, place: &String, message: &String) -> String {
-        let rows = || self.index.rows(key).into_iter().flatten().map(|&(_, row)| store.row(row));
+    fn error_filter(&self, store: &Store, filter: &str, span_type: SpanType, place: &String, message: &String) -> String {
+        let rows = || self.indexed().into_iter().flat_map(|indexed| &indexed.rows).map(|&(_, row)| store.row(row));
         // The fields of an earlier failure no longer apply.
         let bare = ["tool", "model", "name"].iter().fold(filter.to_owned(), |line, field| with_values(&line, field, &[]));
         let line = with_values(&bare, "status", &["error".to_owned()]);
@@ -138,6 +202,15 @@ impl Table {
         };
         with_values(&line, "failure", std::slice::from_ref(message))
     }
+}
+
+/// Writes a time for a filter, rounded down in the fourth digit or later: `1.903s`.
+fn exact_time(time: Nanos) -> String {
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us"), (1, "ns")];
+    let (unit, name) = units.into_iter().find(|&(unit, _)| time >= unit).unwrap_or((1, "ns"));
+    let (whole, thousandths) = (time / unit, time % unit * 1000 / unit);
+    let decimals = if thousandths > 0 { format!(".{thousandths:03}") } else { String::new() };
+    format!("{whole}{}{name}", decimals.trim_end_matches('0'))
 }
 
 /// Returns the values of the filter field `kind` that match spans of this type.

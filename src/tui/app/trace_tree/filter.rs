@@ -4,20 +4,18 @@
 //! costs the same regardless of the number of rows. Rows that change during the pass are checked when they change.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::TraceTree;
 use crate::model::{Nanos, SpanId, TraceId};
 use crate::query::{Matcher, Query};
 use crate::store::{RowIx, Store, TraceIx};
+use crate::tui::slices::Slice;
 
 /// How long a new filter runs before the next frame.
-const FIRST_PASS: Duration = Duration::from_millis(10);
+const FIRST_PASS: Duration = Duration::from_millis(1);
 
-/// How long an unfinished pass runs per frame.
-const TIME_PER_FRAME: Duration = Duration::from_millis(6);
-
-/// Rows and traces to check between two readings of the clock.
+/// Rows of a trace to check before its line is shown.
 const CHUNK: usize = 256;
 
 /// Ancestors of a changed row to check again at most.
@@ -81,7 +79,8 @@ impl Filter {
         }
     }
 
-    /// Checks a changed row, its subtree (which may inherit another agent or session) and its ancestors (whose totals have changed).
+    /// Checks a changed row, its subtree (which may inherit another agent or session), its ancestors (whose totals have changed) and the first
+    /// root of its trace, which stands for all of it.
     pub(super) fn check_around(&mut self, store: &Store, row: RowIx, now: Nanos) {
         for (row, _) in store.walk_below(row) {
             self.check(store, row, now);
@@ -90,6 +89,12 @@ impl Filter {
         for row in ancestors.take(ANCESTORS) {
             self.check(store, row, now);
         }
+        self.check_head(store, row, now);
+    }
+
+    /// Checks the first root of the trace that a row belongs to, or that its trace is part of.
+    fn check_head(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        self.check(store, TraceTree::head(store, store.main_of(store.row(row).trace())), now);
     }
 }
 
@@ -124,7 +129,7 @@ impl TraceTree {
         if let (None, Some((_, trace))) = (&self.filter, self.cursor) {
             self.show_or_hide(store, store.main_of(trace), now);
         }
-        self.filter_for(store, now, FIRST_PASS);
+        self.filter_for(store, now, Slice::of(FIRST_PASS));
         match self.cursor {
             Some((row, trace)) if self.shows(store, trace) => self.set_cursor(store, row),
             _ => {
@@ -147,9 +152,9 @@ impl TraceTree {
     }
 
     /// Checks more rows for a moment.
-    pub fn continue_filtering(&mut self, store: &Store, now: Nanos) {
+    pub fn continue_filtering(&mut self, store: &Store, now: Nanos, slice: Slice) {
         if self.filter_pass.is_some() {
-            self.filter_for(store, now, TIME_PER_FRAME);
+            self.filter_for(store, now, slice);
             self.ensure_cursor(store);
         }
     }
@@ -161,19 +166,18 @@ impl TraceTree {
         }
     }
 
-    /// Continues the pass for about `time`.
-    fn filter_for(&mut self, store: &Store, now: Nanos, time: Duration) {
+    /// Continues the pass for a moment.
+    fn filter_for(&mut self, store: &Store, now: Nanos, mut slice: Slice) {
         let Some(mut pass) = self.filter_pass.take() else { return };
-        let begun = Instant::now();
-        let mut checked = 0;
         loop {
+            let mut checked = 0;
             if let (Some((trace, rows)), Some(filter)) = (&mut pass.current, &mut self.filter) {
                 let trace = *trace;
                 while let Some(row) = rows.pop() {
                     filter.check(store, row, now);
                     rows.extend(store.children(row));
                     checked += 1;
-                    if checked % CHUNK == 0 {
+                    if checked == CHUNK {
                         break;
                     }
                 }
@@ -193,12 +197,9 @@ impl TraceTree {
             } else {
                 return;
             }
-            if checked >= CHUNK {
-                checked = 0;
-                if begun.elapsed() >= time {
-                    self.filter_pass = Some(pass);
-                    return;
-                }
+            if !slice.goes_on(checked) {
+                self.filter_pass = Some(pass);
+                return;
             }
         }
     }
@@ -240,6 +241,7 @@ impl TraceTree {
             }
             for &row in &rows {
                 filter.check(store, row, now);
+                filter.check_head(store, row, now);
             }
         }
         for &row in &rows {

@@ -63,7 +63,7 @@ impl Sorting {
         let lead = store.row(store.lead(trace).unwrap_or(data.roots()[0]));
         let value = match self.by {
             Sort::Start => Value::Number(data.start),
-            Sort::Duration => Value::Number(store.group_length(trace, now)),
+            Sort::Duration => Value::Number(store.group_time(trace, now).unwrap_or(unknown)),
             Sort::Tokens => Value::Number(number(totals.tokens())),
             Sort::Cost => Value::Number(totals.cost().unwrap_or(unknown)),
             Sort::Errors => Value::Number(i64::from(totals.failed)),

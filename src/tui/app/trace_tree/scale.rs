@@ -69,7 +69,7 @@ const UNKNOWN: u8 = u8::MAX;
 
 impl Sizes {
     pub(super) fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
-        let time = u64::try_from(store.group_length(trace, now)).ok();
+        let time = store.group_time(trace, now).and_then(|time| u64::try_from(time).ok());
         let totals = store.group_totals(trace);
         let cost = totals.cost().and_then(|cost| u64::try_from(cost).ok());
         let step = |list: usize, size: Option<u64>| {

@@ -10,7 +10,7 @@ use crate::model::{Batch, Nanos, Origin, SourceId, Span, SpanFacts, SpanId, Span
 use crate::settings::Measure;
 use crate::store::{Limits, RowIx, TraceIx};
 use crate::tui::app::Action;
-use crate::tui::app::test_harness::{TestHarness, span, span_id, trace_id};
+use crate::tui::app::test_harness::{TestHarness, slice, span, span_id, trace_id};
 use crate::tui::widget::Axis;
 
 /// A span: its trace, id, parent (0 for a root), start and end.
@@ -194,7 +194,7 @@ fn the_critical_path_determines_the_duration() {
     harness.act(Action::CriticalPath);
     assert_eq!(harness.critical_path(1), [1, 3, 4, 6]);
     harness.arrive(&[(1, 2, 1, 10, Some(95))]);
-    harness.app.advance_filter(&harness.store);
+    harness.app.advance_filter(&harness.store, slice());
     assert_eq!(harness.critical_path(1), [1, 2]);
     harness.act(Action::CriticalPath);
     assert!(harness.critical_path(1).is_empty());
@@ -207,7 +207,7 @@ fn the_critical_path_includes_spans_that_outlive_their_parent() {
     harness.act(Action::CriticalPath);
     assert_eq!(harness.critical_path(1), [1, 2, 3]);
     harness.arrive(&[(1, 9, 8, 120, Some(130))]);
-    harness.app.advance_filter(&harness.store);
+    harness.app.advance_filter(&harness.store, slice());
     assert_eq!(harness.critical_path(1), [1, 2, 3, 8, 9], "a placeholder root runs until now");
 }
 
@@ -239,7 +239,7 @@ fn eviction_removes_the_zoom_and_the_critical_path() {
     let trace = harness.trace_ix(3);
     assert_eq!(harness.app.tree.zoom_axis(&harness.store, trace), None);
     assert!(harness.critical_path(3).is_empty());
-    harness.app.advance_filter(&harness.store);
+    harness.app.advance_filter(&harness.store, slice());
     assert!(harness.order().contains(&3) && harness.cursor_ids().is_some());
 }
 
@@ -299,7 +299,7 @@ impl TestHarness {
                 self.app.tick(&mut self.store, self.now);
             }
         }
-        self.app.advance_filter(&self.store);
+        self.app.advance_filter(&self.store, slice());
         if let Some(before) = before.filter(|&before| stays && self.shows(before)) {
             prop_assert_eq!(self.cursor_ids(), Some(before), "the cursor left its span");
         }

@@ -4,7 +4,7 @@ use crate::format;
 use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
 use crate::tui::app::{Aggregates, GroupKey, Table, View};
-use crate::tui::display::{Shares, cost, tokens_in_out};
+use crate::tui::display::{self, Shares, cost, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 
 /// The largest number of listed turns or failures; older ones are left out.
@@ -16,7 +16,7 @@ const LABEL_WIDTH: usize = 15;
 /// Returns the page of the line under the cursor; an empty one if there is no line.
 pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggregates, now: Nanos) -> Document {
     let mut page = Page(Document::new());
-    let Some(line) = table.lines.get(table.pane.cursor) else { return page.0 };
+    let Some(line) = table.line(store, aggregates) else { return page.0 };
     match (&line.key, table.view) {
         (GroupKey::Name(_), View::Sessions) => page.session(store, table, now),
         (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
@@ -96,7 +96,7 @@ impl Page {
                 "{:>4}  {:<9}{:>8}{:>7}{:>11}{:>11}  ",
                 at + 1,
                 format::time_of_day(data.start),
-                format::duration(data.duration(now)),
+                display::elapsed(data, now),
                 format::tokens(totals.tokens()),
                 cost(&totals),
                 cost(&running),

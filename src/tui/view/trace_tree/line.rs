@@ -263,26 +263,14 @@ impl Line<'_> {
         self.store.lead(self.data.trace()).filter(|&lead| is_trace && lead != self.row)
     }
 
-    /// Returns the time of the row, or, where the trace outlasts its first root, that of the trace.
-    fn elapsed(&self) -> String {
-        let Self { app, store, data, .. } = *self;
-        let is_trace = TraceTree::parent(store, self.row).is_none() && data.phase == Phase::Ended;
-        let length = store.group_length(data.trace(), app.now);
-        match store.group_counts(data.trace()).running {
-            0 if is_trace => format::duration(length),
-            1.. if is_trace => format::clock(length),
-            _ => display::elapsed(data, app.now),
-        }
-    }
-
     fn draw_numbers(&self, buffer: &mut Buffer, mut end: u16, y: u16, columns: ColumnWidths) {
         let Self { app, store, styling, data, .. } = *self;
         let is_trace = TraceTree::parent(store, self.row).is_none();
         let totals = self.totals();
-        let style = match data.phase {
-            Phase::Running => styling.running(),
-            Phase::Lost => styling.dim(),
-            Phase::Ended => Style::new(),
+        let style = match store.shown_time(self.row, app.now) {
+            _ if data.phase == Phase::Running => styling.running(),
+            None => styling.dim(),
+            Some(_) => Style::new(),
         };
         let is_tool_alone = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if is_tool_alone { String::new() } else { format::tokens(totals.tokens()) };
@@ -297,7 +285,7 @@ impl Line<'_> {
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
         let usual = [
             (when, columns.when, styling.dim()),
-            (self.elapsed(), columns.time, style),
+            (display::time(store, self.row, app.now), columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
         ];

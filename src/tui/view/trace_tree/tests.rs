@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -13,7 +14,7 @@ use crate::model::{
     Batch, LogBatch, LogRecord, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId,
 };
 use crate::store::{Limits, Store};
-use crate::tui::app::{Action, App, Column, Measure};
+use crate::tui::app::{Action, App, Column, Measure, Slice};
 
 const MS: Nanos = 1_000_000;
 
@@ -96,7 +97,7 @@ fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
     if open {
         app.update(&mut store, Action::FoldAll, 0);
         app.update(&mut store, Action::CriticalPath, 0);
-        app.advance_filter(&store);
+        app.advance_filter(&store, Slice::of(Duration::from_secs(60)));
     }
     let area = Rect::new(0, 0, width, 42);
     let mut buffer = Buffer::empty(area);

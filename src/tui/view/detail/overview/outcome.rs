@@ -65,17 +65,23 @@ impl Page {
     /// Writes how long the row took, and when it began.
     pub(super) fn times(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let data = store.row(row);
-        let (start, length) = (format::moment(data.start, now), data.duration(now));
-        let text = match data.phase {
-            Phase::Ended if data.end < data.start => format!("began {start}, ended earlier: a clock jumped"),
-            Phase::Ended if store.children(row).is_empty() => format!("{}, began {start}", format::duration(length)),
-            Phase::Ended => {
-                let own = format::duration(store.own_time(row, now));
-                format!("{} ({own} own time), began {start}", format::duration(length))
+        let start = format::moment(data.start, now);
+        let own = format::duration(store.own_time(row, now));
+        let text = match (data.phase, data.time(now), store.shown_time(row, now)) {
+            (Phase::Ended, None, None) => format!("{}, began {start}, ended earlier: a clock jumped", format::UNKNOWN),
+            (Phase::Ended, None, Some(_)) => {
+                format!("{}, began {start}; this span ended before it began: a clock jumped", display::time(store, row, now))
             }
-            Phase::Running => format!("began {start} or before"),
-            Phase::Lost if data.ending() == Ending::Cut => format!("began {start}"),
-            Phase::Lost => format!("began {start} or before, last seen {}", format::moment(data.end, now)),
+            // Beside the first root of a trace stands the time of the trace.
+            (Phase::Ended, Some(time), shown) if shown != Some(time) => {
+                let (shown, time) = (display::time(store, row, now), format::duration(time));
+                format!("{shown}, began {start}; this span alone took {time} ({own} own time)")
+            }
+            (Phase::Ended, Some(time), _) if store.children(row).is_empty() => format!("{}, began {start}", format::duration(time)),
+            (Phase::Ended, Some(time), _) => format!("{} ({own} own time), began {start}", format::duration(time)),
+            (Phase::Running, ..) => format!("began {start} or before"),
+            (Phase::Lost, ..) if data.ending() == Ending::Cut => format!("began {start}"),
+            (Phase::Lost, ..) => format!("began {start} or before, last seen {}", format::moment(data.end, now)),
         };
         self.fact("time", &text, TextRole::Plain);
     }

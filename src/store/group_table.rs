@@ -1,0 +1,98 @@
+//! The statistics of agents, models or tools, by name and by a place that stays the same: a pass over all of them may pause between two places.
+
+use hashbrown::HashMap;
+
+use super::hash_index::fit;
+use super::interner::Symbol;
+use super::slab::Slab;
+use super::stats::Group;
+
+/// Groups by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupTable {
+    places: HashMap<Symbol, u32>,
+    groups: Slab<(Symbol, Group)>,
+}
+
+impl PartialEq for GroupTable {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|(name, group)| other.get(name) == Some(group))
+    }
+}
+
+impl Eq for GroupTable {}
+
+impl GroupTable {
+    /// Returns the number of groups.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Returns all groups, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Symbol, &Group)> {
+        self.places.values().map(|&place| &self.groups[place]).map(|(name, group)| (*name, group))
+    }
+
+    /// Returns the group with a name.
+    pub(super) fn get(&self, name: Symbol) -> Option<&Group> {
+        self.places.get(&name).map(|&place| &self.groups[place].1)
+    }
+
+    /// Returns the group at a place, if there is one.
+    pub(super) fn at(&self, place: u32) -> Option<(Symbol, &Group)> {
+        let (name, group) = self.groups.get(place)?;
+        (!group.is_empty()).then_some((*name, group))
+    }
+
+    /// Returns one more than the last place.
+    pub(super) fn end(&self) -> u32 {
+        self.groups.end()
+    }
+
+    /// Changes a group, which begins empty and goes when it is empty again.
+    pub(super) fn change(&mut self, name: Symbol, change: impl FnOnce(&mut Group)) {
+        let Self { places, groups } = self;
+        let place = *places.entry(name).or_insert_with(|| groups.insert((name, Group::default())));
+        let group = &mut groups[place].1;
+        change(group);
+        if group.is_empty() {
+            // An empty one is none: the slab keeps it until its place is used again.
+            *group = Group::default();
+            groups.free(place);
+            places.remove(&name);
+            fit(places);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::interner::Interner;
+
+    #[test]
+    fn a_pass_over_the_places_meets_every_group_that_stays_once() {
+        let mut interner = Interner::default();
+        let names: Vec<Symbol> = (0..40).map(|name| interner.intern(&format!("agent {name}"))).collect();
+        let mut table = GroupTable::default();
+        names.iter().for_each(|&name| table.change(name, |group| group.calls += 1));
+        let (mut met, mut place) = (Vec::new(), 0);
+        while place < table.end() {
+            met.extend(table.at(place).map(|(name, _)| name));
+            // Others go and come back at other places meanwhile.
+            if place % 8 == 3 {
+                let other = names[39 - place as usize / 2];
+                table.change(other, |group| group.calls -= 1);
+                assert_eq!((table.len(), table.get(other)), (39, None));
+                table.change(other, |group| group.calls += 1);
+            }
+            place += 1;
+        }
+        let stayed = names.iter().filter(|name| met.iter().filter(|other| other == name).count() == 1).count();
+        assert!(stayed >= 35 && names[..20].iter().all(|name| met.contains(name)), "{stayed}");
+        assert_eq!(table.iter().count(), 40);
+        let mut same = GroupTable::default();
+        names.iter().rev().for_each(|&name| same.change(name, |group| group.calls += 1));
+        assert_eq!(table, same, "places do not matter");
+    }
+}
