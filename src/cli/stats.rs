@@ -30,8 +30,8 @@ pub struct StatsArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// With --json, also write the total, last: by is total, and key null
-    #[arg(long, requires = "json")]
+    /// Write the total, last: with --json too, where by is total and key null, and of a single line
+    #[arg(long)]
     pub total: bool,
 }
 

@@ -26,8 +26,8 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
     let chooses = args.traces.filter.is_some();
     let recorded = if chooses { Recorded::default() } else { database.tables.recorded_before(before)? };
     if database.traces == 0 && recorded == Recorded::default() {
-        print_message(&format!("no such traces in {}", database.name));
-        return Ok(Outcome::Missing);
+        print_message(&format!("nothing to delete: no such traces in {}", database.name));
+        return Ok(Outcome::Done);
     }
     let obstacle = database.tables.obstacle()?;
     let mut counts = Counts::default();

@@ -66,7 +66,7 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
         let records = groups.iter().map(|group| Record::new(args.by.name(), args.by, group)).chain(total);
         records.into_iter().try_for_each(|record| json::line(&mut out, &record))
     } else {
-        table(args.by, &groups, &total).write(&mut out, Output::stdout(config.ascii))
+        table(args.by, &groups, &total, args.total).write(&mut out, Output::stdout(config.ascii))
     };
     ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
 }
@@ -93,8 +93,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Returns the groups as a table, with a line for their total if there are several.
-fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
+/// Returns the groups as a table, with a line for their total if there are several, or if it is asked for.
+fn table(by: GroupBy, groups: &[Group], total: &Group, has_total: bool) -> Table {
     let has_costs = total.usage.cost().is_some();
     let has_rates = has_costs && groups.iter().any(|group| group.cost_per_1k_tokens().is_some());
     let counted =
@@ -130,7 +130,7 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
     for group in groups {
         push(group, group.key.as_deref().map_or_else(|| StyledText::new(by.rest(), Style::Dim), |key| StyledText::new(key, Style::Strong)));
     }
-    if groups.len() > 1 {
+    if groups.len() > 1 || has_total {
         push(total, StyledText::new("total", Style::Dim));
     }
     table

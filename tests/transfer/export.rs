@@ -58,6 +58,7 @@ fn errors_are_reported() {
     failed(&["-o", "no/such/folder/a.json"], 1, "can't write no/such/folder/a.json");
     failed(&["--format", "xml"], 2, "unknown format \"xml\"; use one of otlp, otlp-proto");
     failed(&["--format", "json"], 2, "in JSON are otlp (one object), jsonl (one per span) and agno (one per trace)");
+    failed(&["2.83s"], 2, "2.83s is no file and no beginning of a trace id");
     failed(&["zzzz"], 2, "zzzz is no file and no beginning of a trace id, which are hex digits, or last");
     failed(&["--max-chars", "5"], 2, "--max-chars is for --format markdown");
     failed(&["--filter", "agent:nobody"], 1, "no trace in");
