@@ -49,7 +49,7 @@ impl Group {
         (self.output_time > 0).then(|| self.output as f64 * 1e9 / self.output_time as f64)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.calls == 0 && self.usage.is_zero()
     }
 }
@@ -128,7 +128,7 @@ const KEPT_MINUTES: i64 = 24 * 60;
 /// Statistics over some traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    groups: [GroupTable; 3],
+    groups: [GroupTable<Group>; 3],
     times: [Histogram; 3],
     minutes: BTreeMap<i64, MinuteTotals>,
     /// The first minute that is kept.
@@ -259,7 +259,10 @@ impl Stats {
     }
 
     fn change(&mut self, by: By, name: Symbol, change: impl FnOnce(&mut Group)) {
-        self.groups[by as usize].change(name, change);
+        self.groups[by as usize].change(name, |group| {
+            change(group);
+            group.is_empty()
+        });
     }
 
     /// Adds the own totals of a span, or a difference of them, to the minute in which the span ended.

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// Pieces of work between two readings of the clock. So many are always done, whatever the time: small lists are complete at once.
 const PIECES: usize = 512;
 
+/// How long a key works on the list that it opens or sorts.
+const ON_KEY: Duration = Duration::from_millis(2);
+
 /// The most pieces of work that can't be divided and are still done in a frame.
 const PIECES_IN_FRAME: usize = 4096;
 
@@ -28,6 +31,12 @@ impl Slice {
     #[must_use]
     pub fn in_frame(time: Duration) -> Self {
         Self { is_in_frame: true, ..Self::of(time) }
+    }
+
+    /// Begins the slice of a key that opens or sorts a list.
+    #[must_use]
+    pub fn on_key() -> Self {
+        Self::in_frame(ON_KEY)
     }
 
     /// Whether so many pieces of work can be done at once. Otherwise they wait until the frame is drawn.

@@ -5,7 +5,6 @@ mod completions;
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
 
-use super::table_actions::ON_KEY;
 use super::{App, Effect, Help, Overlay, text_input};
 use crate::query::Query;
 use crate::store::Store;
@@ -114,7 +113,7 @@ impl App {
                 let line = editor.input.value().trim().to_owned();
                 let is_filter = !editor.is_search && !line.is_empty();
                 self.editor = None;
-                self.advance_filter(store, Slice::in_frame(ON_KEY));
+                self.advance_filter(store, Slice::on_key());
                 if is_filter {
                     self.history.add(line.clone());
                     return Some(Effect::Remember(line));

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use super::table_actions::ON_KEY;
 use super::{Action, App, Effect, Focus, LineEditor, Slice, View};
 use crate::store::Store;
 
@@ -38,7 +37,7 @@ impl App {
                 let is_in_list = self.focus == Focus::Traces;
                 let is_handled = if is_in_list { list.handle(&self.metrics, action) } else { list.handle_in_page(&self.metrics, action) };
                 // Another key may come before the next frame.
-                list.refresh(&self.metrics, self.now, Slice::in_frame(ON_KEY));
+                list.refresh(&self.metrics, self.now, Slice::on_key());
                 return if is_handled { ControlFlow::Break(None) } else { ControlFlow::Continue(()) };
             }
         }

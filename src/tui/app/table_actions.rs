@@ -1,15 +1,11 @@
 //! What actions do in a view other than the traces.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use super::table::{Table, View};
 use super::{Action, App, Effect, Focus, LineEditor, LogList, SeriesList, Slice};
 use crate::model::Nanos;
 use crate::store::Store;
-
-/// How long a key works on the list that it opens or sorts.
-pub(super) const ON_KEY: Duration = Duration::from_millis(2);
 
 impl App {
     /// Returns the open view.
@@ -34,10 +30,10 @@ impl App {
         self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
         self.table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));
         if let Some(list) = &mut self.series_list {
-            list.refresh(&self.metrics, self.now, Slice::in_frame(ON_KEY));
+            list.refresh(&self.metrics, self.now, Slice::on_key());
         }
         if let Some(table) = &mut self.table {
-            table.refresh(store, &self.tree, &self.aggregates, Slice::in_frame(ON_KEY));
+            table.refresh(store, &self.tree, &self.aggregates, Slice::on_key());
         }
     }
 
@@ -72,7 +68,7 @@ impl App {
             _ => {
                 let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.pane.scroll_page(action) };
                 // Another key may come before the next frame.
-                table.refresh(store, &self.tree, &self.aggregates, Slice::in_frame(ON_KEY));
+                table.refresh(store, &self.tree, &self.aggregates, Slice::on_key());
                 return if is_handled { ControlFlow::Break(None) } else { ControlFlow::Continue(()) };
             }
         }
