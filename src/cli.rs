@@ -36,7 +36,7 @@ pub use metrics::{MetricSort, MetricsArgs, OtlpFormat};
 pub use run::RunArgs;
 pub use selection::{LAST, Selection, Since, Until};
 pub use setup::{Agent, SetupArgs};
-pub use show::{ShowArgs, ShowFormat, WhyArgs};
+pub use show::{CompareArgs, ShowArgs, ShowFormat, WhyArgs};
 pub use stats::{GroupBy, SortBy, StatsArgs};
 
 /// htop for AI agents: watch the traces of Agno agents live.
@@ -75,6 +75,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Say what stands out in one trace: failures, loops, retries, slow steps, incomplete numbers
     Why(WhyArgs),
+    /// Compare two traces step by step: times, tokens, cost, texts, parameters
+    Compare(CompareArgs),
     /// Sum up calls, errors, times, tokens and cost by agent, model, tool, day and more
     Stats(StatsArgs),
     /// Print log records, the oldest first
@@ -119,6 +121,10 @@ pub enum Command {
     },
 }
 
+/// The help of the words of commands that take ids of traces and sources.
+const TRACES_AND_SOURCES: &str = "Beginnings of trace ids, or last for the newest trace [default: all traces], and sources: SQLite databases, \
+    PostgreSQL URLs, files [default: the databases found here, as on the screen]";
+
 /// The columns of the help.
 const HELP_WIDTH: usize = 80;
 
@@ -154,6 +160,12 @@ pub fn command() -> clap::Command {
     command.mut_subcommands(|subcommand| {
         let (_, unused) = partition(&flags, subcommand.get_name());
         let examples = examples::of(subcommand.get_name());
+        // These choose traces by their ids, too.
+        let subcommand = if matches!(subcommand.get_name(), "export" | "send") {
+            subcommand.mut_arg("sources", |arg| arg.value_name("TRACE|SOURCE").help(TRACES_AND_SOURCES))
+        } else {
+            subcommand
+        };
         let subcommand = subcommand.args(unused.into_iter().map(|flag| flag.hide(true))).max_term_width(HELP_WIDTH);
         if let Some(examples) = examples { subcommand.after_help(examples) } else { subcommand }
     })

@@ -6,6 +6,7 @@
 mod archive;
 mod check;
 mod compact;
+mod compare;
 mod contexts;
 mod demo;
 mod doctor;
@@ -91,6 +92,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::List(args) => list::run(args, config),
         Command::Show(args) => show::run(args, config),
         Command::Why(args) => why::run(args, config),
+        Command::Compare(args) => compare::run(args, config),
         Command::Stats(args) => stats::run(args, config),
         Command::Logs(args) => {
             check::check_words(&args.sources)?;

@@ -674,3 +674,13 @@ fn an_open_port_is_warned_of_until_a_key_is_pressed() {
     stage.app.source_traffic(&mut stage.store, 1, Traffic { spans: 1, ..open_listener().traffic });
     assert!(!stage.text().contains(warning), "the warning is shown once");
 }
+
+#[test]
+fn a_narrow_footer_always_names_the_help() {
+    for keys in ["", "m", "mJm", "/status:error<Enter>", "3", "6", "7", "8", "<Enter>"] {
+        let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
+        stage.keys(keys);
+        let text = stage.text();
+        assert!(text.lines().last().unwrap().contains("? help"), "{keys}: {text}");
+    }
+}

@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 21] = [
+const EXAMPLES: [(&str, &str); 22] = [
     (
         "demo",
         "  agno-top demo
@@ -34,6 +34,11 @@ const EXAMPLES: [(&str, &str); 21] = [
         "why",
         "  agno-top why last
   agno-top why a35b traces.db --json | jq -r '.findings[].sentence'",
+    ),
+    (
+        "compare",
+        "  agno-top compare a35b f1da traces.db
+  agno-top compare a35b last --json | jq -r .sentence",
     ),
     (
         "show",

@@ -1,4 +1,4 @@
-//! The arguments of `show` and `why`.
+//! The arguments of `show`, `why` and `compare`.
 
 use std::path::{Path, PathBuf};
 
@@ -85,6 +85,41 @@ impl WhyArgs {
     /// Returns the beginning of the trace's id, and the sources. The error says that there is no id, or several.
     pub fn split(&self) -> Result<(String, Vec<PathBuf>), String> {
         split(&self.trace, &self.sources)
+    }
+}
+
+/// The arguments of `compare`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct CompareArgs {
+    /// A trace's id, or the start of it that no other id shares, or last for the newest trace; may also follow the sources
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+
+    /// The other trace
+    #[arg(value_name = "OTHER")]
+    pub other: PathBuf,
+
+    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+
+    /// Write one JSON object
+    ///
+    /// Fields: a and b (the earlier and the later trace, with the fields of `list --json`), sentence (how b differs from a), `differing_steps`, `omitted_steps` (of each, beyond the first 2,000) and steps: a list of a and b (each with depth, `span_id`, name, status, `duration_ms` and usage, or null if only the other trace has the step) and differs: step, status, time (by a fifth and 10 ms), tokens, cost, text (the start of the input, or the error), parameters, only in A, only in B.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl CompareArgs {
+    /// Returns the beginnings of the two ids, and the sources. The error says that these are not two.
+    pub fn split(&self) -> Result<([String; 2], Vec<PathBuf>), String> {
+        let words: Vec<PathBuf> = [&self.trace, &self.other].into_iter().chain(&self.sources).cloned().collect();
+        let (ids, sources) = split_ids(&words);
+        match <[String; 2]>::try_from(ids) {
+            Ok(ids) => Ok((ids, sources)),
+            Err(ids) if ids.len() > 2 => Err("two traces at a time: this names more".to_owned()),
+            Err(_) => Err("expected the first hex digits of two trace ids, or last; agno-top list shows them".to_owned()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bar;
 pub mod counted;
+mod difference;
 mod facts;
 pub mod log;
 pub mod metric;
@@ -11,6 +12,7 @@ mod symbols;
 mod tokens;
 
 pub use bar::row_bar;
+pub use difference::difference;
 pub use facts::{call_facts, turn_facts};
 pub use note::{continuation_note, group_note, note, skew};
 pub use summary::summary;

@@ -80,6 +80,8 @@ fn only_old_traces_that_match_are_archived() {
     let (code, message) = archive(&["--older-than", "2020-01-01"]);
     assert!(code == 0 && message.contains("no such traces in traces.db"), "{message}");
     let before = tables(&path);
+    let (code, message) = run(directory.path(), &["archive", "traces.db", "--older-than", "0s", "--dry-run"]);
+    assert!(code == 0 && message.contains("would archive 11 traces"), "a trial needs no file: {message}");
     let (code, message) = archive(&["--older-than", "0s", "--filter", "status:error", "--dry-run"]);
     assert!(code == 0 && message.contains(&format!("would archive {failed} traces with ")), "{message}");
     assert_eq!(tables(&path), before);

@@ -61,7 +61,7 @@ fn errors_are_reported() {
     failed(&["2.83s"], 2, "2.83s is no file and no beginning of a trace id");
     failed(&["zzzz"], 2, "zzzz is no file and no beginning of a trace id, which are hex digits, or last");
     failed(&["--max-chars", "5"], 2, "--max-chars is for --format markdown");
-    failed(&["--filter", "agent:nobody"], 1, "no trace in");
+    failed(&["--filter", "agent:nobody"], 1, "traces.db matches; the newest began 2026-11-22 ");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file remains");
 }
 

@@ -60,7 +60,7 @@ impl App {
                 return export.map(Effect::Export);
             }
             (Some(Overlay::Picker(picker)), ..) => {
-                let (values, field) = (picker.key(key).break_value()?, picker.field);
+                let (field, values) = (picker.field, picker.key(key).break_value()?);
                 self.overlay = None;
                 self.set_filter(store, with_values(&self.filter, field, &values?));
             }

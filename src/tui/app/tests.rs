@@ -3,11 +3,12 @@
 use crossterm::event::KeyCode;
 
 use super::intake::HELD_BACK;
-use super::test_harness::{TestHarness, slice, span};
+use super::test_harness::{TestHarness, slice, span, trace_id};
 use super::*;
 use crate::model::{Origin, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::sources::{Progress, Request, SearchHits};
 use crate::store::{Limits, RowIx};
+use crate::tui::display;
 
 const SECOND: Nanos = 1_000_000_000;
 
@@ -458,4 +459,109 @@ fn the_detail_requests_a_changed_payload_again() {
     assert_eq!(harness.app.detail.take_request(), None);
     harness.app.detail.request_again(request.source, &[other, request.span]);
     assert_eq!(harness.app.detail.take_request(), Some(request));
+}
+
+#[test]
+fn a_source_that_fails_is_named_once() {
+    let source = SourceView { place: "/home/ann/x.json".to_owned(), ..SourceView::new("x.json") };
+    let mut app = App::new(vec![source], false, 0);
+    for reason in ["x.json: line 1 is no JSON", "line 1 is no JSON", "/home/ann/x.json: line 1 is no JSON"] {
+        app.source_state(0, State::Failing(reason.to_owned()));
+        assert_eq!(app.message.as_ref().unwrap().text, "x.json: line 1 is no JSON", "{reason}");
+    }
+    app.source_state(0, State::Failing("x.jsonl is newer".to_owned()));
+    assert_eq!(app.message.as_ref().unwrap().text, "x.json: x.jsonl is newer", "another name");
+}
+
+#[test]
+fn running_traces_count_once_with_all_their_steps() {
+    let mut harness = TestHarness::new(Limits::default());
+    let running = |ends: [Option<Nanos>; 2]| {
+        let mut batch = Batch::new(SourceId(0), Origin::Live);
+        for (trace, end) in [1, 2].into_iter().zip(ends) {
+            let spans = (1..=3).map(|id| span(trace, id, u64::from(id > 1), (SECOND, end), Text::default(), SpanFacts::default()));
+            batch.spans.extend(spans);
+        }
+        batch
+    };
+    harness.receive(running([None, None]), SECOND);
+    harness.trace(3, 2, 0);
+    assert_eq!((harness.store.all().running, harness.app.running_traces(&harness.store)), (6, 2));
+    for (filter, count) in [("status:running", 2), ("agent:\"agent 3\"", 0), ("", 2)] {
+        harness.app.set_filter(&harness.store, filter.to_owned());
+        assert_eq!(harness.app.running_traces(&harness.store), count, "{filter}");
+        assert!(filter != "status:running" || harness.app.tree.len() == 2);
+    }
+    harness.receive(running([Some(2 * SECOND), None]), SECOND);
+    assert_eq!(harness.app.running_traces(&harness.store), 1);
+}
+
+#[test]
+fn the_first_line_of_a_trace_has_the_time_of_the_trace() {
+    const MS: Nanos = 1_000_000;
+    let mut harness = TestHarness::new(Limits::default());
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    // The first root ends before its child. The last one ends before it begins.
+    for (trace, id, parent, time) in [(1, 1, 0, 17), (1, 2, 1, 539), (2, 1, 0, 100), (3, 1, 0, -5)] {
+        let times = (SECOND, Some(SECOND + time * MS));
+        batch.spans.push(span(trace, id, parent, times, Text::default(), SpanFacts::default()));
+    }
+    harness.receive(batch, 10 * SECOND);
+    let heads = [1, 2, 3].map(|trace| {
+        let trace = harness.store.find_trace(trace_id(trace)).unwrap();
+        harness.store.trace(trace).roots()[0]
+    });
+    assert_eq!(heads.map(|row| harness.store.shown_time(row, harness.now)), [Some(539 * MS), Some(100 * MS), None]);
+    assert_eq!(heads.map(|row| display::time(&harness.store, row, harness.now)), ["539ms", "100ms", "–"]);
+    for (filter, shown) in [("time:>=539ms", 1), ("time:<50ms", 0), ("time:>1ms", 2), ("", 3)] {
+        harness.app.set_filter(&harness.store, filter.to_owned());
+        harness.app.advance_filter(&harness.store, slice());
+        assert_eq!(harness.app.tree.len(), shown, "{filter}");
+    }
+    for (is_reversed, expected) in [(false, [1, 2, 3]), (true, [2, 1, 3])] {
+        harness.app.tree.sort(&harness.store, Sorting { by: Sort::Duration, is_reversed }, harness.now);
+        let order: Vec<_> = harness.app.tree.traces().map(|trace| harness.store.trace(trace).id).collect();
+        assert_eq!(order, expected.map(trace_id), "unknown times come last");
+    }
+}
+
+#[test]
+fn a_filter_by_time_follows_a_trace_whose_root_has_ended() {
+    let mut harness = TestHarness::new(Limits::default());
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let facts = |span_type| SpanFacts { span_type, ..SpanFacts::default() };
+    batch.spans.push(span(1, 1, 0, (0, Some(SECOND)), Text::default(), facts(SpanType::Agent)));
+    batch.spans.push(span(1, 2, 1, (0, None), Text::default(), facts(SpanType::Tool)));
+    harness.receive(batch, SECOND);
+    harness.app.set_filter(&harness.store, "kind:agent time:>30s".to_owned());
+    assert_eq!(harness.app.tree.len(), 0);
+    harness.app.tick(&mut harness.store, 31 * SECOND);
+    assert_eq!(harness.app.tree.len(), 1);
+}
+
+#[test]
+fn enter_on_a_tool_by_its_longest_time_goes_to_that_use() {
+    let mut harness = TestHarness::new(Limits::default());
+    for (trace, time) in [(1, SECOND), (2, 400_000_000), (3, 5_000_000)] {
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        let label = batch.intern("look_up");
+        let start = Nanos::from(trace) * 10 * SECOND;
+        let facts = SpanFacts { span_type: SpanType::Tool, tool: label, ..SpanFacts::default() };
+        batch.spans.push(span(trace, 1, 0, (start, Some(start + 2 * SECOND)), Text::default(), SpanFacts::default()));
+        batch.spans.push(span(trace, 2, 1, (start, Some(start + time)), label, facts));
+        harness.receive(batch, SECOND);
+    }
+    harness.act(Action::ViewTools);
+    let is_max = |harness: &TestHarness| {
+        let table = harness.app.table.as_ref().unwrap();
+        table.columns()[table.sorted] == TableColumn::Max
+    };
+    while !is_max(&harness) {
+        harness.act(Action::Sort);
+    }
+    harness.press(KeyCode::Enter);
+    let row = harness.app.tree.cursor().unwrap();
+    let found = (harness.store.trace(harness.store.row(row).trace()).id, harness.cursor_label());
+    assert_eq!((found, harness.app.tree.len()), ((trace_id(1), "look_up"), 1), "{}", harness.app.filter);
+    assert!(harness.app.filter.starts_with("tool:\"look_up\" time:>="), "{}", harness.app.filter);
 }

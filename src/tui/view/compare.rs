@@ -2,8 +2,6 @@
 
 mod texts;
 
-use std::cmp::Ordering;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -203,32 +201,8 @@ fn step(
     }
 }
 
-/// Says how the steps under the cursor differ: `B is 732ms faster, 8 tokens fewer, same cost`.
+/// Says how the steps under the cursor differ.
 fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
     let Some([Some(a), Some(b)]) = compare.pairs.get(compare.cursor).map(|pair| pair.rows) else { return String::new() };
-    let [x, y] = [a, b].map(|row| store.shown_totals(row));
-    let mut parts = vec![match (store.shown_time(a, now), store.shown_time(b, now)) {
-        (Some(a), Some(b)) if a == b => "as fast".to_owned(),
-        (Some(a), Some(b)) if b < a => format!("{} faster", format::duration(a - b)),
-        (Some(a), Some(b)) => format!("{} slower", format::duration(b - a)),
-        _ => "at an unknown difference of time".to_owned(),
-    }];
-    if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
-        parts.push(match y.cmp(&x) {
-            Ordering::Less => format!("{} fewer", format::plural(x - y, "token")),
-            Ordering::Equal => "same tokens".to_owned(),
-            Ordering::Greater => format!("{} more", format::plural(y - x, "token")),
-        });
-    }
-    if x.is_cost_incomplete() || y.is_cost_incomplete() {
-        parts.push("at an unknown difference of cost".to_owned());
-    } else if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
-        let gap = |gap: i64| format::money(Some(gap));
-        parts.push(match y.saturating_sub(x) {
-            0 => "same cost".to_owned(),
-            less if less < 0 => format!("{} cheaper", gap(less.saturating_neg())),
-            more => format!("{} more expensive", gap(more)),
-        });
-    }
-    format!(" B is {} ", parts.join(", "))
+    format!(" {} ", display::difference(store, a, b, now))
 }

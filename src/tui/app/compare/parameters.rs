@@ -70,6 +70,19 @@ impl Compare {
         requested.iter().map(request).collect()
     }
 
+    /// Reads the parameters of all calls at once. `read` returns those of some calls, in words, or `None` for a payload that can't be read.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    pub fn read_parameters<E>(&mut self, mut read: impl FnMut(&[RowIx]) -> Result<Vec<Option<String>>, E>) -> Result<(), E> {
+        for calls in std::mem::take(&mut self.parameters.unread).chunks(SLICE) {
+            let parameters = read(calls)?;
+            self.parameters.read.extend(calls.iter().copied().zip(parameters));
+        }
+        Ok(())
+    }
+
     /// Sets the parameters of requested calls: in words, or `None` if a payload can't be read.
     pub(super) fn load_parameters(&mut self, store: &Store, parameters: impl Iterator<Item = (SpanId, Option<String>)>) {
         let Parameters { read, requested, .. } = &mut self.parameters;

@@ -217,3 +217,19 @@ fn exact_time(time: Nanos) -> String {
 fn filter_kinds(span_type: SpanType) -> Vec<String> {
     KINDS.iter().filter(|(_, types)| types.contains(&span_type)).map(|(name, _)| (*name).to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::duration;
+
+    #[test]
+    fn times_in_filters_are_no_longer_than_the_time() {
+        let cases =
+            [(1_903_250_000, "1.903s"), (57_300_000, "57.3ms"), (400_000_000, "400ms"), (1_500, "1.5us"), (999, "999ns"), (0, "0ns")];
+        for (time, expected) in cases {
+            assert_eq!(exact_time(time), expected);
+            assert!(duration::parse(expected).is_some_and(|parsed| parsed <= time && time - parsed <= time / 1000));
+        }
+    }
+}

@@ -65,3 +65,12 @@ fn a_command_tells_where_it_ran_how_it_ended_and_which_attempt_it_was() {
         assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
     }
 }
+
+#[test]
+fn the_first_row_of_a_trace_tells_the_time_of_the_trace_and_its_own() {
+    let text = overview(&[(1, 0, SpanType::Agent, "", Ending::Plain, 1), (2, 1, SpanType::Tool, "", Ending::Plain, 5)]);
+    let line = text.lines().find(|line| line.starts_with("time ")).unwrap();
+    assert!(line.contains("5.00s, began ") && line.ends_with("; this span alone took 1.00s (1.00s own time)"), "{line}");
+    let alone = overview(&[(1, 0, SpanType::Agent, "", Ending::Plain, 1)]);
+    assert!(!alone.contains("this span alone"), "{alone}");
+}
