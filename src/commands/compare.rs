@@ -120,8 +120,8 @@ fn step(store: &Store, pair: &StepPair) -> Vec<StyledText> {
     let mut pieces = Vec::new();
     let mut names: Vec<(RowIx, usize, String)> = Vec::new();
     for (row, depth) in pair.rows.into_iter().zip(pair.depths) {
-        let named = row.map(|row| (row, depth, display::name(store, store.row(row))));
-        names.extend(named.filter(|(_, _, name)| names.iter().all(|(_, _, other)| other != name)));
+        let step = row.map(|row| (row, depth, display::name(store, store.row(row))));
+        names.extend(step.filter(|(_, _, name)| names.iter().all(|(_, _, other)| other != name)));
     }
     for (at, (row, depth, name)) in names.into_iter().enumerate() {
         let before = if at == 0 { "  ".repeat(depth.min(INDENTED_LEVELS)) } else { " / ".to_owned() };
