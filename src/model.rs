@@ -33,7 +33,7 @@ pub use log::{LogBatch, LogContent, LogGroup, LogRecord};
 pub use metric::{Metric, MetricBatch, MetricKind, MetricPoint};
 pub use nearest::nearest;
 pub use pattern::{Pattern, PatternError};
-pub use payload::{Dropped, Event, Link, Payload};
+pub use payload::{Dropped, Event, Link, Payload, PayloadMemory};
 pub use payload_query::PayloadQuery;
 pub use span::{Naming, Span, SpanFacts, Text};
 pub use span_kind::SpanKind;

@@ -100,7 +100,7 @@ use std::collections::{BTreeSet, VecDeque};
 use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::usage::NanoUsd;
-use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use crate::model::{Batch, Naming, Nanos, PayloadMemory, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use answering::StatedModel;
 use dedup::Reports;
 use endings::{Pauses, Services};
@@ -229,10 +229,8 @@ pub struct Store {
     pricing: Pricing,
     /// The sum of [`Row::retained_bytes`].
     retained_bytes: u64,
-    /// The memory of payloads that no span counts for, as the listener last reported it.
-    unused_bytes: u64,
-    /// `retained_bytes` at that time.
-    unused_of_bytes: u64,
+    /// The memory that they take, as the listener last reported it.
+    payload_memory: PayloadMemory,
     processes: Processes,
     losses: Losses,
     /// The number of the current call that changes the store; [`Trace::version`] is set to it.

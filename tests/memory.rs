@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use agno_top::model::SourceId;
+use agno_top::model::{Payload, SourceId};
 use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::{Handle, Request, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
@@ -32,6 +32,9 @@ const LIMIT: usize = 8 << 20;
 /// The limit where request bodies take most of it.
 const BODIES_LIMIT: usize = 64 << 20;
 
+/// The limit where older bodies are compressed.
+const PACKED_LIMIT: usize = 256 << 20;
+
 /// What is free in the arena whatever the limit: parts of the oldest and the newest segment, and one to fill next.
 const SEGMENTS: usize = 3 * (4 << 20);
 
@@ -57,6 +60,8 @@ struct Rig {
     reported_spans: u64,
     /// Whether the last request to the listener was answered.
     is_answered: bool,
+    /// The last answer.
+    payloads: Vec<Result<Payload, String>>,
 }
 
 impl Rig {
@@ -83,6 +88,7 @@ impl Rig {
             sent_spans: 0,
             reported_spans: 0,
             is_answered: false,
+            payloads: Vec::new(),
         }
     }
 
@@ -135,7 +141,7 @@ impl Rig {
                 self.reported = traffic.retained_bytes as usize;
                 self.app.source_traffic(&mut self.store, 0, traffic);
             }
-            Update::Payloads { .. } => self.is_answered = true,
+            Update::Payloads { payloads, .. } => (self.is_answered, self.payloads) = (true, payloads),
             _ => {}
         }
         let released: Vec<_> = self.app.take_released().into_iter().map(|(_, payload)| payload).collect();
@@ -175,6 +181,13 @@ fn mapped() -> usize {
         }
     }
     sum
+}
+
+/// Returns the bytes of memory that are resident and belong to no file. 0 where the system can't tell.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or("0 kB");
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
 fn count(bytes: &[u8], part: &[u8]) -> usize {
@@ -307,6 +320,58 @@ fn check_phases(what: &str, limit: usize, phases: &[Phase]) {
     drop(handle.stop());
 }
 
+/// Sends spans of texts that compress to half until the limit is exceeded, and compares what is resident with it.
+fn check_packed() {
+    let mut state = 7_u64;
+    let mut digit = || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        b"0123456789abcdef"[(state >> 60) as usize]
+    };
+    let noise: Vec<u8> = (0..64 << 20).map(|_| digit()).collect();
+    let input = |number: u64| {
+        let at = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 38) as usize;
+        String::from_utf8(noise[at.min(noise.len() - 30_000)..][..30_000].to_vec()).unwrap()
+    };
+    let with_noise = |number| Part { attributes: vec![("input.value", input(number))], ..tiny(number) };
+    let mut rig = Rig::new(PACKED_LIMIT);
+    let before = resident();
+    let mut number = 1;
+    while rig.store.losses().evicted < 3_000 {
+        assert!(number < 60_000, "nothing is evicted");
+        let requests: Vec<Vec<Part>> =
+            (0..20).map(|request| (0..5).map(|span| with_noise(number + request * 5 + span)).collect()).collect();
+        number += 100;
+        rig.send_spans(&requests);
+    }
+    let excess = |rig: &mut Rig| {
+        rig.settle();
+        resident().saturating_sub(before + PACKED_LIMIT + PACKED_LIMIT / 10 + 4 * SEGMENTS)
+    };
+    // What came last may not be compressed yet.
+    let rounds = (0..100).take_while(|_| excess(&mut rig) > 0).count();
+    let (held, retained) = (resident().saturating_sub(before), rig.store.retained_bytes() as usize);
+    eprintln!(
+        "compressed bodies: {} % of the limit, {} % before compression, {rounds} rounds",
+        held * 100 / PACKED_LIMIT,
+        retained * 100 / PACKED_LIMIT
+    );
+    assert!(rounds < 100, "{held} bytes");
+    assert!(retained > PACKED_LIMIT * 13 / 10, "evicts too early at {retained} bytes");
+    let rows: Vec<_> = rig.store.rows().map(|row| rig.store.row(row)).map(|row| (row.payload_ref, row.id)).collect();
+    let some: Vec<_> = rows.iter().copied().step_by(97).collect();
+    rig.handle.requests.send(Request::Payloads { ticket: 0, addresses: some.clone() }).unwrap();
+    rig.is_answered = false;
+    while !rig.is_answered {
+        let update = rig.updates.blocking_recv().unwrap();
+        rig.update(update);
+    }
+    for ((_, id), payload) in some.iter().zip(&rig.payloads) {
+        let number = (u64::from_be_bytes(id.bytes()) - 1) / 1000;
+        let attributes = &payload.as_ref().unwrap().attributes;
+        assert!(number >= 1 << 40 || attributes[0].1 == agno_top::model::Value::Text(input(number)), "{number}");
+    }
+}
+
 fn tiny(number: u64) -> Part {
     Part { trace: number, name: "a".into(), ..Part::default() }
 }
@@ -380,6 +445,7 @@ fn what_is_held_stays_within_the_limit_at_any_mix() {
     check_bodies("requests of megabytes between small ones", 1_500, 2, |number| {
         if number % 20 == 7 { with_input(number, 1_500_000) } else { kept(with_input(number, 30_000)) }
     });
+    check_packed();
     let phase = |requests, size, part| Phase { requests, size, part, events: 0 };
     check_phases("large payloads after many rows", LIMIT, &[phase(280, 100, &tiny), phase(200, 5, &big), phase(280, 100, &tiny)]);
     // A bounded number of services is told apart for as long as the program runs.

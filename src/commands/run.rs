@@ -258,7 +258,7 @@ impl Watcher {
                 let changes = self.store.apply(&batch, now());
                 self.hub.release(changes.released);
             }
-            Update::Traffic(_, traffic) => self.store.set_unused_bytes(traffic.unused_bytes),
+            Update::Traffic(_, traffic) => self.store.set_payload_memory(traffic.memory),
             _ => {}
         }
     }

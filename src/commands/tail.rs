@@ -183,7 +183,7 @@ impl Follower {
         match update {
             Update::Batch(batch) => self.apply(batch)?,
             Update::State(source, state) => self.update_state(*source, state)?,
-            Update::Traffic(_, traffic) => self.store.set_unused_bytes(traffic.unused_bytes),
+            Update::Traffic(_, traffic) => self.store.set_payload_memory(traffic.memory),
             Update::SearchHits(hits) => self.print_hits(hits)?,
             _ => {}
         }

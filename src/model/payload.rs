@@ -31,6 +31,27 @@ pub struct Payload {
     pub notes: Vec<(String, String)>,
 }
 
+/// How much memory payloads take that are held in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PayloadMemory {
+    /// The bytes that their spans count for: those that arrived.
+    pub counted: u64,
+    /// The bytes of memory: more where parts of requests are of no use any more, less where they are compressed.
+    pub taken: u64,
+}
+
+impl PayloadMemory {
+    /// Returns the memory in bytes once the spans count for `counted` bytes: what goes takes its share with it, what comes is not compressed yet.
+    #[must_use]
+    pub fn estimate(self, counted: u64) -> u64 {
+        if counted < self.counted {
+            (u128::from(self.taken) * u128::from(counted) / u128::from(self.counted)) as u64
+        } else {
+            self.taken + (counted - self.counted)
+        }
+    }
+}
+
 /// A span event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {

@@ -18,6 +18,7 @@ mod grpc;
 mod http;
 mod ingest;
 mod options;
+mod packed;
 mod payload_store;
 mod record;
 mod request_sender;
@@ -45,11 +46,12 @@ pub use client::{EndpointError, check_url};
 use forward::Forward;
 use ingest::Ingest;
 pub use options::{ConnectionLimits, GRPC, HTTP, MAX_BODY, MAX_EVENT_BYTES, Options};
+use packed::Packer;
 use record::Recorder;
 pub(super) use record::create_tables as create_agno_tables;
 use server::{SHUTDOWN_TIMEOUT, Server};
 use service::Service;
-use worker::Worker;
+use worker::{Packing, Worker};
 
 /// The upper bound of the size limit: the offsets of spans have 32 bits.
 const MAX_BODY_LIMIT: usize = 1 << 30;
@@ -158,8 +160,9 @@ fn run(
         listeners,
         suspended,
         reported: Traffic::default(),
-        held_when_reported: 0,
         scan: None,
+        packer: Packer::default(),
+        packing: Packing::default(),
     };
     let outcome = worker.run(requests);
     shutdown.send_replace(true);

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::model::PayloadMemory;
+
 /// The traffic of a listener since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -30,8 +32,8 @@ pub struct Traffic {
     pub rejected_points: u64,
     /// Payloads in memory, in bytes.
     pub retained_bytes: u64,
-    /// The memory in bytes that these payloads take beyond what spans need: parts of requests, and what is free between requests.
-    pub unused_bytes: u64,
+    /// The memory that they take.
+    pub memory: PayloadMemory,
     /// The file that everything is recorded into, if any.
     pub recording: Option<PathBuf>,
     /// The endpoints that requests are forwarded to, in the configured order.

@@ -11,7 +11,7 @@ use super::row::Row;
 use super::stats::Group;
 use super::trace::Trace;
 use super::tree::ChildList;
-use crate::model::Nanos;
+use crate::model::{Nanos, PayloadMemory};
 
 /// What an entry of a B-tree takes for each byte of it: nodes that were filled in ascending order are half full.
 pub(super) const TREE: usize = 2;
@@ -23,16 +23,9 @@ const SHOWN_TRACE: usize = 152;
 const HISTOGRAMS: usize = 2 * 112;
 
 impl Store {
-    /// Counts memory in bytes that the listener takes for payloads and no span counts for. As spans are evicted, it is taken to shrink with what
-    /// they count for, until it is reported again: dropping traces does not free it at once.
-    pub fn set_unused_bytes(&mut self, bytes: u64) {
-        (self.unused_bytes, self.unused_of_bytes) = (bytes, self.retained_bytes);
-    }
-
-    /// Returns the memory that no span counts for, as far as it is known.
-    fn unused_bytes(&self) -> u64 {
-        let scaled = u128::from(self.unused_bytes) * u128::from(self.retained_bytes) / u128::from(self.unused_of_bytes.max(1));
-        u128::from(self.unused_bytes).min(scaled) as u64
+    /// Sets how much memory the payloads take that the listener holds. Until it is reported again, it is estimated.
+    pub fn set_payload_memory(&mut self, memory: PayloadMemory) {
+        self.payload_memory = memory;
     }
 
     /// Returns the bytes that count towards the limit: the payloads that sources retain, the texts, and the tables.
@@ -48,6 +41,7 @@ impl Store {
         let groups = groups * (size_of::<(Symbol, Group)>() + INDEX + HISTOGRAMS);
         let places =
             self.groups.memory() + self.model_ids.memory() + self.unnamed.memory() + self.pairing.memory() + self.surroundings.memory();
-        self.retained_bytes + self.unused_bytes() + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
+        self.payload_memory.estimate(self.retained_bytes)
+            + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
     }
 }

@@ -100,7 +100,7 @@ impl Live {
             Some(Update::Batch(batch)) => self.apply(&batch),
             Some(Update::State(source, state)) => self.source_state(usize::from(source.0), state),
             Some(Update::Payloads { ticket, payloads }) => self.answer_reading(ticket, payloads),
-            Some(Update::Traffic(_, traffic)) => self.store.set_unused_bytes(traffic.unused_bytes),
+            Some(Update::Traffic(_, traffic)) => self.store.set_payload_memory(traffic.memory),
             Some(_) => {}
         }
     }

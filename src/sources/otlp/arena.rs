@@ -1,6 +1,7 @@
 //! An append-only arena for bodies: one address space of bytes in mapped segments, which are unmapped or reused one by one.
 //!
-//! Allocating every body by itself costs more in page faults than all other work of ingesting it.
+//! Allocating every body by itself costs more in page faults than all other work of ingesting it. Where many segments are full, the older ones
+//! are packed: compressed one by one, in the background.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,8 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use memmap2::MmapMut;
 
-/// The size of a segment in bytes: two huge pages.
-pub(super) const SEGMENT_SIZE: usize = 4 << 20;
+use super::packed::{Memory, Packed, SEGMENT_SIZE, Stored};
 
 /// A range of addresses in the arena.
 pub(super) type Extent = Range<u64>;
@@ -21,16 +21,23 @@ pub(super) type Extent = Range<u64>;
 pub(super) struct Arena {
     /// The segments that are full, by number.
     sealed: BTreeMap<u64, Segment>,
+    /// How many of them are packed, and the bytes of memory that these take.
+    packed_count: usize,
+    packed_bytes: u64,
+    /// The number of the next segment to pack: each is tried once.
+    next_packed: u64,
     /// The segment that is being filled.
     open: Option<MmapMut>,
     /// Bytes in use in the open segment.
     open_used: usize,
     /// The address at which the next bytes are inserted.
     end: u64,
-    /// The numbers of the sealed segments from which an eighth or more was freed since they were last moved.
+    /// The numbers of the plain segments from which an eighth or more was freed since they were last moved.
     sparse: Vec<u64>,
-    /// Bytes in use in all sealed segments.
-    sealed_used: u64,
+    /// The numbers of the packed segments of which half or more is free, and more than when they were last moved.
+    sparse_packed: Vec<u64>,
+    /// Bytes in use in all plain segments.
+    plain_used: u64,
     pool: SegmentPool,
 }
 
@@ -43,7 +50,13 @@ const POOL_SIZE: usize = 1;
 /// A segment is worth moving once this much of it is free, in bytes. A byte that is freed then costs at most seven moved ones.
 const SPARSE: usize = SEGMENT_SIZE / 8;
 
-/// The memory of a sealed segment; it returns to the pool when the last reader drops it.
+/// Full segments up to this number are not packed, so that few spans cost no time for it: 192 MiB.
+const UNPACKED: usize = if cfg!(test) { 10 } else { 48 };
+
+/// The newest segments stay plain: most payloads that are looked at are in them.
+const NEWEST: u64 = 8;
+
+/// The memory of a plain segment; it returns to the pool when the last reader drops it.
 #[derive(Debug)]
 struct SegmentMemory {
     /// `None` only during the drop.
@@ -69,8 +82,8 @@ impl Drop for SegmentMemory {
 /// A sealed segment.
 #[derive(Debug)]
 struct Segment {
-    memory: Bytes,
-    /// Bytes in use.
+    memory: Memory,
+    /// Bytes in use, before compression.
     used: usize,
 }
 
@@ -109,31 +122,28 @@ impl Arena {
         {
             let number = (self.end - 1) / SEGMENT_SIZE as u64;
             let memory = SegmentMemory { bytes: Some(memory), pool: self.pool.clone() };
-            self.sealed_used += used as u64;
-            self.sealed.insert(number, Segment { memory: Bytes::from_owner(memory), used });
+            self.plain_used += used as u64;
+            self.sealed.insert(number, Segment { memory: Memory::Plain(Bytes::from_owner(memory)), used });
             if used <= SEGMENT_SIZE - SPARSE {
                 self.sparse.push(number);
             }
         }
     }
 
-    /// Returns the bytes of an extent: without a copy if it is inside one sealed segment.
-    pub(super) fn get(&self, extent: &Extent) -> Bytes {
-        let mut parts = segment_parts(extent);
-        if let (Some((number, part)), None) = (parts.next(), parts.next())
-            && let Some(segment) = self.sealed.get(&number)
-        {
-            return segment.memory.slice(part);
-        }
-        let mut bytes = Vec::with_capacity((extent.end - extent.start) as usize);
+    /// Returns the bytes of an extent.
+    pub(super) fn get(&self, extent: &Extent) -> Stored {
+        let mut stored = Stored::default();
         for (number, part) in segment_parts(extent) {
             match (self.sealed.get(&number), &self.open) {
-                (Some(segment), _) => bytes.extend_from_slice(&segment.memory[part]),
-                (None, Some(open)) => bytes.extend_from_slice(&open[part]),
+                (Some(segment), _) => stored.push(number, segment.memory.clone(), part),
+                (None, Some(open)) => {
+                    let length = part.len();
+                    stored.push(number, Memory::Plain(Bytes::copy_from_slice(&open[part])), 0..length);
+                }
                 (None, None) => {}
             }
         }
-        bytes.into()
+        stored
     }
 
     /// Frees an extent.
@@ -145,22 +155,37 @@ impl Arena {
             };
             let before = segment.used;
             segment.used = before.saturating_sub(part.len());
-            self.sealed_used -= (before - segment.used) as u64;
-            if segment.used == 0 {
+            let used = segment.used;
+            let has_freed_eighth = (SEGMENT_SIZE - used) / SPARSE > (SEGMENT_SIZE - before) / SPARSE;
+            let sparse = match &segment.memory {
+                Memory::Plain(_) => {
+                    self.plain_used -= (before - used) as u64;
+                    &mut self.sparse
+                }
+                Memory::Packed(packed) => {
+                    if used == 0 {
+                        self.packed_count -= 1;
+                        self.packed_bytes -= packed.len() as u64;
+                    }
+                    &mut self.sparse_packed
+                }
+            };
+            let is_sparse = has_freed_eighth && (matches!(segment.memory, Memory::Plain(_)) || used <= SEGMENT_SIZE / 2);
+            if used == 0 {
+                sparse.retain(|sparse| *sparse != number);
                 self.sealed.remove(&number);
-                self.sparse.retain(|sparse| *sparse != number);
-            } else if (SEGMENT_SIZE - segment.used) / SPARSE > (SEGMENT_SIZE - before) / SPARSE && !self.sparse.contains(&number) {
-                self.sparse.push(number);
+            } else if is_sparse && !sparse.contains(&number) {
+                sparse.push(number);
             }
         }
     }
 
-    /// Returns the extents of at most `count` segments, the emptiest first: if the caller moves what is in them, they are freed. Each is
+    /// Returns the extents of at most `count` plain segments, the emptiest first: if the caller moves what is in them, they are freed. Each is
     /// returned again only after more of it was freed. Returns nothing while the segments together are well used: where the oldest bodies are
     /// freed first, sparse segments soon become empty by themselves.
     pub(super) fn take_sparse(&mut self, count: usize) -> Vec<Extent> {
-        let memory = (self.sealed.len() * SEGMENT_SIZE) as u64;
-        let enough = self.sealed_used + self.sealed_used / 7 + SEGMENT_SIZE as u64;
+        let memory = self.plain_memory();
+        let enough = self.plain_used + self.plain_used / 7 + SEGMENT_SIZE as u64;
         let Some(mut excess) = memory.checked_sub(enough).filter(|excess| *excess > 0 && !self.sparse.is_empty()) else {
             return Vec::new();
         };
@@ -177,17 +202,72 @@ impl Arena {
         taken
     }
 
+    /// Returns the extent of a packed segment of which half is free or more: if the caller moves what is in it, it is freed. Returns none while
+    /// the packed segments together are well used.
+    pub(super) fn take_sparse_packed(&mut self) -> Option<Extent> {
+        let packed = |number: &u64| self.sealed.get(number).and_then(Segment::packed);
+        let free: u64 =
+            self.sparse_packed.iter().filter_map(packed).map(|(memory, used)| memory - memory * used / SEGMENT_SIZE as u64).sum();
+        if free < self.packed_bytes / 8 + SEGMENT_SIZE as u64 / 8 {
+            return None;
+        }
+        let at = (0..self.sparse_packed.len()).min_by_key(|at| packed(&self.sparse_packed[*at]).map(|(_, used)| used))?;
+        let number = self.sparse_packed.swap_remove(at);
+        Some(number * SEGMENT_SIZE as u64..(number + 1) * SEGMENT_SIZE as u64)
+    }
+
+    /// Returns the next segment to pack, with its number.
+    pub(super) fn next_to_pack(&mut self) -> Option<(u64, Bytes)> {
+        let newest = *self.sealed.last_key_value()?.0;
+        let is_needed = self.sealed.len() > UNPACKED;
+        let (number, segment) =
+            self.sealed.range(self.next_packed..).next().filter(|(number, _)| is_needed && **number + NEWEST <= newest)?;
+        self.next_packed = number + 1;
+        if let Memory::Plain(bytes) = &segment.memory { Some((*number, bytes.clone())) } else { None }
+    }
+
+    /// Replaces the memory of a segment, unless it was freed since.
+    pub(super) fn set_packed(&mut self, number: u64, packed: Packed) {
+        let Some(segment) = self.sealed.get_mut(&number) else { return };
+        self.plain_used -= segment.used as u64;
+        self.packed_count += 1;
+        self.packed_bytes += packed.len() as u64;
+        segment.memory = Memory::Packed(packed);
+        self.sparse.retain(|sparse| *sparse != number);
+        if segment.used <= SEGMENT_SIZE / 2 {
+            self.sparse_packed.push(number);
+        }
+    }
+
+    /// Whether an extent begins in a packed segment.
+    pub(super) fn is_packed(&self, extent: &Extent) -> bool {
+        let number = extent.start / SEGMENT_SIZE as u64;
+        number < self.next_packed && self.sealed.get(&number).is_some_and(|segment| segment.packed().is_some())
+    }
+
+    /// Returns the size of the full segments that are plain, in bytes.
+    fn plain_memory(&self) -> u64 {
+        ((self.sealed.len() - self.packed_count) * SEGMENT_SIZE) as u64
+    }
+
     /// Returns the size of all segments in bytes.
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        (self.sealed.len() + usize::from(self.open.is_some())) * SEGMENT_SIZE
+        (self.plain_memory() + self.packed_bytes) as usize + if self.open.is_some() { SEGMENT_SIZE } else { 0 }
     }
 
     /// Returns the bytes of memory that the arena takes, except what is free up to two segments: the oldest and the newest one are partly free
     /// whatever the limit. The pool is not counted either.
     pub(super) fn held_memory(&self) -> usize {
-        let segments = self.sealed.len() * SEGMENT_SIZE + (self.end % SEGMENT_SIZE as u64) as usize;
-        (self.sealed_used as usize + self.open_used).max(segments.saturating_sub(2 * SEGMENT_SIZE))
+        let plain = self.plain_memory() as usize + (self.end % SEGMENT_SIZE as u64) as usize;
+        (self.plain_used as usize + self.open_used).max(plain.saturating_sub(2 * SEGMENT_SIZE)) + self.packed_bytes as usize
+    }
+}
+
+impl Segment {
+    /// Returns the memory that the segment takes and the bytes in use in it, if it is packed.
+    fn packed(&self) -> Option<(u64, u64)> {
+        if let Memory::Packed(packed) = &self.memory { Some((packed.len() as u64, self.used as u64)) } else { None }
     }
 }
 
@@ -216,59 +296,4 @@ fn segment_parts(extent: &Extent) -> impl Iterator<Item = (u64, Range<usize>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_span_segments_and_are_freed_with_them() {
-        let mut arena = Arena::default();
-        let bodies: Vec<Vec<u8>> = (0..20_u8).map(|n| vec![n; SEGMENT_SIZE / 3 + usize::from(n)]).collect();
-        let extents: Vec<_> = bodies.iter().map(|body| arena.insert(body).unwrap()).collect();
-        for (body, extent) in bodies.iter().zip(&extents) {
-            assert_eq!(arena.get(extent), body[..]);
-        }
-        let all = arena.memory();
-        let kept = arena.get(&extents[0]);
-        (0..20).filter(|n| ![3, 6, 10].contains(n)).for_each(|n| arena.free(&extents[n]));
-        let sparse = arena.take_sparse(9);
-        assert!(sparse.iter().all(|sparse| [3, 6, 10].iter().any(|n| sparse.contains(&extents[*n].start))), "{sparse:?}");
-        assert_eq!((sparse.len(), arena.take_sparse(1).len()), (2, 1), "as many as are needed");
-        assert_eq!(arena.take_sparse(9), [], "each once");
-        arena.free(&extents[3]);
-        arena.free(&extents[6]);
-        assert_eq!((all, arena.memory()), (7 * SEGMENT_SIZE, 2 * SEGMENT_SIZE), "its own segment, and the open one");
-        assert_eq!(kept, bodies[0][..], "a reader keeps the bytes of a freed segment");
-        assert_eq!(arena.get(&extents[10]), bodies[10][..]);
-    }
-
-    #[test]
-    fn freeing_the_oldest_first_moves_nothing_and_reuses_segments() {
-        let mut arena = Arena::default();
-        let insert = |arena: &mut Arena, n: u8| arena.insert(&vec![n; SEGMENT_SIZE / 5]).unwrap();
-        let mut extents: Vec<Extent> = (0..50).map(|n| insert(&mut arena, n)).collect();
-        let before = arena.memory();
-        for n in 50..250 {
-            arena.free(&extents.remove(0));
-            assert_eq!(arena.take_sparse(9), []);
-            extents.push(insert(&mut arena, n));
-            assert!(arena.memory() <= before + SEGMENT_SIZE && arena.sparse.len() <= 1);
-            // Equal neighbors are compared at once: a test without optimization takes seconds for each byte.
-            let is_filled = |bytes: &[u8], n: u8| bytes[0] == n && bytes[1..] == bytes[..bytes.len() - 1];
-            assert!(extents.iter().zip(n - 49..).all(|(extent, n)| is_filled(&arena.get(extent), n)));
-        }
-        assert_eq!(arena.pool.lock().unwrap().len(), 0, "freed segments are reused at once");
-        arena.free(&(extents[0].start..extents[49].end));
-        assert_eq!(arena.pool.lock().unwrap().len(), POOL_SIZE);
-    }
-
-    #[test]
-    fn a_body_larger_than_a_segment_is_read_back() {
-        let mut arena = Arena::default();
-        let body: Vec<u8> = (0..SEGMENT_SIZE * 2 + 7).map(|n| (n % 251) as u8).collect();
-        let extent = arena.insert(&body).unwrap();
-        assert_eq!(arena.get(&extent), body[..]);
-        arena.free(&extent);
-        assert_eq!(arena.memory(), SEGMENT_SIZE, "the open segment");
-        assert_eq!(arena.insert(b"").unwrap().count(), 0);
-    }
-}
+mod tests;

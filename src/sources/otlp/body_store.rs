@@ -5,9 +5,10 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::arena::{Arena, Extent, SEGMENT_SIZE};
+use super::arena::{Arena, Extent};
 use super::compact::{Compacted, SpanExtent, span_extents};
-use crate::model::PayloadRef;
+use super::packed::{Packed, SEGMENT_SIZE, Stored, Unpacked};
+use crate::model::{PayloadMemory, PayloadRef};
 
 /// The fewest bytes that compacting a body must gain.
 const MIN_GAIN: u64 = 256;
@@ -15,8 +16,14 @@ const MIN_GAIN: u64 = 256;
 /// A body is compacted once an eighth of it is released. A byte that is released then costs at most eight copied ones, in the worker's thread.
 const SPARSE: u64 = 8;
 
+/// In packed segments, only once half of it is released: it takes less memory there, and is unpacked first.
+const SPARSE_PACKED: u64 = 2;
+
 /// The most segments of the arena that are emptied at a time, while requests wait.
 const MOVED_SEGMENTS: usize = 4;
+
+/// A search gives each of its threads so many bytes at a time: the segments at their borders are unpacked twice.
+const PART: u64 = 8 * SEGMENT_SIZE as u64;
 
 /// Bodies from this size on are not moved: they fill most of their segments.
 const LARGE: u64 = 4 * SEGMENT_SIZE as u64;
@@ -36,7 +43,7 @@ pub(super) struct BodyStore {
     /// The size of all bodies in bytes.
     pub(super) retained_bytes: u64,
     /// What the spans that are held count for in bytes: the sum of [`Body::held_bytes`].
-    pub(super) held_bytes: u64,
+    held_bytes: u64,
     /// The size of the lists of spans in bytes.
     list_bytes: u64,
 }
@@ -149,10 +156,11 @@ impl Body {
     }
 
     /// Whether so much of the body is released that compacting it gains memory.
-    fn is_sparse(&self) -> bool {
+    fn is_sparse(&self, is_packed: bool) -> bool {
+        let share = if is_packed { SPARSE_PACKED } else { SPARSE };
         let released = self.all_bytes.saturating_sub(self.held_bytes);
         // What all spans share is not freed before the last of them; it is divided among them by their size.
-        released * SPARSE >= self.all_bytes && self.len() * released >= self.all_bytes * (MIN_GAIN + self.spans.growth())
+        released * share >= self.all_bytes && self.len() * released >= self.all_bytes * (MIN_GAIN + self.spans.growth())
     }
 }
 
@@ -179,35 +187,45 @@ impl BodyStore {
     }
 
     /// Returns the body that a payload reference points into, and the current offset of its span.
-    pub(super) fn find(&self, payload_ref: PayloadRef) -> Option<(Bytes, usize)> {
+    pub(super) fn find(&self, payload_ref: PayloadRef) -> Option<(Stored, usize)> {
         let (number, original) = split(payload_ref);
         let body = self.by_number.get(&number)?;
         Some((self.arena.get(&body.extent), body.spans.offset(original)?))
     }
 
     /// Returns a body and the current offsets of its spans with these original offsets.
-    pub(super) fn spans(&self, number: u32, originals: &[usize]) -> Option<(Bytes, Vec<usize>)> {
+    pub(super) fn spans(&self, number: u32, originals: &[usize]) -> Option<(Stored, Vec<usize>)> {
         let body = self.by_number.get(&number)?;
         let offsets = originals.iter().filter_map(|&original| body.spans.offset(original)).collect();
         Some((self.arena.get(&body.extent), offsets))
     }
 
-    /// Returns the bytes of memory that no span counts for: parts of bodies whose spans were released, and what is free between bodies.
-    pub(super) fn unused_bytes(&self) -> u64 {
+    /// Returns the memory that is taken, with parts of bodies whose spans were released and what is free between bodies.
+    pub(super) fn memory(&self) -> PayloadMemory {
         let tables = (self.by_number.len() * BODY_MEMORY) as u64 + self.list_bytes;
-        (self.arena.held_memory() as u64 + tables).saturating_sub(self.held_bytes)
+        PayloadMemory { counted: self.held_bytes, taken: self.arena.held_memory() as u64 + tables }
     }
 
-    /// Returns the numbers of all bodies, the newest last.
-    pub(super) fn numbers(&self) -> Vec<u32> {
+    /// Returns the numbers of all bodies in parts of [`PART`] bytes or more, the newest last.
+    pub(super) fn parts(&self) -> Vec<Vec<u32>> {
         let mut numbers: Vec<u32> = self.by_number.keys().copied().collect();
         // Numbers wrap: those from the next one on are older.
         numbers.sort_unstable_by_key(|number| (*number < self.next, *number));
-        numbers
+        let (mut parts, mut part, mut size) = (Vec::new(), Vec::new(), 0);
+        for number in numbers {
+            size += self.by_number.get(&number).map_or(0, Body::len);
+            part.push(number);
+            if size >= PART {
+                parts.push(std::mem::take(&mut part));
+                size = 0;
+            }
+        }
+        parts.push(part);
+        parts
     }
 
     /// Returns a body.
-    pub(super) fn body(&self, number: u32) -> Option<Bytes> {
+    pub(super) fn body(&self, number: u32) -> Option<Stored> {
         self.by_number.get(&number).map(|body| self.arena.get(&body.extent))
     }
 
@@ -217,7 +235,8 @@ impl BodyStore {
         let mut sparse = Vec::new();
         for (number, original) in spans.iter().copied().map(split) {
             let Some(body) = self.by_number.get_mut(&number) else { continue };
-            let (was_sparse, len, list_bytes) = (body.is_sparse(), body.len(), body.spans.list_bytes());
+            let is_packed = self.arena.is_packed(&body.extent);
+            let (was_sparse, len, list_bytes) = (body.is_sparse(is_packed), body.len(), body.spans.list_bytes());
             let released = u64::from(body.spans.release(original, len));
             body.held_bytes -= released;
             self.held_bytes -= released;
@@ -228,7 +247,7 @@ impl BodyStore {
                 self.by_address.remove(&body.extent.start);
                 self.arena.free(&body.extent);
                 self.by_number.remove(&number);
-            } else if body.is_sparse() && !was_sparse {
+            } else if body.is_sparse(is_packed) && !was_sparse {
                 sparse.push(number);
             }
         }
@@ -236,8 +255,8 @@ impl BodyStore {
     }
 
     /// Returns a sparse body and the extents of its spans.
-    pub(super) fn sparse_body(&self, number: u32) -> Option<(Bytes, Vec<SpanExtent>)> {
-        let body = self.by_number.get(&number).filter(|body| body.is_sparse())?;
+    pub(super) fn sparse_body(&self, number: u32) -> Option<(Stored, Vec<SpanExtent>)> {
+        let body = self.by_number.get(&number).filter(|body| body.is_sparse(self.arena.is_packed(&body.extent)))?;
         Some((self.arena.get(&body.extent), body.spans.extents(body.len())))
     }
 
@@ -257,26 +276,48 @@ impl BodyStore {
         self.retained_bytes += body.len();
     }
 
-    /// Moves the bodies in sparse segments, so that the arena is never much larger than its bodies.
+    /// Moves the bodies in sparse plain segments, so that the arena is never much larger than its bodies.
     pub(super) fn defragment(&mut self) {
         // Segments that become sparse by this are left to the next call.
-        let sparse = self.arena.take_sparse(MOVED_SEGMENTS);
-        for segment in sparse {
-            let overlapping = self.by_address.range(..segment.end).rev().map(|(_, number)| *number);
-            let overlapping: Vec<u32> =
-                overlapping.take_while(|number| self.by_number.get(number).is_some_and(|body| body.extent.end > segment.start)).collect();
-            for number in overlapping {
-                let Some(body) = self.by_number.get_mut(&number) else { continue };
-                if body.len() >= LARGE {
-                    continue;
-                }
-                let Ok(extent) = self.arena.insert(&self.arena.get(&body.extent)) else { return };
-                self.arena.free(&body.extent);
-                self.by_address.remove(&body.extent.start);
-                self.by_address.insert(extent.start, number);
-                body.extent = extent;
-            }
+        for segment in self.arena.take_sparse(MOVED_SEGMENTS) {
+            // A body may begin in a packed segment and end in this one.
+            self.empty(&segment, &mut Unpacked::default());
         }
+    }
+
+    /// Returns a packed segment that is worth emptying, and its bytes, to be read before [`Self::empty`] locks others out.
+    pub(super) fn take_sparse_packed(&mut self) -> Option<(Extent, Stored)> {
+        let segment = self.arena.take_sparse_packed()?;
+        let bytes = self.arena.get(&segment);
+        Some((segment, bytes))
+    }
+
+    /// Moves the bodies in a segment.
+    pub(super) fn empty(&mut self, segment: &Extent, unpacked: &mut Unpacked) {
+        let overlapping = self.by_address.range(..segment.end).rev().map(|(_, number)| *number);
+        let overlapping: Vec<u32> =
+            overlapping.take_while(|number| self.by_number.get(number).is_some_and(|body| body.extent.end > segment.start)).collect();
+        for number in overlapping {
+            let Some(body) = self.by_number.get_mut(&number) else { continue };
+            if body.len() >= LARGE {
+                continue;
+            }
+            let Ok(extent) = self.arena.insert(&self.arena.get(&body.extent).read(unpacked)) else { return };
+            self.arena.free(&body.extent);
+            self.by_address.remove(&body.extent.start);
+            self.by_address.insert(extent.start, number);
+            body.extent = extent;
+        }
+    }
+
+    /// Returns the next segment to pack, with its number.
+    pub(super) fn next_to_pack(&mut self) -> Option<(u64, Bytes)> {
+        self.arena.next_to_pack()
+    }
+
+    /// Replaces a segment by its packed form.
+    pub(super) fn set_packed(&mut self, number: u64, packed: Packed) {
+        self.arena.set_packed(number, packed);
     }
 }
 
@@ -291,77 +332,4 @@ pub(super) fn split(PayloadRef(reference): PayloadRef) -> (u32, usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn insert(bodies: &mut BodyStore, bytes: &[u8], spans: &[usize]) -> u32 {
-        bodies.insert(bytes, spans.iter().map(|begin| *begin as u32).collect()).unwrap()
-    }
-
-    #[test]
-    fn a_body_is_dropped_with_its_last_span() {
-        let mut bodies = BodyStore::default();
-        let one = insert(&mut bodies, b"one", &[0, 2]);
-        let two = insert(&mut bodies, b"other", &[4]);
-        assert_eq!(bodies.retained_bytes, 8);
-        assert_eq!(bodies.find(payload_ref(two, 4)), Some((Bytes::from_static(b"other"), 4)));
-        bodies.release(&[payload_ref(one, 0), payload_ref(two, 4), payload_ref(one, 0), payload_ref(one, 1), payload_ref(two, 4)]);
-        assert_eq!((bodies.retained_bytes, bodies.find(payload_ref(two, 4))), (3, None));
-        bodies.release(&[payload_ref(one, 2)]);
-        bodies.release(&[payload_ref(one, 2)]);
-        assert_eq!((bodies.retained_bytes, bodies.by_number.len(), bodies.by_address.len()), (0, 0, 0));
-    }
-
-    #[test]
-    fn an_eighth_of_a_body_makes_it_sparse_and_all_memory_is_counted() {
-        let mut bodies = BodyStore::default();
-        let (size, count) = (100, 1000);
-        let offsets: Vec<usize> = (0..count).map(|n| n * size).collect();
-        let numbers: Vec<u32> = (0..200).map(|_| insert(&mut bodies, &vec![1; size * count], &offsets)).collect();
-        let all: u64 = received_extents(size * count, offsets.iter().copied()).iter().map(|extent| u64::from(extent.bytes)).sum();
-        assert_eq!(bodies.held_bytes, 200 * all);
-        let release = |bodies: &mut BodyStore, from: usize, to: usize| {
-            let spans: Vec<PayloadRef> = numbers.iter().flat_map(|number| (from..to).map(|n| payload_ref(*number, n * size))).collect();
-            bodies.release(&spans)
-        };
-        assert!(release(&mut bodies, 0, 110).is_empty());
-        assert_eq!(release(&mut bodies, 110, 250), numbers, "each body is told once");
-        let memory = (bodies.arena.memory() + 200 * (BODY_MEMORY + 4 * count)) as u64;
-        let counted = bodies.held_bytes + bodies.unused_bytes();
-        assert!(counted <= memory && memory - counted < 3 * SEGMENT_SIZE as u64, "{counted} of {memory}");
-    }
-
-    #[test]
-    fn defragmenting_ends_although_moving_leaves_sparse_segments() {
-        const MIB: usize = 1 << 20;
-        let mut bodies = BodyStore::default();
-        for (first, second) in [(3 * MIB, 4 * MIB), (3 * MIB, 2 * MIB - 1), (7 * MIB, 8 * MIB + 1), (5 * MIB, MIB)] {
-            let one = insert(&mut bodies, &vec![1; first], &[0]);
-            let two = insert(&mut bodies, &vec![2; second], &[0]);
-            bodies.release(&[payload_ref(one, 0)]);
-            bodies.defragment();
-            assert_eq!(bodies.find(payload_ref(two, 0)).unwrap().0, vec![2; second]);
-        }
-        // Large bodies stay, with a segment at each end.
-        let (held, memory) = (bodies.retained_bytes as usize, bodies.arena.memory());
-        assert!(memory <= held * 4 + (8 << 20), "{memory} for {held}");
-    }
-
-    #[test]
-    fn the_arena_is_never_much_larger_than_its_bodies() {
-        let mut bodies = BodyStore::default();
-        let body = |n: usize| vec![n as u8; 100_000 + n];
-        let numbers: Vec<u32> = (0..400).map(|n| insert(&mut bodies, &body(n), &[7])).collect();
-        // One in ten is held for long, like a running trace.
-        let (keep, go): (Vec<usize>, Vec<usize>) = (0..400).partition(|n| n % 10 == 0);
-        for n in go {
-            bodies.release(&[payload_ref(numbers[n], 7)]);
-            bodies.defragment();
-        }
-        let (held, memory) = (bodies.retained_bytes as usize, bodies.arena.memory());
-        assert!(memory <= held * 8 / 7 + 2 * SEGMENT_SIZE, "{memory} for {held}");
-        for n in keep {
-            assert_eq!(bodies.find(payload_ref(numbers[n], 7)).unwrap().0, body(n)[..]);
-        }
-    }
-}
+mod tests;

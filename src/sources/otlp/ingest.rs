@@ -233,7 +233,7 @@ impl Ingest {
     pub(super) fn traffic(&self) -> Traffic {
         let mut traffic = self.counts().clone();
         let bodies = self.payloads.bodies();
-        (traffic.retained_bytes, traffic.unused_bytes) = (bodies.retained_bytes, bodies.unused_bytes());
+        (traffic.retained_bytes, traffic.memory) = (bodies.retained_bytes, bodies.memory());
         drop(bodies);
         traffic.recording = self.recorder.as_ref().map(|recorder| recorder.path.clone());
         traffic.forwards = self.forwards.iter().map(Forward::report).collect();

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::body_store::{BodyStore, payload_ref, received_extents};
 use super::compact::compact;
+use super::packed::{Packer, Unpacked};
 use super::response::Rejection;
 use super::span_events::SpanEvents;
 use crate::model::{Batch, Payload, PayloadRef, SpanId};
@@ -18,12 +19,14 @@ const RELEASE_CHUNK: usize = 4096;
 pub(super) struct PayloadStore {
     bodies: Mutex<BodyStore>,
     events: Mutex<SpanEvents>,
+    /// For the worker, which alone reads payloads.
+    unpacked: Mutex<Unpacked>,
 }
 
 impl PayloadStore {
     /// Creates an empty store whose events take at most this much memory.
     pub(super) fn new(max_event_bytes: usize) -> Self {
-        Self { bodies: Mutex::default(), events: Mutex::new(SpanEvents::new(max_event_bytes)) }
+        Self { bodies: Mutex::default(), events: Mutex::new(SpanEvents::new(max_event_bytes)), unpacked: Mutex::default() }
     }
 
     /// Keeps a body, and sets the address and the retained bytes of its spans.
@@ -44,6 +47,7 @@ impl PayloadStore {
     pub(super) fn read(&self, address: PayloadRef, span: SpanId) -> Result<Payload, String> {
         let gone = || "this span's payload was dropped to stay within the memory limit".to_owned();
         let (body, at) = self.bodies().find(address).ok_or_else(gone)?;
+        let body = body.read(&mut self.unpacked());
         let found = payload::decode_at(&body, at).map_err(|error| error.to_string())?;
         let (mut payload, ids) = found.ok_or_else(gone)?;
         if let Some((trace, _)) = ids {
@@ -54,6 +58,21 @@ impl PayloadStore {
             }
         }
         Ok(payload)
+    }
+
+    /// Packs the next segment that is due. Returns false if there is none.
+    pub(super) fn pack(&self, packer: &mut Packer) -> bool {
+        let Some((number, segment)) = self.bodies().next_to_pack() else { return false };
+        // Without the lock, so that requests need not wait.
+        if let Some(packed) = packer.pack(&segment) {
+            self.bodies().set_packed(number, packed);
+        }
+        true
+    }
+
+    /// Locks the unpacked segments.
+    pub(super) fn unpacked(&self) -> MutexGuard<'_, Unpacked> {
+        lock(&self.unpacked)
     }
 
     /// Locks the bodies.
@@ -67,11 +86,18 @@ impl PayloadStore {
         for number in sparse {
             let Some((body, extents)) = self.bodies().sparse_body(number) else { continue };
             // Without the lock, so that requests need not wait.
+            let body = body.read(&mut self.unpacked());
             let compacted = compact(&body, &extents);
             drop(body);
             if let Some(compacted) = compacted {
                 self.bodies().replace(number, &extents, compacted);
             }
+        }
+        let mut unpacked = self.unpacked();
+        loop {
+            let Some((segment, bytes)) = self.bodies().take_sparse_packed() else { break };
+            drop(bytes.read(&mut unpacked));
+            self.bodies().empty(&segment, &mut unpacked);
         }
         self.bodies().defragment();
     }
@@ -83,7 +109,7 @@ impl PayloadStore {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic ends the program; the value behind the lock stays valid.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,14 @@
 //! Searches the payloads of the bodies in memory.
 
 use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use super::body_store::split;
-use super::payload_store::PayloadStore;
+use super::packed::Unpacked;
+use super::payload_store::{PayloadStore, lock};
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::otlp::payload;
 use crate::otlp::wire::offset;
@@ -16,38 +20,77 @@ const SLICE: Duration = Duration::from_millis(20);
 /// The spans whose payloads match.
 pub(super) type Hits = Vec<(TraceId, SpanId)>;
 
+/// The most threads of a search. Each takes the memory of two unpacked segments.
+const THREADS: usize = 4;
+
 /// A search through all bodies, the newest first.
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) search: Search,
-    /// The numbers of the bodies that remain, the newest last.
-    remaining: Vec<u32>,
+    /// The parts that no thread has begun with, the newest last.
+    remaining: Mutex<Vec<Vec<u32>>>,
+    threads: Vec<Part>,
     total: usize,
 }
 
+/// The bodies that a thread searches.
+#[derive(Debug, Default)]
+struct Part {
+    /// The numbers of the bodies that remain, the newest last.
+    remaining: Vec<u32>,
+    unpacked: Unpacked,
+}
+
+impl Part {
+    /// Returns the number of the next body, of another part if this one is done.
+    fn next(&mut self, parts: &Mutex<Vec<Vec<u32>>>) -> Option<u32> {
+        if self.remaining.is_empty() {
+            self.remaining = lock(parts).pop()?;
+        }
+        self.remaining.pop()
+    }
+}
+
 impl Scan {
-    /// Begins a search; the newest body is the last one.
-    pub(super) fn new(search: Search, bodies: Vec<u32>) -> Self {
-        Self { search, total: bodies.len(), remaining: bodies }
+    /// Begins a search of these parts, the newest last.
+    pub(super) fn new(search: Search, parts: Vec<Vec<u32>>) -> Self {
+        let threads = available_parallelism().map_or(1, NonZero::get).min(THREADS).min(parts.len()).max(1);
+        let threads = std::iter::repeat_with(Part::default).take(threads).collect();
+        Self { search, total: parts.iter().map(Vec::len).sum(), remaining: Mutex::new(parts), threads }
     }
 
     /// Returns the progress in bodies.
     pub(super) fn progress(&self) -> Progress {
-        Progress { done: (self.total - self.remaining.len()) as u64, total: self.total as u64 }
+        let begun = self.threads.iter().map(|part| part.remaining.len()).sum::<usize>();
+        let remaining = begun + lock(&self.remaining).iter().map(Vec::len).sum::<usize>();
+        Progress { done: (self.total - remaining) as u64, total: self.total as u64 }
     }
 
     /// Searches for [`SLICE`].
     pub(super) fn slice(&mut self, payloads: &PayloadStore) -> Hits {
-        let (start, mut hits) = (Instant::now(), Hits::new());
-        while start.elapsed() < SLICE
-            && let Some(number) = self.remaining.pop()
-        {
-            let body = payloads.bodies().body(number);
-            if let Some(bytes) = body {
-                search_body(&bytes, &self.search.query, None, &mut hits);
+        let (start, parts, query) = (Instant::now(), &self.remaining, &*self.search.query);
+        let search = |part: &mut Part| {
+            let mut hits = Hits::new();
+            while start.elapsed() < SLICE
+                && let Some(number) = part.next(parts)
+            {
+                let body = payloads.bodies().body(number);
+                if let Some(body) = body {
+                    search_body(&body.read(&mut part.unpacked), query, None, &mut hits);
+                }
             }
-        }
-        hits
+            hits
+        };
+        // Where no thread can be started, each part has its turn.
+        self.threads.rotate_left(1);
+        let Some((own, others)) = self.threads.split_first_mut() else { return Hits::new() };
+        std::thread::scope(|scope| {
+            let start = |part| std::thread::Builder::new().name("otlp search".to_owned()).spawn_scoped(scope, || search(part)).ok();
+            let others: Vec<_> = others.iter_mut().filter_map(start).collect();
+            let mut hits = search(own);
+            hits.extend(others.into_iter().filter_map(|thread| thread.join().ok()).flatten());
+            hits
+        })
     }
 }
 
@@ -62,7 +105,7 @@ pub(super) fn check(payload_refs: &[(PayloadRef, SpanId)], query: &PayloadQuery,
         let spans = payloads.bodies().spans(number, &originals);
         if let Some((bytes, mut offsets)) = spans {
             offsets.sort_unstable();
-            search_body(&bytes, query, Some(&offsets), &mut hits);
+            search_body(&bytes.read(&mut payloads.unpacked()), query, Some(&offsets), &mut hits);
         }
     }
     hits

@@ -9,13 +9,17 @@ use tokio::sync::watch;
 
 use super::bind::{bind, open_port_warning, port_error, reachable};
 use super::ingest::Ingest;
+use super::packed::Packer;
 use super::search::{self, Scan};
 use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, UpdateSender};
 
 /// The interval of traffic updates, and of attempts to bind an address that is in use.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far the store may be mistaken about the memory that no span counts for before it is told at once, as a share of all memory.
+/// The interval at which segments are packed while there are new ones.
+const PACK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How far the store may be mistaken about the memory of payloads before it is told at once, as a share of all memory.
 const MISTAKE_SHARE: u64 = 64;
 
 /// How long connections may take to end before the program is stopped.
@@ -36,10 +40,22 @@ pub(super) struct Worker<'a> {
     pub(super) suspended: watch::Sender<bool>,
     /// The last report.
     pub(super) reported: Traffic,
-    /// What all held spans counted for at that time in bytes.
-    pub(super) held_when_reported: u64,
     /// The search in progress.
     pub(super) scan: Option<Scan>,
+    pub(super) packer: Packer,
+    pub(super) packing: Packing,
+}
+
+/// Whether segments of payloads are to be packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// None was since the last report.
+    #[default]
+    Idle,
+    /// None is left, but more may come soon.
+    Soon,
+    /// More are left.
+    Due,
 }
 
 impl Worker<'_> {
@@ -48,12 +64,23 @@ impl Worker<'_> {
         self.report_state()?;
         let mut next_report = Instant::now() + REPORT_INTERVAL;
         loop {
-            let timeout = if self.scan.is_some() { Duration::ZERO } else { next_report.saturating_duration_since(Instant::now()) };
+            let until_report = next_report.saturating_duration_since(Instant::now());
+            let timeout = match (&self.scan, self.packing) {
+                (Some(_), _) | (_, Packing::Due) => Duration::ZERO,
+                (None, Packing::Soon) => until_report.min(PACK_INTERVAL),
+                (None, Packing::Idle) => until_report,
+            };
             match requests.recv_timeout(timeout) {
                 Ok(request) => self.answer(request)?,
-                Err(RecvTimeoutError::Timeout) if Instant::now() < next_report => self.continue_search()?,
+                Err(RecvTimeoutError::Timeout) if Instant::now() < next_report => {
+                    self.continue_search()?;
+                    self.pack()?;
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     next_report = Instant::now() + REPORT_INTERVAL;
+                    self.ingest.payloads.unpacked().clear();
+                    self.packing = Packing::Idle;
+                    self.pack()?;
                     self.report_traffic()?;
                     self.retry_bind()?;
                 }
@@ -74,17 +101,9 @@ impl Worker<'_> {
             }
             Request::Release(addresses) => {
                 store.release(&addresses);
-                let bodies = store.bodies();
-                let (unused, held) = (bodies.unused_bytes(), bodies.held_bytes);
-                drop(bodies);
-                // What the store takes it for, see `Store::set_unused_bytes`.
-                let (reported, when_reported) = (u128::from(self.reported.unused_bytes), self.held_when_reported.max(1));
-                let known = (reported * u128::from(held.min(when_reported)) / u128::from(when_reported)) as u64;
-                if unused > known + (held + unused) / MISTAKE_SHARE {
-                    return self.report_traffic();
-                }
+                return self.report_mistake();
             }
-            Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().numbers())),
+            Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().parts())),
             Request::StopSearch => self.scan = None,
             Request::Read { ticket, .. } | Request::Logs { ticket } => return self.updates.send(Update::Read { ticket, from: None }),
             Request::Suspend(done) => self.suspend(&done),
@@ -101,6 +120,25 @@ impl Worker<'_> {
         self.updates.send_hits(scan.search.ticket, hits, Some(progress), None)?;
         self.scan = (progress.done < progress.total).then_some(scan);
         Ok(())
+    }
+
+    /// Packs a segment, if one is due.
+    fn pack(&mut self) -> Result<(), Closed> {
+        if self.ingest.payloads.pack(&mut self.packer) {
+            self.packing = Packing::Due;
+            return self.report_mistake();
+        }
+        if self.packing == Packing::Due {
+            self.packing = Packing::Soon;
+        }
+        Ok(())
+    }
+
+    /// Reports the traffic at once if the store is mistaken about the memory that the payloads take.
+    fn report_mistake(&mut self) -> Result<(), Closed> {
+        let memory = self.ingest.payloads.bodies().memory();
+        let estimate = self.reported.memory.estimate(memory.counted);
+        if estimate.abs_diff(memory.taken) > memory.taken / MISTAKE_SHARE { self.report_traffic() } else { Ok(()) }
     }
 
     /// Closes the listeners, and the connections after their current requests: the system would let senders wait.
@@ -157,7 +195,6 @@ impl Worker<'_> {
         let traffic = Traffic { ports, has_token: self.has_token, ..self.ingest.traffic() };
         if traffic != self.reported {
             self.reported = traffic.clone();
-            self.held_when_reported = self.ingest.payloads.bodies().held_bytes;
             self.updates.send(Update::Traffic(self.updates.id, traffic))?;
         }
         Ok(())

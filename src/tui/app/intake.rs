@@ -255,7 +255,7 @@ impl App {
 
     /// Sets the traffic of a listener. Warns when a port opens to other machines.
     pub fn source_traffic(&mut self, store: &mut Store, source: usize, traffic: Traffic) {
-        store.set_unused_bytes(traffic.unused_bytes);
+        store.set_payload_memory(traffic.memory);
         let Some(view) = self.sources.get_mut(source) else { return };
         let is_open = |traffic: &Traffic, address| traffic.ports.iter().any(|port| port.address == address && port.warning.is_some());
         let opened =

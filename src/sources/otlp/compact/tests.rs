@@ -65,7 +65,7 @@ impl Held {
         assert_eq!(found, expected);
         // A search through whole bodies may also find released spans.
         let mut scan =
-            Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.payloads.bodies().numbers());
+            Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.payloads.bodies().parts());
         let mut everywhere = vec![];
         while scan.progress().done < scan.progress().total {
             everywhere.extend(scan.slice(&self.ingest.payloads).into_iter().map(|(_, id)| id));
