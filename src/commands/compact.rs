@@ -164,9 +164,9 @@ impl Writer<'_> {
 
 /// Writes tokens, and with `costs` the cost; nothing that is unknown.
 fn usage(totals: &Totals, costs: bool, text: &mut String) {
-    let known = |count: u64, calls: u32| if calls > 0 { format::tokens(Some(count)) } else { "?".to_owned() };
+    let known = |text: String, calls: u32| if calls > 0 { text } else { "?".to_owned() };
     if totals.tokens().is_some() {
-        let _ = write!(text, " {}>{}", known(totals.input, totals.inputs), known(totals.output, totals.outputs));
+        let _ = write!(text, " {}>{}", known(display::input(totals), totals.inputs), known(display::output(totals), totals.outputs));
     }
     if costs && totals.cost().is_some() {
         let _ = write!(text, " {}", display::cost(totals));

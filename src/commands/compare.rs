@@ -97,7 +97,7 @@ fn table(snapshot: &Snapshot, compare: &Compare) -> Table {
         let of = |value: &dyn Fn(RowIx) -> String| pair.rows.map(|row| vec![StyledText::from(row.map_or_else(String::new, value))]);
         let mut line: Vec<Vec<StyledText>> = Vec::new();
         line.extend(of(&|row| display::time(store, row, now)));
-        line.extend(of(&|row| format::tokens(store.shown_totals(row).tokens())));
+        line.extend(of(&|row| display::tokens(&store.shown_totals(row))));
         if has_costs {
             line.extend(of(&|row| format::align_money(&display::cost(&store.shown_totals(row)))));
         }

@@ -141,7 +141,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
             vec![time(snapshot, trace)],
             vec![StyledText::from(format::count(totals.spans.into()))],
             vec![StyledText::new(&format::count(totals.failed.into()), errors)],
-            vec![StyledText::from(format::tokens(totals.tokens()))],
+            vec![StyledText::from(display::tokens(&totals))],
         ];
         line.extend(has_costs.then(|| vec![StyledText::from(format::align_money(&display::cost(&totals)))]));
         line.extend(has_several_sources.then(|| vec![StyledText::new(snapshot.source(trace), Style::Dim)]));

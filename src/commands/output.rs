@@ -109,7 +109,7 @@ pub(crate) fn usage(store: &Store, row: RowIx) -> [String; 2] {
     if store.row(row).span_type == SpanType::Tool && totals.tokens().is_none() {
         return [String::new(), String::new()];
     }
-    [format::tokens(totals.tokens()), display::cost(&totals)]
+    [display::tokens(&totals), display::cost(&totals)]
 }
 
 /// Returns the error of a row, else the tools that it requested, else its input if `shows_input`.

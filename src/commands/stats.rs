@@ -112,14 +112,15 @@ fn table(by: GroupBy, groups: &[Group], total: &Group, has_total: bool) -> Table
     columns.push(text(heading(by, groups)));
     let mut table = Table::new(columns);
     let mut push = |group: &Group, name: StyledText| {
-        let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
+        let UsageRecord { input_tokens, cached_tokens, output_tokens, tokens_incomplete, .. } = UsageRecord::from_totals(&group.usage);
         let errors = if group.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
         // What ran outside of all calls has tokens and a cost, but no calls that could fail or take time.
         let of_calls = |text: String| if group.calls > 0 { text } else { String::new() };
         let duration = |percent| of_calls(group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration));
         let mut cells = vec![of_calls(format::count(group.calls)).into(), StyledText::new(&of_calls(format::count(group.failed)), errors)];
         cells.extend([50, 95, 99, 100].map(|percent| StyledText::from(duration(percent))));
-        cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));
+        let counts = [(input_tokens, tokens_incomplete), (cached_tokens, false), (output_tokens, tokens_incomplete)];
+        cells.extend(counts.map(|(count, is_bound)| StyledText::from(format::tokens_at_least(count, is_bound))));
         cells.extend(has_refusals.then(|| StyledText::from(format::count(group.usage.refused.into()))));
         cells.extend(has_costs.then(|| StyledText::from(format::align_money(&display::cost(&group.usage)))));
         let rate = || format::align_money(&format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64)));

@@ -96,7 +96,9 @@ impl Html {
         let mut html = format!("<details><summary><span class=\"d{depth}\"><span class=\"{class}\">{}</span> ", record.kind.name());
         let name = if failed { format!("<span class=\"bad\">✗ {}</span>", line(&label(record))) } else { line(&label(record)) };
         let _ = write!(html, "{name}</span><span class=\"n\">{}</span>", took.as_deref().unwrap_or(status_name(record.status)));
-        let count = |count: Option<u64>| count.map_or_else(|| format::UNKNOWN.to_owned(), format::count);
+        let bound = if record.usage.tokens_incomplete { "≥" } else { "" };
+        let count =
+            |count: Option<u64>| count.map_or_else(|| format::UNKNOWN.to_owned(), |count| format!("{bound}{}", format::count(count)));
         let tokens = record.usage.input_tokens.or(record.usage.output_tokens).is_some();
         let tokens =
             if tokens { format!("{} → {}", count(record.usage.input_tokens), count(record.usage.output_tokens)) } else { String::new() };

@@ -209,8 +209,9 @@ fn title(record: &SpanRecord) -> String {
 
 pub(super) fn usage(usage: &UsageRecord) -> Option<String> {
     let mut parts = Vec::new();
+    let bound = if usage.tokens_incomplete { "≥" } else { "" };
     for (count, what) in [(usage.input_tokens, "in"), (usage.output_tokens, "out")] {
-        parts.extend(count.map(|count| format!("{} {what}", format::count(count))));
+        parts.extend(count.map(|count| format!("{bound}{} {what}", format::count(count))));
     }
     parts.extend(usage.cost_usd.map(|cost| format::money_at_least(Some((cost * 1e9).round() as i64), usage.cost_incomplete)));
     (!parts.is_empty()).then(|| parts.join(", "))

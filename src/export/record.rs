@@ -26,8 +26,10 @@ pub struct UsageRecord {
     pub cost_usd: Option<f64>,
     /// Whether cached tokens are missing from a call whose provider counts them apart. Its input may then be higher.
     pub cache_unstated: bool,
-    /// Whether the cost is a lower bound: the cost of a call is unknown, or was computed without its cached tokens.
+    /// Whether the cost is a lower bound: the cost of a call is unknown, or was computed without some of its tokens.
     pub cost_incomplete: bool,
+    /// Whether the tokens are lower bounds: a total holds more than they do, or requests that made up a call state nothing.
+    pub tokens_incomplete: bool,
 }
 
 impl UsageRecord {
@@ -44,7 +46,10 @@ impl UsageRecord {
             reasoning_tokens: count(usage.reasoning),
             cost_usd: usage.cost.map(dollars),
             cache_unstated: usage.cache_unstated,
-            cost_incomplete: usage.cache_unstated && usage.cost.is_some() && store.quote(row).is_some(),
+            cost_incomplete: (usage.cache_unstated || store.are_tokens_incomplete(row))
+                && usage.cost.is_some()
+                && store.quote(row).is_some(),
+            tokens_incomplete: store.are_tokens_incomplete(row),
         }
     }
 
@@ -61,6 +66,7 @@ impl UsageRecord {
             cost_usd: totals.cost().map(dollars),
             cache_unstated: totals.cache_unstated > 0,
             cost_incomplete: totals.is_cost_incomplete(),
+            tokens_incomplete: totals.are_tokens_incomplete() && totals.tokens().is_some(),
         }
     }
 }

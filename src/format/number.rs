@@ -116,6 +116,13 @@ pub fn money_at_least(nano: Option<i64>, is_bound: bool) -> String {
     format!("{bound}{}", money(nano))
 }
 
+/// Formats a count of tokens as [`tokens`] does, with `≥` before a known one that is a lower bound.
+#[must_use]
+pub fn tokens_at_least(count: Option<u64>, is_bound: bool) -> String {
+    let bound = if is_bound && count.is_some() { "≥" } else { "" };
+    format!("{bound}{}", tokens(count))
+}
+
 /// The decimals of the smallest amounts of [`money`].
 const MONEY_DECIMALS: usize = 5;
 

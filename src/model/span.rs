@@ -81,6 +81,8 @@ pub struct SpanFacts {
     pub first_token: Option<Nanos>,
     /// Whether the answer of a model call was cut because it reached the limit of tokens.
     pub truncated: bool,
+    /// Whether the span is a model call, and nothing says that its answer requests tools.
+    pub is_final: bool,
     /// The last part of the directory that the span worked in.
     pub project: Text,
     /// The exit status of the command that the span ran, if it is not 0.

@@ -35,6 +35,8 @@ pub struct Usage {
     pub rare: RareTokens,
     /// Whether these are sums over the spans below, as their names say. Such sums never add to what is counted there.
     pub is_aggregated: bool,
+    /// Whether the counts are lower bounds: the stated total holds tokens that neither of them does.
+    pub is_least: bool,
 }
 
 /// Parts of the token counts that few calls have, and that some models price apart. 0 if not stated.
@@ -74,6 +76,6 @@ impl Usage {
     /// Returns whether anything is stated.
     #[must_use]
     pub fn is_some(&self) -> bool {
-        *self != Self { is_aggregated: self.is_aggregated, ..Self::default() }
+        *self != Self { is_aggregated: self.is_aggregated, is_least: self.is_least, ..Self::default() }
     }
 }

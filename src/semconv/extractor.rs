@@ -321,7 +321,8 @@ impl<'a> FieldValue<'a> {
             Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
                 values::billionths(value).map(Self::Billionths)
             }
-            Field::FinishReason => (ending::is_error_reason(value) || ending::is_limit_reason(value)).then_some(Self::Text(value)),
+            Field::FinishReason => (ending::is_error_reason(value) || ending::is_limit_reason(value) || ending::is_tool_reason(value))
+                .then_some(Self::Text(value)),
             Field::Input
             | Field::Messages
             | Field::UsageDetails

@@ -156,6 +156,24 @@ impl Store {
         self.update_stats(self.row(row).trace(), |stats| stats.count_call(&call, counted));
     }
 
+    /// Counts the output of a counted call for the model's speed, or no longer, after it turned out to leave out requests or not to.
+    pub(super) fn recount_rate(&mut self, row: RowIx, left_out_requests: bool) {
+        if !self.row(row).counted || self.leaves_out_requests(row) == left_out_requests {
+            return;
+        }
+        let (by, name, now) = self.as_call(row);
+        let before = Call { output: self.stated_output(row, left_out_requests), ..now };
+        self.update_stats(self.row(row).trace(), |stats| {
+            stats.count_call(&(by, name, now), true);
+            stats.count_call(&(by, name, before), false);
+        });
+    }
+
+    /// Returns the output of a call that took all of its time; `None` if the call leaves out requests.
+    fn stated_output(&self, row: RowIx, leaves_out_requests: bool) -> Option<u32> {
+        self.usage(row).filter(|usage| !usage.is_least && !leaves_out_requests)?.output
+    }
+
     /// Recounts the row, its parent and its children.
     pub(super) fn recount_around(&mut self, row: RowIx) {
         self.recount(row);
@@ -252,14 +270,13 @@ impl Store {
     pub(super) fn as_call(&self, row: RowIx) -> (By, Symbol, Call) {
         let data = self.row(row);
         let by = By::of(data.span_type).unwrap_or(By::Agent);
-        let usage = self.usage(row).filter(|_| by == By::Model);
         let call = Call {
             // The time of a delegation is that of the member's run.
             duration: (data.phase == Phase::Ended && !self.is_delegation(row)).then(|| data.duration(0)),
             is_error: data.status() == Status::Error,
             failed: self.has_failed(row),
             first_token: self.first_token(row).filter(|_| by == By::Model),
-            output: usage.and_then(|usage| usage.output),
+            output: if by == By::Model { self.stated_output(row, self.leaves_out_requests(row)) } else { None },
         };
         // A call whose span names no model is one of the model that its usage counts for.
         let name = if by == By::Model && data.label.is_empty() { self.counted_model(row) } else { data.label };

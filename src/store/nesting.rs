@@ -6,7 +6,7 @@
 //! row's time, and no row between them begins a call of its own. An embedding within a chat is no part of the chat's usage.
 
 use super::ix::{NONE, RowIx};
-use super::row::{Phase, Row, RunStatus};
+use super::row::{FINAL, Phase, Row, RunStatus};
 use super::totals::Totals;
 use super::{Store, Symbol};
 use crate::model::{Nanos, SpanType};
@@ -62,6 +62,13 @@ impl Store {
     pub(super) fn calls_for(&self, row: RowIx, calls: &Totals, from: Option<RowIx>) -> Totals {
         let counts = !self.begins_calls(row) && from.is_none_or(|from| !self.reports_call(row) || self.may_report(row, from));
         if counts { *calls } else { Totals::default() }
+    }
+
+    /// Returns whether the row's usage leaves out requests to the model: tools ran below it, but nothing says that its own answer requested
+    /// them, and no span reports the call that did.
+    #[must_use]
+    pub fn leaves_out_requests(&self, row: RowIx) -> bool {
+        self.row(row).sender & FINAL != 0 && self.below(row).tools > 0 && !self.inner(row).has_usage()
     }
 
     /// Returns whether a row that calls a model got an answer. Then its failed attempts below it fail no run.

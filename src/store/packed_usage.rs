@@ -41,6 +41,8 @@ impl PackedUsage {
     const FILLED: u32 = 1 << 31;
     /// Flag of the input count: the counts are sums over the rows below.
     const AGGREGATED: u32 = 1 << 31;
+    /// Flag of the output count: the counts are lower bounds.
+    const LEAST: u32 = 1 << 31;
 
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
@@ -53,6 +55,9 @@ impl PackedUsage {
         if usage.is_aggregated && counts[0] != Self::NO_COUNT {
             counts[0] |= Self::AGGREGATED;
         }
+        if usage.is_least && counts[1] != Self::NO_COUNT {
+            counts[1] |= Self::LEAST;
+        }
         Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts, model_id, response: 0, first_token: ticks | states_cost | cache_unstated }
     }
 
@@ -62,7 +67,8 @@ impl PackedUsage {
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
         let cache_unstated = self.first_token & Self::CACHE_UNSTATED != 0 && cache_read.or(cache_write).is_none();
-        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, ..Usage::default() }
+        let is_least = self.counts[1] != Self::NO_COUNT && self.counts[1] & Self::LEAST != 0;
+        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, is_least, ..Usage::default() }
     }
 
     /// Returns whether a count or the cost is known.

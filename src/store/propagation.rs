@@ -26,6 +26,10 @@ impl Store {
                 let inner = self.inner(row);
                 let mut call = inner;
                 call.add_call(usage.usage(), usage.states_cost());
+                if call.least == 0 && self.leaves_out_requests(row) {
+                    call.least = 1;
+                    call.underpriced = u32::from(call.priced > 0 && call.stated == 0);
+                }
                 totals.add(&Totals::difference(&inner, &call));
             } else if usage.is_aggregated() || self.is_running_total(row, &totals) {
                 totals.add_stated(usage.usage(), usage.states_cost());
@@ -34,6 +38,7 @@ impl Store {
             }
         }
         totals.spans += u32::from(!data.placeholder);
+        totals.tools += u32::from(data.span_type == SpanType::Tool && !data.placeholder);
         totals.errors += u32::from(data.status() == Status::Error);
         if data.fails() {
             let is_another = data.has_own_reason();
@@ -153,6 +158,7 @@ impl Store {
             adds_nothing &= !keeps_inner || (calls.fatal == 0 && self.inner(parent).fatal == 0);
             let told = |store: &Self| (store.inner(parent).has_usage(), store.inner(parent).spans > 0);
             let had_failed = self.has_failed(parent);
+            let left_out_requests = self.leaves_out_requests(parent);
             let told_before = if keeps_inner { told(self) } else { Default::default() };
             if adds_nothing {
                 self.child_lists[list].totals.add(&change);
@@ -184,6 +190,7 @@ impl Store {
                 }
                 change = parent_change;
             }
+            self.recount_rate(parent, left_out_requests);
             self.settle_cost_model(parent);
             self.recount_failure(parent, had_failed);
             if keeps_inner {

@@ -15,9 +15,16 @@ impl Store {
     #[must_use]
     pub fn output_rate(&self, row: RowIx) -> Option<f64> {
         let data = self.row(row);
-        let output = self.usage(row)?.output.filter(|_| data.span_type == SpanType::Model && data.phase == Phase::Ended)?;
+        let is_rate = data.span_type == SpanType::Model && data.phase == Phase::Ended && !self.are_tokens_incomplete(row);
+        let output = self.usage(row)?.output.filter(|_| is_rate)?;
         let time = data.duration(data.end);
         (output > 0 && time > 0).then(|| f64::from(output) * 1e9 / time as f64)
+    }
+
+    /// Returns whether the counts that a model call states are lower bounds.
+    #[must_use]
+    pub fn are_tokens_incomplete(&self, row: RowIx) -> bool {
+        self.usage(row).is_some_and(|usage| usage.is_least || self.leaves_out_requests(row))
     }
 
     /// Returns the part of the input that was read from the provider's cache, in hundredths of a percent: of a model call as it states it, of

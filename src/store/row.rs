@@ -74,7 +74,7 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// What is known of the sender: [`RICH`], [`MISPLACED`] and [`FROM_LOG`]; [`OWN_REASON`], [`RETRIED`] and [`TRUNCATED`].
+    /// What is known of the sender: [`RICH`], [`MISPLACED`] and [`FROM_LOG`]; [`OWN_REASON`], [`RETRIED`], [`TRUNCATED`] and [`FINAL`].
     pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
@@ -97,6 +97,9 @@ pub(super) const RETRIED: u8 = 16;
 
 /// The answer of the model call was cut because it reached the limit of tokens.
 pub(super) const TRUNCATED: u8 = 32;
+
+/// Nothing says that the answer of the model call requests tools.
+pub(super) const FINAL: u8 = 64;
 
 impl Row {
     /// Returns whether the row is a run that failed for another reason than the rows below it.

@@ -1,6 +1,7 @@
-//! Running totals: some frameworks keep one sum for an agent and its session, and each run states what all runs so far used.
+//! Running totals: some frameworks keep one sum for an agent, and each run states what all runs of its conversation so far used.
 //!
-//! What such a run states exceeds the rows below it by exactly what the run before it stated. Then the excess counted there already.
+//! What such a run states exceeds the rows below it by exactly what the run before it stated, both in and out. Then the excess counted
+//! there already.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,8 +14,8 @@ use super::totals::Totals;
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanId, TraceId};
 
-/// The agent and the session of a run; without a session, its trace.
-type Runner = (Symbol, Symbol, u32);
+/// The agent, the session and, without one, the service of a run.
+type Runner = (Symbol, Symbol, Option<u16>);
 
 /// Where a run is among those of its runner.
 type Order = (Nanos, TraceId, SpanId);
@@ -34,8 +35,8 @@ impl Store {
     fn runner(&self, row: RowIx) -> Option<(Runner, Order)> {
         let data = self.row(row);
         let states_usage = data.span_type.is_agentic() && data.usage != NONE && !data.label.is_empty();
-        let trace = if data.session.is_empty() { data.trace } else { NONE };
-        states_usage.then(|| ((data.label, data.session, trace), (data.start, self.trace(data.trace()).id, data.id)))
+        let service = if data.session.is_empty() { self.service_number(row) } else { None };
+        states_usage.then(|| ((data.label, data.session, service), (data.start, self.trace(data.trace()).id, data.id)))
     }
 
     pub(super) fn stated_tokens(&self, row: RowIx) -> Option<Stated> {

@@ -828,12 +828,13 @@ proptest! {
                 let [label, model, provider] = [&format!("name {name}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
                 let cost = (states && name == 3).then_some(7);
                 let input = Some(100 + u32::from(name));
-                let usage = batch.spans[at].facts.usage.map(|usage| Usage { input, output: Some(7), cost, ..usage });
+                let is_least = name == 2;
+                let usage = batch.spans[at].facts.usage.map(|usage| Usage { input, output: Some(7), cost, is_least, ..usage });
                 let response = if spec.id % 3 == 0 { Text::default() } else { batch.intern(&shared_response(spec)) };
                 let scope = batch.intern_scope(["", "a", "b"][spec.id as usize / 3 % 3]);
                 let (tool, has_remote_parent) = (label, spec.id % 5 == 0);
                 let facts = SpanFacts { span_type: kind, usage, agent: label, tool, model, provider, response, scope, ..SpanFacts::default() };
-                batch.spans[at].facts = SpanFacts { has_remote_parent, ..facts };
+                batch.spans[at].facts = SpanFacts { has_remote_parent, is_final: kind == SpanType::Model && states, ..facts };
             }
             store.apply(&batch, 100 * SECOND);
             if step == priced_at {

@@ -31,12 +31,16 @@ pub struct Totals {
     pub priced: u32,
     /// Rows whose stated cost counts.
     pub stated: u32,
+    /// Rows whose counts are lower bounds: the provider counted more, or answered requests that state nothing.
+    pub least: u32,
     /// Rows whose usage counts and lacks its cached tokens.
     pub cache_unstated: u32,
-    /// Calls whose cost counts and was computed without their cached tokens.
+    /// Calls whose cost counts and was computed without some of their tokens.
     pub underpriced: u32,
     /// Spans, without placeholders.
     pub spans: u32,
+    /// Spans of tool calls.
+    pub tools: u32,
     /// Spans whose status is an error.
     pub errors: u32,
     /// Failed steps: failed rows without a failed row below them, or with another reason than those.
@@ -71,7 +75,13 @@ impl Totals {
         (self.priced > 0 || self.cost != 0).then_some(self.cost)
     }
 
-    /// Returns whether the known cost is a lower bound: the cost of a call is unknown, or lacks its cached tokens.
+    /// Returns whether the known tokens are a lower bound.
+    #[must_use]
+    pub fn are_tokens_incomplete(&self) -> bool {
+        self.least > 0
+    }
+
+    /// Returns whether the known cost is a lower bound: the cost of a call is unknown, or lacks some of its tokens.
     #[must_use]
     pub fn is_cost_incomplete(&self) -> bool {
         self.cost().is_some() && (self.underpriced > 0 || self.priced < self.calls)
@@ -94,12 +104,13 @@ impl Totals {
         if self.outputs == 0 && usage.output.is_some() {
             self.outputs = 1;
             (self.output, self.reasoning) = (count(usage.output), count(usage.reasoning));
+            self.least = u32::from(usage.is_least);
         }
         self.calls = self.calls.max(1);
         match usage.cost {
             Some(cost) if states_cost && self.stated == 0 => self.state_cost(cost),
             Some(cost) if !states_cost && self.priced == 0 && is_lowest => {
-                (self.priced, self.cost, self.underpriced) = (1, cost, u32::from(usage.cache_unstated));
+                (self.priced, self.cost, self.underpriced) = (1, cost, u32::from(usage.cache_unstated || usage.is_least));
             }
             _ => {}
         }
@@ -137,6 +148,10 @@ impl Totals {
         self.inputs += u32::from(has_input);
         self.outputs += u32::from(has_output);
         self.calls += u32::from(has_rest);
+        if has_output && !is_part {
+            // It knows more than the calls below.
+            self.least = u32::from(usage.is_least);
+        }
         let Some(cost) = usage.cost else { return };
         if states_cost && self.stated == 0 && !is_part {
             self.state_cost(cost);
@@ -170,9 +185,11 @@ impl Totals {
             outputs,
             priced,
             stated,
+            least,
             cache_unstated,
             underpriced,
             spans,
+            tools,
             errors,
             failed,
             fatal,
@@ -209,7 +226,20 @@ impl Totals {
 
     /// Returns tokens and cost only.
     pub(super) fn usage_only(&self) -> Self {
-        Self { spans: 0, errors: 0, failed: 0, fatal: 0, refused: 0, paused: 0, cut: 0, running: 0, lost: 0, duplicates: 0, ..*self }
+        Self {
+            spans: 0,
+            tools: 0,
+            errors: 0,
+            failed: 0,
+            fatal: 0,
+            refused: 0,
+            paused: 0,
+            cut: 0,
+            running: 0,
+            lost: 0,
+            duplicates: 0,
+            ..*self
+        }
     }
 
     /// Returns tokens, cost, duplicates and fatal failures only.
@@ -232,12 +262,12 @@ impl Totals {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
         let Self { calls, inputs, outputs, priced, stated, cache_unstated, underpriced, spans, errors, running, lost, duplicates, .. } =
             *self;
-        let Self { failed, fatal, refused, paused, cut, .. } = *self;
+        let Self { failed, fatal, refused, paused, cut, least, tools, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
             && (calls | inputs | outputs | priced | stated | cache_unstated | underpriced | spans | errors | running | lost | duplicates)
                 == 0
-            && (failed | fatal | refused | paused | cut) == 0
+            && (failed | fatal | refused | paused | cut | least | tools) == 0
     }
 }

@@ -26,7 +26,7 @@ use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::placement::StatedParent;
 use super::response_ids::IdSlot;
-use super::row::{FROM_LOG, MISPLACED, Phase, RICH, Row, RunStatus, TRUNCATED};
+use super::row::{FINAL, FROM_LOG, MISPLACED, Phase, RICH, Row, RunStatus, TRUNCATED};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
@@ -143,9 +143,9 @@ impl Store {
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         let names_tool = span_type == SpanType::Tool || self.row(row).ending() == Ending::Watching;
         self.forget_caller(row);
+        self.leave_running_totals(row, changes);
         self.leave_endings(row, changes);
         self.leave_tool_calls(row, changes);
-        self.leave_running_totals(row, changes);
         let response = self.retract_report(row, changes);
         let id_slot = self.leave_recurring(row);
         let slot = self.leave_pairing(row);
@@ -371,7 +371,13 @@ impl Store {
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
         self.retained_bytes = self.retained_bytes - u64::from(data.retained_bytes) + u64::from(span.retained_bytes);
-        let flags = [(batch.rich, RICH), (facts.misplaced, MISPLACED), (facts.from_log, FROM_LOG), (facts.truncated, TRUNCATED)];
+        let flags = [
+            (batch.rich, RICH),
+            (facts.misplaced, MISPLACED),
+            (facts.from_log, FROM_LOG),
+            (facts.truncated, TRUNCATED),
+            (facts.is_final, FINAL),
+        ];
         let sender = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |sender, (_, flag)| sender | flag);
         (data.retained_bytes, data.sender) = (span.retained_bytes, sender);
         (data.start, data.end, data.payload_ref, data.source) =

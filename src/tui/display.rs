@@ -17,7 +17,7 @@ pub use facts::{call_facts, turn_facts};
 pub use note::{continuation_note, group_note, note, skew};
 pub use summary::summary;
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
-pub use tokens::{Shares, cost, cost_width, tokens_in_out};
+pub use tokens::{Shares, cost, cost_width, input, output, tokens, tokens_in_out};
 
 use crate::format;
 use crate::model::{Attribute, Nanos, SpanType, Value};

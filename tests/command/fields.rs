@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Program, names};
 
-const USAGE: [&str; 8] = [
+const USAGE: [&str; 9] = [
     "input_tokens",
     "cached_tokens",
     "cache_write_tokens",
@@ -13,6 +13,7 @@ const USAGE: [&str; 8] = [
     "cost_usd",
     "cache_unstated",
     "cost_incomplete",
+    "tokens_incomplete",
 ];
 
 const TRACE: [&str; 17] = [
@@ -77,7 +78,7 @@ fn list_writes_these_fields() {
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
             "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null, "other_traces": [], "covers_other_traces": false,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
-            "cost_usd": null, "cache_unstated": false, "cost_incomplete": false,
+            "cost_usd": null, "cache_unstated": false, "cost_incomplete": false, "tokens_incomplete": false,
         })
     );
     let team = trace("bcc844e18edeb6510135150b6e8fc602");

@@ -36,9 +36,7 @@ fn usage(totals: &Totals) -> String {
     if totals.tokens().is_none() {
         return "tokens unknown".to_owned();
     }
-    let known = |count: u64, calls: u32| format::tokens((calls > 0).then_some(count));
-    let tokens = format!("{}>{} tokens", known(totals.input, totals.inputs), known(totals.output, totals.outputs));
-    format!("{tokens} {}", display::cost(totals))
+    format!("{}>{} tokens {}", display::input(totals), display::output(totals), display::cost(totals))
 }
 
 /// Returns a trace and its parts on one line.

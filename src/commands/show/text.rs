@@ -48,12 +48,11 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         Some(_) => format!("for {}", display::trace_time(store, trace, snapshot.now)),
         None => "for an unknown time".to_owned(),
     };
-    let known = |calls: u32, tokens| format::tokens((calls > 0).then_some(tokens));
     let tokens = if totals.tokens().is_none() {
         "tokens unknown".to_owned()
     } else {
         let cache = if totals.cache_unstated > 0 { " (cache not stated)" } else { "" };
-        format!("{} tokens in{cache}, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
+        format!("{} tokens in{cache}, {} out", display::input(&totals), display::output(&totals))
     };
     let cost = if totals.cost().is_some() { display::cost(&totals) } else { "cost unknown".to_owned() };
     let counts =

@@ -102,8 +102,20 @@ impl<'a> Extractor<'a> {
         span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none()
     }
 
-    fn has_answer(&self) -> bool {
+    pub(super) fn has_answer(&self) -> bool {
         self.has(Field::Response) || self.has(Field::Answer) || self.seen.has_response
+    }
+
+    /// Whether anything says that the answer requests tools: a request, the finish reason, or words in the text of the answer, of which every
+    /// form of such requests has one.
+    pub(super) fn may_request_tools(&self) -> bool {
+        let mentions = |field| {
+            let Some(Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = self.text(field) else { return false };
+            [b"ool".as_slice(), b"unction"].iter().any(|word| memchr::memmem::find(raw, word).is_some())
+        };
+        let by_reason = || self.text(Field::FinishReason).is_some_and(is_tool_reason);
+        let by_text = || !self.seen.has_response && [Field::Response, Field::Answer].into_iter().any(mentions);
+        self.seen.called_tools.1 > 0 || by_reason() || by_text()
     }
 
     fn waits_for_a_person(&self) -> bool {
@@ -153,6 +165,14 @@ pub(super) fn is_limit_reason(value: Scalar<'_>) -> bool {
     reasons(&value).any(|reason| std::str::from_utf8(reason).is_ok_and(is_limit))
 }
 
+/// Whether a finish reason says that the answer requests tools: `tool_calls`, `tool-calls`, `tool_use`, `function_call`.
+pub(super) fn is_tool_reason(value: Scalar<'_>) -> bool {
+    reasons(&value).any(|reason| {
+        let starts = |word: &str| reason.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+        starts("tool") || starts("function")
+    })
+}
+
 /// Returns the finish reasons in a text, or in a list of texts, which may be JSON text.
 fn reasons<'v>(value: &'v Scalar<'_>) -> impl Iterator<Item = &'v [u8]> {
     let raw: &[u8] = if let Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw) = value { raw } else { &[] };
@@ -165,8 +185,8 @@ pub(super) fn mentions_a_cause(encoded: &[u8]) -> bool {
     encoded.windows(4).any(|word| CAUSES.iter().any(|cause| word.eq_ignore_ascii_case(cause.as_slice())))
 }
 
-/// The beginnings of words in finish reasons that matter: error, length, max, limit.
-const CAUSES: [&[u8; 4]; 5] = [b"erro", b"leng", b"max_", b"maxt", b"limi"];
+/// The beginnings of words in finish reasons that matter: error, length, max, limit, tool, function.
+const CAUSES: [&[u8; 4]; 7] = [b"erro", b"leng", b"max_", b"maxt", b"limi", b"tool", b"func"];
 
 /// Whether the text of an error is an interrupt of a graph, which waits for a person: in JavaScript a JSON list, in Python an exception.
 fn is_interrupt(message: &[u8]) -> bool {

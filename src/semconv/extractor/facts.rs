@@ -97,6 +97,7 @@ impl Extractor<'_> {
             usage: self.usage(name, scope, span_type, usage),
             first_token: self.first_token(),
             truncated: span_type == SpanType::Model && self.text(Field::FinishReason).is_some_and(ending::is_limit_reason),
+            is_final: span_type == SpanType::Model && !self.may_request_tools(),
             project,
             exit_status: self.whole(Field::ExitStatus).filter(|status| *status != 0),
             attempt: self.whole(Field::Attempt).filter(|attempt| *attempt > 1),

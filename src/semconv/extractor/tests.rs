@@ -556,3 +556,27 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn an_answer_is_final_unless_anything_says_that_it_requests_tools() {
+    let is_final = |attributes: &str| facts("chat", &format!(r#"{{"gen_ai.operation.name": "chat"{attributes}}}"#)).0.is_final;
+    for attributes in [
+        "",
+        r#", "gen_ai.response.finish_reasons": ["stop"], "output.value": "Sunny""#,
+        r#", "llm.output_messages.0.message.content": "This tool is a function", "output.value": "This tool is a function""#,
+    ] {
+        assert!(is_final(attributes), "{attributes}");
+    }
+    for attributes in [
+        r#", "gen_ai.response.finish_reasons": ["tool_calls"]"#,
+        r#", "ai.response.finishReason": "tool-calls""#,
+        r#", "gen_ai.response.finish_reasons": ["stop", "FUNCTION_CALL"]"#,
+        r#", "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "f""#,
+        r#", "gcp.vertex.agent.llm_response": "{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\"}}]}}""#,
+        r#", "gen_ai.output.messages": "[{\"parts\":[{\"type\":\"tool_call\"}]}]""#,
+    ] {
+        assert!(!is_final(attributes), "{attributes}");
+    }
+    let tool = facts("f", r#"{"gen_ai.operation.name": "execute_tool"}"#).0;
+    assert!(!tool.is_final);
+}

@@ -78,14 +78,17 @@ impl Extractor<'_> {
                 rare: reported.rare.or(usage.rare),
                 is_aggregated: usage.is_aggregated,
                 cache_unstated: false,
+                is_least: false,
             };
         }
-        // Gemini counts its reasoning in the total, even where it is in no other count.
-        if let (Some(total), Some(input), Some(output)) = (total, usage.input, usage.output)
-            && total > input.saturating_add(output)
-            && self.is_google()
-        {
-            usage.output = Some(total - input);
+        // Gemini counts its reasoning and the results of its own tools in the total, even where they are in no other count. Which of them
+        // the rest is, nothing tells.
+        if let (Some(total), Some(input), Some(output)) = (total, usage.input, usage.output) {
+            usage.is_least = total > input.saturating_add(output) && self.is_google();
+        }
+        // No answer takes no tokens.
+        if usage.output == Some(0) && span_type == SpanType::Model && self.has_answer() {
+            usage.output = None;
         }
         if usage.reasoning > usage.output && usage.output.is_some() {
             usage.reasoning = None;

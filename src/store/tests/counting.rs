@@ -35,7 +35,14 @@ fn inputs(runs: &[Batch]) -> Vec<u64> {
 fn what_earlier_runs_of_a_session_used_does_not_count_again() {
     let cumulative = |session| [(1, 1000), (2, 2000), (3, 3000)].map(|(trace, stated)| run(trace, session, stated, 1000));
     assert_eq!(inputs(&cumulative("s")), [1000, 1000, 1000]);
-    assert_eq!(inputs(&cumulative("")), [1000, 2000, 3000], "without a session each run is of its own");
+    assert_eq!(inputs(&cumulative("")), [1000, 1000, 1000], "without a session the runs of one service are compared");
+    let of_services = [(1, "a", 1000), (2, "b", 2000)].map(|(trace, service, stated)| {
+        let mut run = run(trace, "", stated, 1000);
+        let service = run.intern(service);
+        run.spans.iter_mut().for_each(|span| span.facts.service = service);
+        run
+    });
+    assert_eq!(inputs(&of_services), [1000, 2000], "runs of two services are of two agents");
     assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "other", 2000, 1000)]), [1000, 2000]);
     assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "s", 2500, 1000)]), [1000, 2500], "it is not what the run before stated");
 }
@@ -214,4 +221,43 @@ fn a_tool_call_of_two_spans_with_one_id_counts_once() {
     let scopes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let many: Vec<ToolCall> = scopes.into_iter().zip(1..).map(|(scope, number)| ToolCall(number, "x", scope, "call_1", (0, 10))).collect();
     assert_eq!((tool_calls(&many[..8]), tool_calls(&many)), (1, 10), "too many spans state the id");
+}
+
+/// A model call of 4,000 tokens whose answer is known and requests no tool, or one, with the rows below it.
+fn call_with(is_final: bool, below: &[(u64, Option<u64>, SpanType, Option<Usage>)]) -> Batch {
+    let rows = [&[(1, None, SpanType::Agent, None), (2, Some(1), SpanType::Model, tokens(4000, 50))][..], below].concat();
+    let mut batch = typed_batch(&rows);
+    batch.spans[1].facts.is_final = is_final;
+    batch
+}
+
+#[test]
+fn a_call_with_tools_below_it_whose_answer_requests_none_is_at_least_what_it_states() {
+    let tool = (3, Some(2), SpanType::Tool, None);
+    for (is_final, below, least) in [
+        (true, &[tool][..], 1),
+        (true, &[(4, Some(2), SpanType::Other, None), (3, Some(4), SpanType::Tool, None)], 1),
+        (true, &[], 0),
+        (false, &[tool], 0),
+        (true, &[tool, (5, Some(2), SpanType::Model, tokens(4000, 50))], 0),
+    ] {
+        let batch = nested(call_with(is_final, below));
+        let spans = batch.spans.len();
+        let mut found = Vec::new();
+        for order in [(0..spans).collect::<Vec<_>>(), (0..spans).rev().collect()] {
+            let mut store = Store::new(Limits::default());
+            store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+            for index in order {
+                let mut one = batch.clone();
+                one.spans = vec![batch.spans[index].clone()];
+                store.apply(&one, 1000 * SECOND);
+                store.check_invariants();
+            }
+            let (all, call) = (store.all(), row(&store, 2));
+            assert_eq!((all.input, all.least, all.are_tokens_incomplete()), (4000, least, least > 0), "{is_final} {below:?}");
+            assert_eq!(all.is_cost_incomplete(), least > 0 && all.cost().is_some());
+            found.push((store.are_tokens_incomplete(call), store.output_rate(call).is_some()));
+        }
+        assert!(found.iter().all(|found| found.0 == (least > 0) && found.0 != found.1), "a speed would be a guess: {found:?}");
+    }
 }

@@ -63,8 +63,8 @@ impl Pass {
     #[must_use]
     pub fn into_compared(self) -> Vec<(UsageCounter, Vec<Comparison>)> {
         let usage = |totals: &Totals| CallUsage {
-            input: (totals.inputs > 0).then_some(totals.input),
-            output: (totals.outputs > 0).then_some(totals.output),
+            input: (totals.inputs > 0 && !totals.are_tokens_incomplete()).then_some(totals.input),
+            output: (totals.outputs > 0 && !totals.are_tokens_incomplete()).then_some(totals.output),
             cost: totals.cost().filter(|_| !totals.is_cost_incomplete()).map(|nano| nano as f64 / 1e9),
         };
         let compared = |counter: UsageCounter| {

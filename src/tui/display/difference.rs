@@ -16,7 +16,9 @@ pub fn difference(store: &Store, a: RowIx, b: RowIx, now: Nanos) -> String {
         (Some(a), Some(b)) => format!("{} slower", format::duration(b - a)),
         _ => "at an unknown difference of time".to_owned(),
     }];
-    if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
+    if x.are_tokens_incomplete() || y.are_tokens_incomplete() {
+        parts.push("an unknown difference of tokens".to_owned());
+    } else if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
         parts.push(match y.cmp(&x) {
             Ordering::Less => format!("{} fewer", format::plural(x - y, "token")),
             Ordering::Equal => "same tokens".to_owned(),

@@ -1,6 +1,6 @@
 //! What ran, in a line.
 
-use super::cost;
+use super::{cost, tokens};
 use crate::format;
 use crate::store::{RunStatus, Store, TraceIx};
 
@@ -20,8 +20,8 @@ pub fn summary(store: &Store) -> String {
     let counted = counted.map(|(status, word)| (count(status), word)).into_iter().filter(|(count, _)| *count > 0);
     parts.extend(counted.map(|(count, word)| format!("{} {word}", format::count(count))));
     let totals = store.all();
-    if let Some(tokens) = totals.tokens() {
-        parts.push(format!("{} tokens", format::tokens(Some(tokens))));
+    if totals.tokens().is_some() {
+        parts.push(format!("{} tokens", tokens(totals)));
     }
     if totals.cost().is_some() {
         parts.push(cost(totals));

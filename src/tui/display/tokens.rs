@@ -14,11 +14,34 @@ pub enum Shares {
     None,
 }
 
+/// Formats input plus output tokens; with `≥` if they are a lower bound.
+#[must_use]
+pub fn tokens(totals: &Totals) -> String {
+    at_least(totals, totals.tokens())
+}
+
+/// Formats input tokens; with `≥` if they are a lower bound.
+#[must_use]
+pub fn input(totals: &Totals) -> String {
+    at_least(totals, (totals.inputs > 0).then_some(totals.input))
+}
+
+/// Formats output tokens; with `≥` if they are a lower bound.
+#[must_use]
+pub fn output(totals: &Totals) -> String {
+    at_least(totals, (totals.outputs > 0).then_some(totals.output))
+}
+
+fn at_least(totals: &Totals, count: Option<u64>) -> String {
+    format::tokens_at_least(count, totals.are_tokens_incomplete())
+}
+
 /// Formats tokens in and out with their shares: `1,831 in (15% cached), 764 out (9% reasoning)`. `number` formats the counts; a count that
 /// no call states is [`format::UNKNOWN`].
 #[must_use]
 pub fn tokens_in_out(totals: &Totals, number: fn(u64) -> String, shares: Shares) -> String {
-    let known = |count: u64, calls: u32| if calls > 0 { number(count) } else { format::UNKNOWN.to_owned() };
+    let bound = if totals.are_tokens_incomplete() { "≥" } else { "" };
+    let known = |count: u64, calls: u32| if calls > 0 { format!("{bound}{}", number(count)) } else { format::UNKNOWN.to_owned() };
     let share = |enabled: bool, part: u64, whole: u64, noun: &str| {
         (enabled && part > 0).then(|| format!("{} {noun}", format::percent(part, whole)))
     };
@@ -34,7 +57,7 @@ pub fn tokens_in_out(totals: &Totals, number: fn(u64) -> String, shares: Shares)
     format!("{} in{input}, {} out{output}", known(totals.input, totals.inputs), known(totals.output, totals.outputs))
 }
 
-/// Formats the cost in at most [`MONEY_WIDTH`](format::MONEY_WIDTH) cells; with `≥` if it is a lower bound, since the cost of a call is unknown or lacks its cached tokens.
+/// Formats the cost in at most [`MONEY_WIDTH`](format::MONEY_WIDTH) cells; with `≥` if it is a lower bound, since the cost of a call is unknown or lacks some of its tokens.
 #[must_use]
 pub fn cost(totals: &Totals) -> String {
     format::money_at_least(totals.cost(), totals.is_cost_incomplete())
@@ -70,5 +93,9 @@ mod tests {
         assert_eq!(text(Shares::All), "2,000 in (15% cached, 5% written to cache), – out");
         assert_eq!(text(Shares::CacheReads), "2,000 in (15% cached), – out");
         assert_eq!(text(Shares::None), "2,000 in, – out");
+        let least = Totals { output: 50, outputs: 2, least: 1, ..totals };
+        assert_eq!(tokens_in_out(&least, format::count, Shares::None), "≥2,000 in, ≥50 out");
+        assert_eq!([tokens(&least), input(&least), output(&least)], ["≥2.1k", "≥2.0k", "≥50"]);
+        assert_eq!([tokens(&totals), output(&totals), tokens(&Totals { least: 1, ..Totals::default() })], ["2.0k", "–", "–"]);
     }
 }

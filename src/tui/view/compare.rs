@@ -192,7 +192,7 @@ fn step(
     let mut end = end;
     for (text, width, differences) in [
         (display::time(store, row, now), columns.time, differences.time),
-        (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
+        (display::tokens(&amounts), columns.tokens, differences.tokens),
         (cost, columns.cost, differences.cost),
     ] {
         end += width;

@@ -317,7 +317,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     push_count(losses.skipped, "skipped", styling.error());
     let cost = all.cost().filter(|_| cuts < MAX_CUTS).map(|_| display::cost(all));
     if cuts < MAX_CUTS - 1 || (cuts < MAX_CUTS && cost.is_none()) {
-        parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
+        parts.push((format!("   {} tok", display::tokens(all)), plain));
     }
     parts.extend(cost.map(|cost| (format!("  {cost}"), plain)));
     if width >= 120 && cuts < 1 {

@@ -158,7 +158,7 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
         Cell::Count(count) => format::count(*count),
-        Cell::Tokens(tokens) => format::tokens(*tokens),
+        Cell::Tokens(tokens, is_bound) => format::tokens_at_least(*tokens, *is_bound),
         Cell::Time(time) => time.map_or_else(unknown, format::duration),
         Cell::Money(money, is_bound) => format::align_money(&format::money_at_least(*money, *is_bound)),
         Cell::Part(_, 0) => unknown(),

@@ -97,7 +97,7 @@ fn assert_equal_sessions(store: &mut Store, table: &Table) {
     let named: HashMap<&str, _> = groups
         .iter()
         .filter_map(|group| {
-            let cells = [Cell::Count(group.calls), Cell::Tokens(group.usage.tokens()), Cell::cost(&group.usage)];
+            let cells = [Cell::Count(group.calls), Cell::tokens(&group.usage), Cell::cost(&group.usage)];
             Some((group.key.as_deref()?, cells))
         })
         .collect();

@@ -142,7 +142,7 @@ pub enum Cell {
     /// A number of things.
     Count(u64),
     /// Tokens.
-    Tokens(Option<u64>),
+    Tokens(Option<u64>, bool),
     /// A duration.
     Time(Option<Nanos>),
     /// Cost, and whether it is a lower bound.
@@ -156,6 +156,24 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// Returns the tokens in `totals`.
+    #[must_use]
+    pub fn tokens(totals: &Totals) -> Self {
+        Self::Tokens(totals.tokens(), totals.are_tokens_incomplete())
+    }
+
+    /// Returns the input tokens in `totals`.
+    #[must_use]
+    pub fn input(totals: &Totals) -> Self {
+        Self::Tokens((totals.inputs > 0).then_some(totals.input), totals.are_tokens_incomplete())
+    }
+
+    /// Returns the output tokens in `totals`.
+    #[must_use]
+    pub fn output(totals: &Totals) -> Self {
+        Self::Tokens((totals.outputs > 0).then_some(totals.output), totals.are_tokens_incomplete())
+    }
+
     /// Returns the cost in `totals`.
     #[must_use]
     pub fn cost(totals: &Totals) -> Self {
@@ -173,7 +191,7 @@ impl Cell {
                 return (u64::from_be_bytes(start), Some(text));
             }
             Self::Count(count) => Some(count as f64),
-            Self::Tokens(tokens) => tokens.map(|tokens| tokens as f64),
+            Self::Tokens(tokens, _) => tokens.map(|tokens| tokens as f64),
             Self::Time(time) => time.map(|time| time as f64),
             Self::Money(money, _) => money.map(|money| money as f64),
             Self::Part(part, whole) => (whole > 0).then(|| part as f64 / whole as f64),

@@ -92,9 +92,9 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
         TableColumn::P99 => Cell::Time(group.times.quantile(990)),
         TableColumn::Max => Cell::Time(group.times.max()),
         TableColumn::FirstToken => Cell::Time(group.first_tokens.quantile(500)),
-        TableColumn::Tokens => Cell::Tokens(usage.tokens()),
-        TableColumn::Input => Cell::Tokens((usage.inputs > 0).then_some(usage.input)),
-        TableColumn::Output => Cell::Tokens((usage.outputs > 0).then_some(usage.output)),
+        TableColumn::Tokens => Cell::tokens(usage),
+        TableColumn::Input => Cell::input(usage),
+        TableColumn::Output => Cell::output(usage),
         TableColumn::Cached => part(usage.cache_read, usage.input, usage.inputs),
         TableColumn::Reasoning => part(usage.reasoning, usage.output, usage.outputs),
         TableColumn::TokensPerSecond => Cell::Rate(group.tokens_per_second()),
@@ -115,10 +115,10 @@ fn session_cell(column: TableColumn, store: &Store, indexed: &Indexed) -> Cell {
         TableColumn::First => start(rows.first()),
         TableColumn::Errors => Cell::Count(u64::from(totals.failed)),
         TableColumn::Cost => Cell::cost(totals),
-        TableColumn::Tokens => Cell::Tokens(totals.tokens()),
-        TableColumn::TokensPerTurn => Cell::Tokens(totals.tokens().map(|tokens| tokens / turns.max(1))),
-        TableColumn::Input => Cell::Tokens((totals.inputs > 0).then_some(totals.input)),
-        TableColumn::Output => Cell::Tokens((totals.outputs > 0).then_some(totals.output)),
+        TableColumn::Tokens => Cell::tokens(totals),
+        TableColumn::TokensPerTurn => Cell::Tokens(totals.tokens().map(|tokens| tokens / turns.max(1)), totals.are_tokens_incomplete()),
+        TableColumn::Input => Cell::input(totals),
+        TableColumn::Output => Cell::output(totals),
         TableColumn::User => {
             let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
             Cell::Text(user.map_or(String::new(), |user| store.text(user).to_owned()))

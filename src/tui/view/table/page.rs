@@ -97,7 +97,7 @@ impl Page {
                 at + 1,
                 format::time_of_day(data.start),
                 display::elapsed(data, now),
-                format::tokens(totals.tokens()),
+                display::tokens(&totals),
                 cost(&totals),
                 cost(&running),
             );

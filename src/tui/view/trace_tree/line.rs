@@ -273,7 +273,7 @@ impl Line<'_> {
             Some(_) => Style::new(),
         };
         let is_tool_alone = data.span_type == SpanType::Tool && totals.tokens().is_none();
-        let tokens = if is_tool_alone { String::new() } else { format::tokens(totals.tokens()) };
+        let tokens = if is_tool_alone { String::new() } else { display::tokens(&totals) };
         let cost = if is_tool_alone { String::new() } else { display::cost(&totals) };
         let cost = format::align_money(&cost);
         let when =

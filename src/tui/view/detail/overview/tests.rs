@@ -2,7 +2,7 @@
 
 use super::page;
 use crate::model::{
-    Batch, Ending, Nanos, Origin, Payload, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Value,
+    Batch, Ending, Nanos, Origin, Payload, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage, Value,
 };
 use crate::store::{Limits, Store};
 use crate::tui::app::PayloadState;
@@ -73,4 +73,42 @@ fn the_first_row_of_a_trace_tells_the_time_of_the_trace_and_its_own() {
     assert!(line.contains("5.00s, began ") && line.ends_with("; this span alone took 1.00s (1.00s own time)"), "{line}");
     let alone = overview(&[(1, 0, SpanType::Agent, "", Ending::Plain, 1)]);
     assert!(!alone.contains("this span alone"), "{alone}");
+}
+
+#[test]
+fn tokens_that_are_lower_bounds_say_why() {
+    let page = |is_least, is_final, tool| {
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        let span = |id: u8, parent: u8, span_type, facts: SpanFacts| Span {
+            trace: TraceId::new([1; 16]).unwrap(),
+            id: SpanId::new([id; 8]).unwrap(),
+            parent: SpanId::new([parent; 8]),
+            start: SECOND,
+            end: Some(2 * SECOND),
+            status: Status::Ok,
+            name: Text::default(),
+            facts: SpanFacts { span_type, ..facts },
+            error: Text::default(),
+            payload_ref: PayloadRef::default(),
+            retained_bytes: 0,
+        };
+        let usage = Some(Usage { input: Some(4000), output: Some(50), is_least, ..Usage::default() });
+        batch.spans.push(span(1, 0, SpanType::Model, SpanFacts { usage, is_final, ..SpanFacts::default() }));
+        if tool {
+            batch.spans.push(span(2, 1, SpanType::Tool, SpanFacts::default()));
+        }
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch, 0);
+        let trace = store.traces().next().unwrap();
+        page(&store, store.trace(trace).roots()[0], &PayloadState::Loading, 100 * SECOND).to_text()
+    };
+    for (is_least, is_final, tool, expected) in [
+        (true, false, false, "at least: the total that the span states holds more"),
+        (false, true, true, "at least: tools ran within the call"),
+    ] {
+        let text = page(is_least, is_final, tool);
+        assert!(text.contains("≥4,000 in, ≥50 out") && text.contains(expected) && !text.contains("per second"), "{text}");
+    }
+    let text = page(false, true, false);
+    assert!(text.contains("4,000 in, 50 out") && !text.contains('≥') && text.contains("per second"), "{text}");
 }

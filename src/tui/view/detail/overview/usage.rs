@@ -35,6 +35,9 @@ impl Page {
                 if totals.calls > 1 { format!(" by {} of them", format::count(totals.cache_unstated.into())) } else { String::new() };
             self.fact("", &format!("cache not stated{calls}: input and cost may be higher"), TextRole::Faint);
         }
+        if totals.are_tokens_incomplete() {
+            self.fact("", least(store, row), TextRole::Faint);
+        }
         self.without_leaked(store, row);
         self.rare_tokens(&store.rare_tokens(row));
         let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
@@ -138,6 +141,17 @@ impl Page {
             let answered = store.text(store.label(By::Model, row));
             self.fact("asked for", &format!("{}, {answered} answered", store.text(asked)), TextRole::Keyword);
         }
+    }
+}
+
+/// Says why the tokens are lower bounds.
+fn least(store: &Store, row: RowIx) -> &'static str {
+    match store.usage(row) {
+        Some(usage) if usage.is_least => "at least: the total that the span states holds more",
+        Some(_) if store.leaves_out_requests(row) => {
+            "at least: tools ran within the call, whose requests before the last one state no tokens"
+        }
+        _ => "at least: a call below leaves out some of its tokens",
     }
 }
 
