@@ -155,6 +155,8 @@ impl Config {
         let resolve =
             |(index, url): (usize, &String)| values::resolve_secret(url).map_err(|message| self.error("forward", Some(index), message));
         let urls = urls.map(resolve).collect::<Result<Vec<_>, _>>()?;
+        let key = values::resolve_secret(&self.agentos_key).map_err(|message| self.error("agentos_key", None, message))?;
+        self.settings.agentos_key = key;
         (self.settings.otlp_token, self.settings.forward_headers, self.settings.forward) = (token, headers, urls);
         Ok(())
     }

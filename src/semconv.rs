@@ -32,7 +32,7 @@ mod tool_schemas;
 mod values;
 
 pub use attributes::{agno_context, inconsistent_total, is_open_span, remove_pending_marker};
-use extractor::AGNO_SCOPE;
+pub(crate) use extractor::AGNO_SCOPE;
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;
 pub use finish::{FINISH_WORDS, LENGTH, finish_reason};

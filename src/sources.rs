@@ -3,13 +3,13 @@
 //! A source runs on a thread of its own. It sends [`Update`]s and receives [`Request`]s; a [`Hub`] holds all sources. The channel of updates is
 //! bounded: a source that is faster than its receiver waits.
 
+pub mod agentos;
 mod agno_row;
 pub mod archive;
 mod compression;
 pub mod discover;
 mod excerpt;
 pub mod file;
-#[allow(dead_code, reason = "it waits for the first source that asks over HTTP")]
 mod http;
 mod hub;
 pub mod otlp;
@@ -205,6 +205,11 @@ pub enum State {
         /// Older spans that the limit leaves out.
         left_out: u64,
     },
+    /// Like [`State::Watching`], and so many older traces are left out, of which nobody knows the spans.
+    WatchingNewest {
+        /// Older traces that the limit leaves out.
+        left_out: u64,
+    },
     /// It has ended, as a file does when it is read.
     Ended,
     /// It can't be read at present; the text says what is wrong and what to do. The source keeps trying.
@@ -299,6 +304,12 @@ impl UpdateSender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the program is ending")]
 pub struct Closed;
+
+/// Whether a text is the URL of a source, rather than a path.
+#[must_use]
+pub fn is_url(text: &str) -> bool {
+    postgres::is_url(text) || agentos::is_url(text)
+}
 
 /// Reads what a log record holds. What can't be read of it is missing.
 #[must_use]

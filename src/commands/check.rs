@@ -7,7 +7,7 @@ use crate::cli;
 use crate::config::{Config, ConfigError, theme_directory};
 use crate::export::Redactor;
 use crate::model::nearest;
-use crate::sources::{otlp, postgres};
+use crate::sources::{self, otlp};
 use crate::tui::theme;
 
 /// Checks the theme's name, the URLs to forward to, and the patterns to redact. The error names the origin of the value.
@@ -29,7 +29,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
 pub(super) fn check_words(sources: &[PathBuf]) -> Result<(), UsageError> {
     let is_word = |text: &str| !text.contains(['.', '/', '\\']);
     let words = sources.iter().filter(|source| !source.exists()).filter_map(|source| source.to_str());
-    let words = words.filter(|text| !postgres::is_url(text));
+    let words = words.filter(|text| !sources::is_url(text));
     let Some(word) = words.into_iter().find(|text| is_word(text)) else { return Ok(()) };
     let command = cli::command();
     let hint = match nearest(word, command.get_subcommands().map(clap::Command::get_name)) {

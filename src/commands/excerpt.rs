@@ -43,8 +43,7 @@ impl Snapshot {
     pub(super) fn read_excerpt(selection: &Selection, first: First, config: &Config, numbers_only: bool) -> Result<Option<Self>, Report> {
         let named = if selection.sources.is_empty() { &config.sources } else { &selection.sources };
         let paths = open::paths(named, config);
-        let is_database =
-            |path: &PathBuf| path.to_str().is_some_and(crate::sources::postgres::is_url) || (!file::is_file(path) && path.is_file());
+        let is_database = |path: &PathBuf| path.to_str().is_some_and(crate::sources::is_url) || (!file::is_file(path) && path.is_file());
         if !paths.iter().all(is_database) {
             return Ok(None);
         }

@@ -108,6 +108,12 @@ pub(super) fn name(source: &Path) -> String {
     crate::config::url::hide_secrets(&source.display().to_string())
 }
 
+/// Refuses an AgentOS, which is only read.
+pub(super) fn refuse_agentos(source: &Path) -> Result<(), UsageError> {
+    let is_agentos = source.to_str().is_some_and(crate::sources::agentos::is_url);
+    if is_agentos { Err(UsageError("an AgentOS is only read; name the database that it keeps the traces in".to_owned())) } else { Ok(()) }
+}
+
 /// Returns the only source: the one that is named, the configured one, or the one found here.
 pub(super) fn source(named: Option<&Path>, config: &Config) -> Result<PathBuf, Report> {
     let named: Vec<PathBuf> = named.map_or_else(|| config.sources.clone(), |source| vec![source.to_owned()]);
@@ -116,6 +122,7 @@ pub(super) fn source(named: Option<&Path>, config: &Config) -> Result<PathBuf, R
         let found = sources.iter().map(|source| source.display().to_string()).collect::<Vec<_>>().join(", ");
         bail!(UsageError(format!("there are several databases: {found}; name one")));
     };
+    refuse_agentos(source)?;
     let is_url = source.to_str().is_some_and(crate::sources::postgres::is_url);
     if !is_url && crate::sources::file::is_file(source) && source.exists() {
         bail!(UsageError(format!("{} is a file of spans; traces are archived from databases", source.display())));

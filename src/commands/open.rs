@@ -68,6 +68,7 @@ pub(super) struct Opened {
 
 /// Opens the sources at `paths`, and the listener.
 pub(super) fn open(paths: &[PathBuf], config: &Config, options: OpenOptions) -> Result<Opened, Report> {
+    check_key(paths, config)?;
     let (updates, received) = channel(options.capacity);
     let updates = UpdateSender::new(SourceId(0), updates);
     let open = |(id, path): (usize, &PathBuf)| open_source(id, path, config, options, &updates);
@@ -169,6 +170,13 @@ fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, up
         // The URL may hold a password, so the message leaves it out.
         return sources::postgres::start_with(url, location(config), limits, sender).wrap_err("can't watch the PostgreSQL database");
     }
+    if let Some(url) = path.to_str().filter(|path| sources::agentos::is_url(path)) {
+        let key = Some(config.agentos_key.as_str()).filter(|key| !key.is_empty());
+        if let Some(warning) = sources::agentos::exposed_key(url, key) {
+            print_message(&warning);
+        }
+        return sources::agentos::start(url, key, limits, sender).wrap_err("can't watch the AgentOS");
+    }
     if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
         return Err(Report::new(UsageError(message)));
     }
@@ -178,6 +186,18 @@ fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, up
         sources::sqlite::start_with(path.to_owned(), tables(config), limits, sender)
     };
     handle.wrap_err_with(|| format!("can't watch {}", path.display()))
+}
+
+/// Refuses one key for several servers: each would learn that of the others.
+fn check_key(paths: &[PathBuf], config: &Config) -> Result<(), UsageError> {
+    let urls = paths.iter().filter_map(|path| path.to_str()).filter(|path| sources::agentos::is_url(path));
+    let origins: HashSet<String> = urls.filter_map(sources::agentos::origin_without_key).collect();
+    if config.agentos_key.is_empty() || origins.len() < 2 {
+        return Ok(());
+    }
+    Err(UsageError(
+        "agentos_key is the key of one AgentOS; with several, put each key into its URL (https://:KEY@host) in sources".to_owned(),
+    ))
 }
 
 /// Returns why a URL is no source; `None` for a path. The message leaves the URL out, which may hold a password.
@@ -195,7 +215,6 @@ fn refuse_url(text: &str) -> Option<String> {
         "mssql" => "SQL Server",
         "clickhouse" => "ClickHouse",
         "oracle" => "Oracle",
-        "http" | "https" => "web addresses",
         other => &format!("{other}://"),
     };
     Some(format!("cannot read {name}; send OTLP instead (agno-top --otlp listens for it)"))
@@ -257,7 +276,7 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Upda
     };
     let mut listening = otlp::start(options, update_sender(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
     // Without any other source that exists there is nothing to show: the user asked to listen, not for a database that may appear.
-    let exists = |path: &PathBuf| path.exists() || path.to_str().is_some_and(sources::postgres::is_url);
+    let exists = |path: &PathBuf| path.exists() || path.to_str().is_some_and(sources::is_url);
     let is_only_source = listener == Listener::Alone && config.otlp != ListenMode::Auto && !paths.iter().any(exists);
     if is_only_source && listening.addresses.is_empty() && !listening.failed.is_empty() {
         return Err(Report::new(listening.failed.swap_remove(0).1));
@@ -280,7 +299,6 @@ mod tests {
             ("mysql+pymysql://u:secret@h/d", "cannot read MySQL; send OTLP instead"),
             ("REDISS://:secret@h", "cannot read Redis; "),
             ("mongodb+srv://u:secret@h", "cannot read MongoDB; "),
-            ("https://h/t.json?secret", "cannot read web addresses; "),
             ("couchbase://secret", "cannot read couchbase://; "),
             ("sqlite:///secret.db", "sqlite:// is no source; name the file"),
         ] {

@@ -2,7 +2,7 @@
 
 use eyre::{Report, bail};
 
-use super::{Outcome, UsageError, archive, open, print_message};
+use super::{Outcome, UsageError, archive, old_traces, open, print_message};
 use crate::cli::RestoreArgs;
 use crate::config::Config;
 use crate::format;
@@ -11,6 +11,7 @@ use crate::sources::archive::{Restored, open as open_tables};
 
 /// Writes an archive into a database.
 pub(super) fn run(args: &RestoreArgs, config: &Config) -> Result<Outcome, Report> {
+    old_traces::refuse_agentos(&args.to)?;
     // An archive that is damaged is noticed before anything is written.
     let mut reader = Reader::open(&args.archive)?;
     let mut traces = 0;

@@ -351,6 +351,10 @@ impl Snapshot {
                 let (name, spans) = (self.hub.name(source), format::plural(left_out, "older span"));
                 print_message(&format!("{name}: {spans} left out; raise --max-spans to read more"));
             }
+            State::WatchingNewest { left_out } => {
+                let (name, traces) = (self.hub.name(source), format::plural(left_out, "older trace"));
+                print_message(&format!("{name}: {traces} left out; raise --max-spans to read more"));
+            }
             State::Loading { .. } | State::Watching { .. } | State::Ended => {}
         }
     }

@@ -226,7 +226,7 @@ impl Follower {
                 source.is_reading_again = source.is_read;
                 return Ok(());
             }
-            State::Watching { .. } => source.error = None,
+            State::Watching { .. } | State::WatchingNewest { .. } => source.error = None,
             State::Ended => source.has_ended = true,
             State::Waiting(reason) | State::Failing(reason) => {
                 if source.error.as_ref() != Some(reason) {

@@ -134,10 +134,15 @@ macro_rules! flag {
 settings! {
     /// Sources to read if the command line names none
     ///
-    /// SQLite databases, PostgreSQL URLs (keep passwords in ~/.pgpass instead), files of spans. If this is empty too: the databases with
+    /// SQLite databases, PostgreSQL URLs (keep passwords in ~/.pgpass instead), URLs of AgentOS (http://HOST:7777), files of spans. If this is empty too: the databases with
     /// Agno's tables in the current directory and its tmp, else a PostgreSQL database named by DATABASE_URL, else tmp/traces.db.
     /// (AGNO_TOP_SOURCES: paths joined by ":", or one URL)
     sources: Vec<PathBuf> = Vec::new(), Paths, All;
+
+    /// Key of the AgentOS that is read, or @FILE that holds it
+    ///
+    /// It goes to this server only. With several, put each key into its URL: https://:KEY@HOST in sources. Empty: none.
+    agentos_key: String = String::new(), Secret, All;
 
     /// Table of the spans, as in Agno's spans_table=
     spans_table: String = "agno_spans".to_owned(), Text, Database, Flag::Value("spans-table", "NAME");

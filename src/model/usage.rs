@@ -31,6 +31,8 @@ pub struct Usage {
     pub cost: Option<NanoUsd>,
     /// Whether cached tokens are missing: the model's provider counts them apart from the input, and the span states none, not even 0.
     pub cache_unstated: bool,
+    /// Whether the source leaves the parts of the counts out, so that nothing tells the cost.
+    pub parts_unknown: bool,
     /// Parts that few calls have.
     pub rare: RareTokens,
     /// Whether these are sums over the spans below, as their names say. Such sums never add to what is counted there.
@@ -76,6 +78,8 @@ impl Usage {
     /// Returns whether anything is stated.
     #[must_use]
     pub fn is_some(&self) -> bool {
-        *self != Self { is_aggregated: self.is_aggregated, is_least: self.is_least, ..Self::default() }
+        let unstated =
+            Self { is_aggregated: self.is_aggregated, is_least: self.is_least, parts_unknown: self.parts_unknown, ..Self::default() };
+        *self != unstated
     }
 }

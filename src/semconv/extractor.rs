@@ -12,7 +12,7 @@ pub(super) use facts::PROMPT_PREFIX;
 pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;
 
-pub(super) use usage::AGNO_SCOPE;
+pub(crate) use usage::AGNO_SCOPE;
 
 use super::attributes::PENDING;
 use super::keys::{

@@ -58,6 +58,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// The media type in lower case, without parameters; empty if none is stated.
     pub(super) media_type: String,
+    /// The time of the server, as it states it.
+    pub(super) date: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -126,9 +128,10 @@ impl Client {
             None => self.run(request.body(()).map_err(invalid)?, ask),
         };
         let (head, body) = response.map_err(|error| describe(&error, ask))?.into_parts();
+        let date = head.headers.get("date").and_then(|date| date.to_str().ok()).map(ToOwned::to_owned);
         let media_type = body.mime_type().unwrap_or_default().to_ascii_lowercase();
         let body = body.into_with_config().limit(ask.limit).read_to_vec().map_err(|error| describe(&error, ask))?;
-        Ok(Answer { status: head.status.as_u16(), media_type, body })
+        Ok(Answer { status: head.status.as_u16(), media_type, date, body })
     }
 
     fn run(&self, request: Request<impl ureq::AsSendBody>, ask: &Ask<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {

@@ -20,6 +20,8 @@ pub(super) struct PackedUsage {
 impl PackedUsage {
     const NO_COUNT: u32 = u32::MAX;
     const NO_COST: NanoUsd = NanoUsd::MIN;
+    /// No cost, and nothing tells one: [`Usage::parts_unknown`].
+    const NEVER_PRICED: NanoUsd = NanoUsd::MIN + 1;
     /// Flag: the span states its cost.
     const STATES_COST: u32 = 1 << 31;
     /// Flag: the row is a duplicate.
@@ -58,22 +60,24 @@ impl PackedUsage {
         if usage.is_least && counts[1] != Self::NO_COUNT {
             counts[1] |= Self::LEAST;
         }
-        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts, model_id, response: 0, first_token: ticks | states_cost | cache_unstated }
+        let no_cost = if usage.parts_unknown { Self::NEVER_PRICED } else { Self::NO_COST };
+        Self { cost: usage.cost.unwrap_or(no_cost), counts, model_id, response: 0, first_token: ticks | states_cost | cache_unstated }
     }
 
     /// Returns the usage, with the stated or else the computed cost.
     pub(super) fn usage(&self) -> Usage {
         let unpack = |count| (count != Self::NO_COUNT).then_some(count & MAX_COUNT);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
-        let cost = (self.cost != Self::NO_COST).then_some(self.cost);
+        let cost = (self.cost > Self::NEVER_PRICED).then_some(self.cost);
+        let parts_unknown = self.cost == Self::NEVER_PRICED;
         let cache_unstated = self.first_token & Self::CACHE_UNSTATED != 0 && cache_read.or(cache_write).is_none();
         let is_least = self.counts[1] != Self::NO_COUNT && self.counts[1] & Self::LEAST != 0;
-        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, is_least, ..Usage::default() }
+        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, is_least, parts_unknown, ..Usage::default() }
     }
 
     /// Returns whether a count or the cost is known.
     pub(super) fn is_known(&self) -> bool {
-        self.counts.iter().any(|count| *count != Self::NO_COUNT) || self.cost != Self::NO_COST
+        self.counts.iter().any(|count| *count != Self::NO_COUNT) || self.cost > Self::NEVER_PRICED
     }
 
     /// Returns whether the counts are sums over the rows below.
@@ -93,7 +97,7 @@ impl PackedUsage {
 
     /// Sets the computed cost, unless the span states one.
     pub(super) fn set_computed_cost(&mut self, cost: Option<NanoUsd>) {
-        if !self.states_cost() {
+        if !self.states_cost() && self.cost != Self::NEVER_PRICED {
             self.cost = cost.unwrap_or(Self::NO_COST);
         }
     }
@@ -114,7 +118,7 @@ impl PackedUsage {
                 self.counts[index] = count | Self::FILLED;
             }
         }
-        if !self.states_cost() && duplicate.states_cost() {
+        if !self.states_cost() && duplicate.states_cost() && self.cost != Self::NEVER_PRICED {
             self.cost = duplicate.cost;
             self.first_token |= Self::STATES_COST | Self::FILLED_COST;
         }

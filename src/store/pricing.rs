@@ -48,7 +48,7 @@ impl Pricing {
 fn call(texts: &Interner, model_id: ModelId, usage: Usage, kind: SpanType, at: Nanos) -> Option<Call<'_>> {
     let is_complete = usage.output.is_some() || (usage.input.is_some() && kind != SpanType::Model && kind.calls_model());
     let call = Call { provider: texts.text(model_id.0), model: texts.text(model_id.1), at, usage };
-    (is_complete && !call.model.is_empty()).then_some(call)
+    (is_complete && !usage.parts_unknown && !call.model.is_empty()).then_some(call)
 }
 
 impl Store {

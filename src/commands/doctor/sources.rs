@@ -76,7 +76,7 @@ fn describe(path: &Path, name: &str, found: &Found, now: Nanos) -> Vec<Check> {
             return vec![check.with_fix("run an agent that traces into it (agno-top shows how), or name the file that yours write")];
         }
         sources::State::Failing(reason) => return vec![trouble(format!("{place}: {}", reason.strip_prefix(name).unwrap_or(reason)))],
-        sources::State::Watching { left_out } => *left_out,
+        sources::State::Watching { left_out } | sources::State::WatchingNewest { left_out } => *left_out,
         sources::State::Loading { .. } | sources::State::Ended => 0,
     };
     if found.skipped > 0 {

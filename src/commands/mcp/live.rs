@@ -143,7 +143,7 @@ impl Live {
         let Some((is_read, error)) = self.sources.get_mut(source) else { return };
         match state {
             State::Loading { total, .. } => return self.store.reserve(total),
-            State::Watching { .. } | State::Ended => (*is_read, *error) = (true, None),
+            State::Watching { .. } | State::WatchingNewest { .. } | State::Ended => (*is_read, *error) = (true, None),
             State::Waiting(reason) | State::Failing(reason) => (*is_read, *error) = (true, Some(reason)),
         }
         if !was_read && self.is_read() {

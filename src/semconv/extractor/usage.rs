@@ -11,7 +11,7 @@ use crate::semconv::response_usage::{
 use crate::semconv::values;
 
 /// The name of the instrumentation scope of Agno's own instrumentation.
-pub(in crate::semconv) const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
+pub(crate) const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 
 /// The highest cost of a call, in billionths of a dollar. A million such calls still fit in a sum.
 const MAX_COST: i64 = 9_000_000_000_000;
@@ -79,6 +79,7 @@ impl Extractor<'_> {
                 is_aggregated: usage.is_aggregated,
                 cache_unstated: false,
                 is_least: false,
+                parts_unknown: false,
             };
         }
         // Gemini counts its reasoning and the results of its own tools in the total, even where they are in no other count. Which of them

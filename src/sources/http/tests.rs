@@ -112,7 +112,7 @@ fn a_server_that_is_not_there_or_says_nothing_is_told_apart() {
 
 #[test]
 fn refusals_are_told_without_secrets() {
-    let refusal = |status, body: &str| Answer { status, media_type: String::new(), body: body.into() }.refusal();
+    let refusal = |status, body: &str| Answer { status, body: body.into(), ..Answer::default() }.refusal();
     assert_eq!(refusal(401, r#"{"detail": "no\nkey"}"#), r#"it asks for a login, or refuses the one given (401): {"detail": "no\nkey"}"#);
     assert!(refusal(502, "<!DOCTYPE html>").contains("with a web page"));
     assert_eq!(refusal(500, "\0\x01"), "it answered with status 500");

@@ -180,6 +180,7 @@ fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
     match &source.state {
         State::Loading { done, total } if *total > 0 => part(&format!("loading {}", format::percent(*done, *total)), style),
         State::Watching { left_out } if *left_out > 0 && level > 0 => part(&format!("{} older left out", format::count(*left_out)), style),
+        State::WatchingNewest { left_out } if level > 0 => part(&format!("{} left out", format::plural(*left_out, "older trace")), style),
         State::Waiting(reason) if level == MAX_DETAIL => part(source.without_name(reason), style),
         State::Waiting(_) if level > 0 => part("waiting", style),
         State::Failing(reason) if source.traffic.ports.is_empty() && level > 0 => {
@@ -197,8 +198,8 @@ fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
 /// Returns the symbol of a source's state and its style.
 pub(super) fn state_symbol(source: &SourceView, styling: Styling) -> (&'static str, Style) {
     match &source.state {
-        State::Watching { .. } if source.traffic.failure.is_some() => ("✗", styling.error()),
-        State::Watching { .. } => ("●", styling.good()),
+        State::Watching { .. } | State::WatchingNewest { .. } if source.traffic.failure.is_some() => ("✗", styling.error()),
+        State::Watching { .. } | State::WatchingNewest { .. } => ("●", styling.good()),
         State::Ended => ("■", styling.dim()),
         State::Loading { .. } => ("◔", styling.running()),
         State::Waiting(_) => ("○", styling.running()),

@@ -74,6 +74,7 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
         State::Watching { left_out: 0 } if !ports.is_empty() => ("listening".to_owned(), styling.good()),
         State::Watching { left_out: 0 } => ("watching".to_owned(), styling.good()),
         State::Watching { left_out } => (format!("watching; {} left out", format::plural(*left_out, "older span")), styling.good()),
+        State::WatchingNewest { left_out } => (format!("watching; {} left out", format::plural(*left_out, "older trace")), styling.good()),
         State::Ended => ("read to its end".to_owned(), styling.dim()),
     };
     let name = Line { indent: 0, symbol, text: source.name.clone(), styles: [style, styling.title()] };

@@ -122,7 +122,7 @@ fn source_lines(source: &SourceView, width: usize, styling: Styling) -> Vec<(Str
         State::Waiting(reason) => (source.without_name(reason).to_owned(), styling.running()),
         State::Failing(reason) => (source.without_name(reason).to_owned(), styling.error()),
         State::Loading { .. } => ("loading".to_owned(), styling.running()),
-        State::Watching { .. } => ("watching; no spans yet".to_owned(), styling.good()),
+        State::Watching { .. } | State::WatchingNewest { .. } => ("watching; no spans yet".to_owned(), styling.good()),
         State::Ended => ("read; no spans".to_owned(), styling.dim()),
     };
     let line = format!("{}  {state}", source.place);

@@ -1,0 +1,49 @@
+//! Reads the traces of a [`Wanted`].
+
+use super::follow::read;
+use super::pager::{Filter, Pager};
+use super::reader::{Reader, Stop};
+use super::server::Server;
+use crate::model::{Nanos, Origin};
+use crate::sources::{UpdateSender, Wanted};
+
+/// By how much clocks may differ.
+const MARGIN: Nanos = 10_000_000_000;
+
+/// Sends traces, without those that were sent before. Returns from when on every trace with a span that ran then is sent; `None` if only a
+/// read of everything can tell.
+pub(super) fn send(wanted: &Wanted, reader: &mut Reader, server: &mut Server, updates: &UpdateSender) -> Result<Option<Nanos>, Stop> {
+    let mut send_all = |filter: Filter, spans: u64| -> Result<(bool, Option<Nanos>), Stop> {
+        let (mut pager, mut oldest, mut found) = (Pager::new(filter), None, 0);
+        while !pager.is_done && found < spans {
+            let taken = read(&mut pager, server, updates, |traces, server| reader.take_all(traces, Origin::History, server, updates))?;
+            found += taken.iter().map(|taken| taken.spans).sum::<u64>();
+            oldest = taken.iter().filter_map(|taken| taken.start).chain(oldest).min();
+        }
+        Ok((pager.is_done, oldest))
+    };
+    Ok(match wanted {
+        Wanted::Ids(ids) => {
+            for id in ids {
+                send_all(Filter { id: Some(id.clone()), ..Filter::default() }, u64::MAX)?;
+            }
+            Some(Nanos::MIN)
+        }
+        Wanted::Period(from, to) => {
+            let began_until = to.map(|to| to.saturating_add(MARGIN));
+            send_all(Filter { ended_since: Some(from.saturating_sub(MARGIN)), began_until, id: None }, u64::MAX)?;
+            Some(*from)
+        }
+        Wanted::Newest(spans) => match send_all(Filter::default(), *spans)? {
+            (true, _) => Some(Nanos::MIN),
+            (false, None) => None,
+            (false, Some(oldest)) => {
+                // What began before and ran on.
+                send_all(Filter { ended_since: Some(oldest), ..Filter::default() }, u64::MAX)?;
+                Some(oldest)
+            }
+        },
+        // Traces are told by time.
+        Wanted::Beside(_) => None,
+    })
+}
