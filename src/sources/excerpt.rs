@@ -18,7 +18,9 @@ use crate::model::{Nanos, TraceId};
 pub(super) const INDEXED: [&str; 3] = ["trace_id", "start_time", "created_at"];
 
 /// The most rows of a time. More are read faster in the order of the table.
-const MAX_ROWS: u64 = 65_536;
+const MAX_ROWS: u64 = 262_144;
+/// The most rows before a time of which is asked whether they ran on. Few did, and only those are read.
+const MAX_EARLIER: u64 = 1_048_576;
 /// The most rows that are examined for times in other formats.
 const MAX_EXAMINED: u64 = 16_384;
 /// The most traces whose ids begin alike; more identify none.
@@ -132,12 +134,12 @@ fn period(table: &str, from: Nanos, to: Option<Nanos>) -> Option<Plan> {
     // What began before and ran on. The concatenation keeps the database from using the index on the start.
     let earlier = if to.is_none() {
         let stored = format!("created_at >= {since}");
-        guards.extend([more_than(MAX_ROWS, &stored), other_format("created_at", "")]);
+        guards.extend([more_than(MAX_EARLIER, &stored), other_format("created_at", "")]);
         format!("{stored} AND (start_time || '') < {since}")
     } else {
         let look_back = literal(&at(from.saturating_sub(LOOK_BACK), false)?);
         let began = format!("start_time >= {look_back} AND start_time < {since}");
-        guards.push(more_than(MAX_ROWS, &began));
+        guards.push(more_than(MAX_EARLIER, &began));
         began
     };
     let ids = |condition: &str| format!("SELECT DISTINCT CAST(trace_id AS text) FROM {table} WHERE {condition}");
