@@ -62,3 +62,31 @@ fn a_run_states_more_than_the_calls_below_it() {
     let traces = sums("run-states-more.json", &["list"], "agent");
     assert_eq!(traces.iter().map(|trace| (trace.1, trace.2)).collect::<Vec<_>>(), [(Some(2000), Some(100))]);
 }
+
+/// The same runs of agents, traced by OpenInference's instrumentation of Agno, by that and OpenTelemetry's own, and by the latter alone, which
+/// reports no model calls.
+#[test]
+fn runs_that_two_instrumentations_of_agno_report_count_once() {
+    let file = |name: &str| format!("../genai-agno/{name}.pb.gz");
+    let facts = |name: &str, by: &str| {
+        let fact = |line: Value| {
+            let fields = ["key", "calls", "failed_steps", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"];
+            fields.map(|field| line[field].clone())
+        };
+        // Where two report a tool, one is below the other: so are the tokens of the member that it runs.
+        lines(&file(name), &["stats", "--by", by]).into_iter().map(fact).collect::<Vec<_>>()
+    };
+    for by in ["agent", "model", "session"] {
+        let (one, both) = (facts("openinference", by), facts("both", by));
+        assert!(one.len() > 2 && one == both, "{by}: {one:?} {both:?}");
+    }
+    let calls = |name: &str| {
+        let tools = facts(name, "tool").into_iter().filter(|[key, ..]| !key.is_null());
+        tools.map(|[key, calls, failed, ..]| [key, calls, failed]).collect::<Vec<_>>()
+    };
+    assert_eq!(calls("openinference"), calls("both"));
+    assert_eq!(calls("openinference"), calls("alone"));
+    let agents = |name: &str| facts(name, "agent").into_iter().map(|[key, calls, ..]| [key, calls]).collect::<Vec<_>>();
+    assert_eq!(agents("openinference"), agents("alone"));
+    assert!(facts("alone", "agent").iter().all(|[.., input, _, output, cost]| [input, output, cost].iter().all(|count| count.is_null())));
+}
