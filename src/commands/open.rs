@@ -181,7 +181,7 @@ fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, up
         return Err(Report::new(UsageError(message)));
     }
     let handle = if sources::file::is_file(path) {
-        sources::file::start(path.to_owned(), sender)
+        sources::file::start_with(path.to_owned(), &tables(config), sender)
     } else {
         sources::sqlite::start_with(path.to_owned(), tables(config), limits, sender)
     };

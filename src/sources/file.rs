@@ -1,7 +1,8 @@
 //! Reads a file of spans in any of several formats, compressed or not. The content decides the format.
 //!
 //! The spans are held in memory as OTLP protobuf; rows and payloads are decoded from there. Lines that are appended to a file of OTLP/JSON,
-//! as the OpenTelemetry collector's file exporter writes it, are read, too, also when the file was rotated.
+//! as the OpenTelemetry collector's file exporter writes it, are read, too, also when the file was rotated. So are the spans that Agno adds to
+//! its JSON store.
 
 mod decompress;
 mod follow;
@@ -14,6 +15,7 @@ mod lines;
 mod log_text;
 mod objects;
 mod requests;
+mod rewritten;
 mod search;
 mod spans;
 
@@ -25,12 +27,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::sqlite::Tables;
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::time::now;
 use crate::model::{MetricBatch, Origin, Payload, PayloadRef, Skipped, TraceId};
 use crate::regular_file;
 use follow::{Follower, Found};
 use format::Content;
+use rewritten::Rewritten;
 use search::Scan;
 
 /// The most spans in a batch.
@@ -38,6 +42,9 @@ const BATCH_SIZE: usize = 2048;
 
 /// The most bytes of a file, compressed and decompressed: it is held in memory.
 const MAX_SIZE: usize = 2 << 30;
+
+/// The interval at which a store is looked at first, while it is being written.
+const FIRST_INTERVAL: Duration = Duration::from_millis(60);
 
 /// The extensions of files of spans. They count if the file is missing or empty.
 const EXTENSIONS: [&str; 9] = ["json", "jsonl", "ndjson", "pb", "gz", "zst", "log", "txt", "csv"];
@@ -71,16 +78,30 @@ pub fn is_file(path: &Path) -> bool {
 ///
 /// If the thread can't be started.
 pub fn start(path: PathBuf, sender: UpdateSender) -> io::Result<Handle> {
+    start_with(path, &Tables::default(), sender)
+}
+
+/// Like [`start`], where Agno's JSON store has another name than usual: its file is named after the table of spans.
+///
+/// # Errors
+///
+/// If the thread can't be started.
+pub fn start_with(path: PathBuf, tables: &Tables, sender: UpdateSender) -> io::Result<Handle> {
+    let store = Rewritten::new(&path, tables);
     let name = path.display().to_string();
     super::spawn(name, sender, move |sender, inbox| {
         // It ends early if the receiver of the updates is gone.
-        let _ = run(&path, sender, inbox);
+        let _ = run(&path, store, sender, inbox);
     })
 }
 
-fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<(), Closed> {
-    let mut reader = Reader { path, sender, content: None, follower: None, state: None };
-    reader.load()?;
+fn run(path: &Path, store: Option<Rewritten>, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<(), Closed> {
+    let mut reader = Reader { path, sender, content: None, follower: None, store, state: None };
+    if reader.store.is_some() {
+        reader.load_store()?;
+    } else {
+        reader.load()?;
+    }
     let mut scan: Option<Scan> = None;
     loop {
         let content = reader.content.as_ref();
@@ -90,10 +111,11 @@ fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 scan = None;
             }
         }
-        let request = match (&scan, &reader.follower) {
+        let is_followed = reader.follower.is_some() || reader.store.is_some();
+        let request = match (&scan, is_followed) {
             (Some(_), _) => inbox.recv_timeout(Duration::ZERO),
-            (None, Some(_)) => inbox.recv_timeout(follow::INTERVAL),
-            (None, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            (None, true) => inbox.recv_timeout(follow::INTERVAL),
+            (None, false) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match request {
             Ok(Request::Payloads { ticket, addresses }) => {
@@ -112,7 +134,9 @@ fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<
             // The content stays in memory until the source stops. A reader has no clients that could wait.
             Ok(Request::Release(_) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}
         }
-        if scan.is_none() {
+        if scan.is_none() && reader.store.is_some() {
+            reader.look_at_store(Origin::Live)?;
+        } else if scan.is_none() {
             reader.look()?;
         }
     }
@@ -124,6 +148,7 @@ struct Reader<'a> {
     sender: &'a UpdateSender,
     content: Option<Content>,
     follower: Option<Follower>,
+    store: Option<Rewritten>,
     /// The last state that was sent.
     state: Option<State>,
 }
@@ -164,6 +189,55 @@ impl Reader<'_> {
                 self.set_state(State::Failing(self.named(&reason)))
             }
         }
+    }
+
+    /// Reads a store for the first time.
+    fn load_store(&mut self) -> Result<(), Closed> {
+        self.content = Some(Content::default());
+        for _ in 0..rewritten::PATIENCE {
+            if self.look_at_store(Origin::History)? {
+                break;
+            }
+            std::thread::sleep(FIRST_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Reads what is new in a store. Returns whether it could be read or is missing, and is not being written.
+    fn look_at_store(&mut self, origin: Origin) -> Result<bool, Closed> {
+        let (Some(content), Some(store)) = (&mut self.content, &mut self.store) else { return Ok(true) };
+        match store.look() {
+            Ok(rewritten::Found::Nothing) => {}
+            Ok(rewritten::Found::List(list)) => {
+                let known = content.spans.len();
+                content.append_list(&list);
+                send(content, known, Vec::new(), origin, self.sender)?;
+                content.skipped.clear();
+                if content.spans.size() > MAX_SIZE {
+                    self.store = None;
+                    let reason = self.named(&format!("more than {} GiB of it are in memory; it is no longer followed", MAX_SIZE >> 30));
+                    self.set_state(State::Failing(reason))?;
+                    return Ok(true);
+                }
+                self.set_state(State::Watching { left_out: 0 })?;
+            }
+            Ok(rewritten::Found::Missing) => {
+                let name = self.path.display();
+                self.set_state(State::Waiting(format!("{name} does not exist yet; Agno creates it with the first trace")))?;
+            }
+            Ok(rewritten::Found::Half) => {
+                if store.is_stuck() {
+                    let reason = self.named("it holds no complete list of spans; waiting for its writer");
+                    self.set_state(State::Failing(reason))?;
+                }
+                return Ok(false);
+            }
+            Err(error) => {
+                let reason = self.named(&error);
+                self.set_state(State::Failing(reason))?;
+            }
+        }
+        Ok(true)
     }
 
     /// Says why nothing more comes, if the file was read until now.

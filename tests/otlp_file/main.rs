@@ -11,6 +11,7 @@ mod reading;
 #[path = "../agno/mod.rs"]
 mod real;
 mod roundtrip;
+mod store;
 mod values;
 mod zipkin;
 
@@ -101,6 +102,8 @@ fn trace(first: &SpanRecord) -> TraceRecord {
         until: first.start,
         scope: Vec::new(),
         usage: UsageRecord::default(),
+        approvals: Vec::new(),
+        scores: Vec::new(),
     }
 }
 

@@ -265,20 +265,20 @@ impl OpenFile {
 
 /// What tells a file from another of the same name. The number of a file is not given to another while the file is open.
 #[cfg(unix)]
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps, reason = "other systems have no such numbers")]
-fn identity(metadata: &Metadata) -> Option<Identity> {
+pub(super) fn identity(metadata: &Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-type Identity = SystemTime;
+pub(super) type Identity = SystemTime;
 
 #[cfg(not(unix))]
-fn identity(metadata: &Metadata) -> Option<Identity> {
+pub(super) fn identity(metadata: &Metadata) -> Option<Identity> {
     metadata.created().ok()
 }
 

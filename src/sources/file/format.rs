@@ -222,6 +222,12 @@ impl Content {
         self.append_decoded(spans);
     }
 
+    /// Adds the spans of a list, without those that are held already.
+    pub(super) fn append_list(&mut self, list: &str) {
+        self.spans.remember();
+        self.append_decoded(objects::decode(list));
+    }
+
     /// Adds spans that were made from log events.
     pub(super) fn append_told(&mut self, body: Vec<u8>) {
         let _ = self.append(body, std::iter::empty());
