@@ -429,6 +429,8 @@ mod tests {
             until: 2,
             scope: Vec::new(),
             usage: UsageRecord::default(),
+            approvals: Vec::new(),
+            scores: Vec::new(),
         }
     }
 

@@ -18,6 +18,7 @@ pub mod pattern;
 mod payload;
 pub mod payload_query;
 pub mod price;
+pub mod review;
 mod span;
 mod span_kind;
 mod span_type;

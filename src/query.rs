@@ -55,6 +55,10 @@ enum Test {
     /// Prefixes of trace ids as hex digits.
     Trace(Vec<String>),
     Number(NumberField, Comparison, i64),
+    /// A score of the run, of the evaluations of a name or a kind.
+    Score(Option<Box<str>>, Comparison, f64),
+    /// The status of an approval of the run.
+    Approval(Vec<Pattern>),
     Since(TimeBound),
     Until(TimeBound),
     Payload(Condition),

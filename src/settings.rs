@@ -48,14 +48,16 @@ pub enum Column {
     Ttft,
     /// Output tokens per second.
     Speed,
+    /// The scores of evaluations.
+    Score,
 }
 
 impl Column {
     /// The columns that are shown unless others are chosen.
     pub const USUAL: [Self; 4] = [Self::Began, Self::Time, Self::Tokens, Self::Cost];
 
-    /// The columns about the answers of models, in their order on the screen.
-    pub const OF_ANSWERS: [Self; 4] = [Self::Cached, Self::Context, Self::Ttft, Self::Speed];
+    /// The columns about the answers of models and runs, in their order on the screen.
+    pub const OF_ANSWERS: [Self; 5] = [Self::Cached, Self::Context, Self::Ttft, Self::Speed, Self::Score];
 }
 
 /// The columns to show where there is room.

@@ -4,6 +4,7 @@
 //! bounded: a source that is faster than its receiver waits.
 
 pub mod agentos;
+mod agno_reviews;
 mod agno_row;
 pub mod archive;
 mod compression;

@@ -58,6 +58,7 @@ mod reach;
 mod remote_parents;
 mod response_ids;
 mod retention;
+mod reviews;
 mod row;
 mod run_calls;
 mod running_totals;
@@ -85,6 +86,7 @@ pub use idle::Idle;
 pub use interner::{Interner, Symbol};
 pub use ix::{RowIx, TraceIx};
 pub use reach::Reach;
+pub use reviews::Score;
 pub use row::{Phase, Row, RunStatus};
 pub use run_calls::RunCall;
 pub use short_ids::ShortIds;
@@ -117,6 +119,7 @@ use pricing::Pricing;
 use processes::Processes;
 use rare_tokens::RareTable;
 use response_ids::RecurringIds;
+use reviews::RunReviews;
 use running_totals::RunningTotals;
 use slab::Slab;
 use surroundings::Surroundings;
@@ -155,6 +158,8 @@ pub struct Changes {
     pub freed: Vec<RowIx>,
     /// Payloads that sources hold in memory and that are no longer needed.
     pub released: Vec<(SourceId, PayloadRef)>,
+    /// Whether a run began to wait for an approval.
+    pub asks: bool,
 }
 
 /// Counts of what the store could not hold or the sources could not read.
@@ -197,6 +202,7 @@ pub struct Store {
     tool_calls: ToolCalls,
     log_spans: LogSpans,
     surroundings: Surroundings,
+    reviews: RunReviews,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,
@@ -413,6 +419,9 @@ impl Store {
         for index in 0..changes.traces.len() {
             self.count_idle(changes.traces[index]);
             self.decide_group(changes.traces[index], &mut changes);
+        }
+        if let Some(reviews) = &batch.reviews {
+            self.set_reviews(batch.source, reviews, batch.origin, &mut changes);
         }
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {

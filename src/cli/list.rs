@@ -18,7 +18,7 @@ pub struct ListArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: source, `trace_id`, name, root, status (ok, error, running, lost, paused, cut), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, `failed_steps`, failed, agent, session, user, `other_traces`, `covers_other_traces`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds). An unknown value is null. `other_traces` are parts of the same run, which the numbers cover.
+    /// Fields: source, `trace_id`, name, root, status (ok, error, running, lost, paused, cut), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, `failed_steps`, failed, agent, session, user, `other_traces`, `covers_other_traces`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), approvals and scores (of its runs, lists). An unknown value is null. `other_traces` are parts of the same run, which the numbers cover.
     #[arg(long)]
     pub json: bool,
 

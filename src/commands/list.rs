@@ -181,7 +181,10 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     if lead != head && (input.is_empty() || !error.is_empty()) {
         pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
     }
-    if !error.is_empty() {
+    let awaiting = display::review::awaiting(store, trace, snapshot.now);
+    if let Some(awaiting) = awaiting.filter(|_| error.is_empty()) {
+        pieces.push(StyledText::new(&format!("  {awaiting}"), Style::Status(RunStatus::Paused)));
+    } else if !error.is_empty() {
         pieces.push(StyledText::new(&format!("  {error}"), Style::Status(RunStatus::Error)));
     } else if !input.is_empty() {
         pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));

@@ -17,7 +17,7 @@ use super::{Outcome, UsageError, export, ignore_broken_pipe, json};
 use crate::cli::{Selection, ShowArgs, ShowFormat};
 use crate::config::Config;
 use crate::export::jsonl::EventRecord;
-use crate::export::record::{SpanRecord, TraceRecord};
+use crate::export::record::{ApprovalRecord, ScoreRecord, SpanRecord, StoredRunRecord, TraceRecord};
 use crate::export::{Format, Options};
 use crate::model::attributes::AttributeMap;
 use crate::model::{Attribute, Dropped, Payload};
@@ -32,6 +32,10 @@ struct SpanInTree<'a> {
     #[serde(flatten)]
     span: SpanRecord,
     parameters: Option<AttributeMap<'a>>,
+    approvals: Vec<ApprovalRecord>,
+    scores: Vec<ScoreRecord>,
+    /// What the record of the run states that the span is.
+    stored_run: Option<StoredRunRecord>,
     context: Option<&'a ContextRecord>,
     #[serde(flatten)]
     payload: Option<PayloadRecord<'a>>,
@@ -156,10 +160,14 @@ fn write_json(
             let dropped = payload.and_then(|payload| DroppedRecord::new(payload.dropped));
             let stated = payload.filter(|_| snapshot.store.row(row).span_type.calls_model()).map(|payload| parameters(&payload.attributes));
             let parameters = stated.as_deref().filter(|stated| !stated.is_empty()).map(AttributeMap);
+            let metrics = payload.and_then(|payload| payload.run_metrics);
             let payload = with_payload.then(|| PayloadRecord::new(payload));
             let leaked = snapshot.store.is_leaked(row);
             let (span, context) = (SpanRecord::from_row(&snapshot.store, row), contexts.get(&row));
-            let span = SpanInTree { depth, leaked, span, parameters, context, payload, dropped };
+            let approvals = ApprovalRecord::of(&snapshot.store, row).collect();
+            let scores = ScoreRecord::of(&snapshot.store, row).collect();
+            let stored_run = metrics.map(StoredRunRecord::from);
+            let span = SpanInTree { depth, leaked, span, parameters, approvals, scores, stored_run, context, payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

@@ -11,6 +11,7 @@ use regex::{Captures, Regex, RegexBuilder};
 
 use places::{Check, PLACES};
 
+use super::record::{ApprovalRecord, ScoreRecord};
 use super::{ExportedSpan, SpanRecord, TraceRecord};
 use crate::model::{Attribute, Event, Link, LogContent, LogGroup, Payload, Value};
 use crate::semconv::{ERROR_PREVIEW, beginning};
@@ -190,12 +191,25 @@ impl Redactor {
             failed_steps: _,
             failed: _,
             other_traces: _,
+            approvals,
+            scores,
         } = trace;
         self.owned(source);
         self.owned(name);
         self.owned(root);
         for text in [agent, session, user].into_iter().flatten() {
             self.owned(text);
+        }
+        for approval in approvals {
+            let ApprovalRecord { tool, arguments, answered_by, status, span_id: _, waits: _, asked: _, answered: _ } = approval;
+            for text in [Some(tool), Some(status), arguments.as_mut(), answered_by.as_mut()].into_iter().flatten() {
+                self.owned(text);
+            }
+        }
+        for ScoreRecord { kind, name, span_id: _, score: _, passed: _ } in scores {
+            for text in [Some(kind), name.as_mut()].into_iter().flatten() {
+                self.owned(text);
+            }
         }
     }
 
@@ -263,6 +277,7 @@ impl Redactor {
             dropped: _,
             span_kind: _,
             flags: _,
+            run_metrics: _,
         } = payload;
         for attributes in [attributes, resource, scope_attributes] {
             self.attributes(attributes);

@@ -1,5 +1,8 @@
 //! Batches: spans on their way from a source to the store.
 
+use std::sync::Arc;
+
+use super::review::Reviews;
 use super::{SourceId, Span, Text, TraceId};
 
 /// The bytes that a row keeps of a text, such as a name. The payload has the rest.
@@ -44,6 +47,8 @@ pub struct Batch {
     pub numbers_only: bool,
     /// The process that sent the spans and lives, if it tells such: those that have not ended are open in it.
     pub process: Option<u64>,
+    /// The approvals and evaluations that the source knows now, if they changed.
+    pub reviews: Option<Arc<Reviews>>,
     buffer: String,
     /// The scope interned last: consecutive spans mostly share it.
     last_scope: Text,

@@ -1,5 +1,6 @@
 //! The payload of a span: everything beyond its row, read from the source on demand.
 
+use super::review::RunMetrics;
 use super::{Attribute, Nanos, SpanId, SpanKind, TraceId};
 
 /// Everything a source knows about a span beyond its row.
@@ -29,6 +30,8 @@ pub struct Payload {
     pub flags: u32,
     /// What else the source knows about the span or its trace, for display: name and value.
     pub notes: Vec<(String, String)>,
+    /// What the record of the run states that the span is, if the source has one.
+    pub run_metrics: Option<RunMetrics>,
 }
 
 /// How much memory payloads take that are held in it.

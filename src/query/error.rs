@@ -46,6 +46,9 @@ pub enum ParseErrorKind {
         /// A known field with a similar name.
         suggestion: Option<&'static str>,
     },
+    /// `score.` without a name.
+    #[error("expected the name or the kind of an evaluation after score., such as score.accuracy:<5")]
+    MissingScore,
     /// `attr.` without a name.
     #[error("expected an attribute's name after attr., such as attr.llm.system:openai")]
     MissingAttribute,

@@ -4,7 +4,7 @@ use crate::model::SpanType;
 use crate::store::RunStatus;
 
 /// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
-pub const FIELDS: [(&str, &str); 34] = [
+pub const FIELDS: [(&str, &str); 37] = [
     ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -37,6 +37,9 @@ pub const FIELDS: [(&str, &str); 34] = [
     ("level", "of a log record: warn, >=warn, error|fatal"),
     ("event", "the event that a log record tells"),
     ("log", "in the body of a log record"),
+    ("approval", "of the run: pending, approved, rejected"),
+    ("score", "any score of the run: <5"),
+    ("score.", "a score by name or kind: score.accuracy:<5"),
     ("param.", "a parameter of the model: param.temperature:>0.5"),
     ("attr.", "an attribute: attr.NAME:value"),
 ];

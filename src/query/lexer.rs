@@ -4,7 +4,7 @@ use super::error::{ParseError, ParseErrorKind, suggestion};
 use super::fields::is_field;
 
 /// Numeric fields: the colon before a comparison is optional.
-const NUMERIC_FIELDS: [&str; 11] = ["time", "dur", "self", "tokens", "in", "out", "cost", "cached", "context", "ttft", "speed"];
+const NUMERIC_FIELDS: [&str; 12] = ["time", "dur", "self", "tokens", "in", "out", "cost", "cached", "context", "ttft", "speed", "score"];
 
 /// A word of the line. Positions are in characters.
 #[derive(Debug, Default)]
@@ -147,7 +147,7 @@ impl Lexer {
         let name: String = self.chars[at..end].iter().collect();
         let lower = name.to_ascii_lowercase();
         let is_attribute = lower.starts_with("attr.") || lower.starts_with("param.");
-        let has_numbers = is_attribute || NUMERIC_FIELDS.contains(&lower.as_str());
+        let has_numbers = is_attribute || NUMERIC_FIELDS.contains(&lower.as_str()) || lower.starts_with("score.");
         let next = self.chars.get(end + 1).copied();
         let (operator, length) = match (self.chars[end], next) {
             (':', _) => (Operator::Colon, 1),

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::{BareWord, NumberField, Query, Term, Test, TextField};
 use crate::model::payload_query::Condition;
 use crate::model::{Nanos, SpanId, TraceId, errors};
-use crate::store::{By, RowIx, RunStatus, Store, Symbol, TraceIx};
+use crate::store::{By, RowIx, RunStatus, Score, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
 
 /// A query with cached results for texts, and the spans whose payloads match.
@@ -141,6 +141,13 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
         Test::Number(measure, comparison, limit) => {
             number(*measure, store, row, now).is_some_and(|number| comparison.holds(&number, limit))
         }
+        Test::Score(name, comparison, limit) => {
+            let is_named = |score: &&Score| {
+                name.as_ref().is_none_or(|name| [&score.name, &score.kind].iter().any(|known| known.eq_ignore_ascii_case(name)))
+            };
+            store.scores(row).filter(is_named).filter_map(Score::number).any(|number| comparison.holds(&number, limit))
+        }
+        Test::Approval(patterns) => store.approvals(row).any(|approval| patterns.iter().any(|pattern| pattern.matches(&approval.status))),
         Test::Since(bound) => data.start >= bound.at(now),
         Test::Until(bound) => data.start <= bound.at(now),
     }

@@ -129,6 +129,9 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
     if let Some(name) = lower.strip_prefix("param.") {
         return parameter(name, at, values).map(Test::Payload);
     }
+    if lower == "score" || lower.starts_with("score.") {
+        return score(lower.strip_prefix("score."), at, values);
+    }
     let text = |field| Ok(Test::Text(field, each(values, pattern)?));
     let number = |measure, parse: fn(&str) -> Parsed<i64>| {
         let (comparison, number) = comparison(values)?;
@@ -163,6 +166,7 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "since" => time_bound(values, false).map(Test::Since),
         "until" => time_bound(values, true).map(Test::Until),
         "text" => each(values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
+        "approval" => each(values, pattern).map(Test::Approval),
         "level" => each(values, levels).map(Test::Level),
         "event" => text(TextField::Event),
         "log" => Ok(Test::Text(TextField::Log, each(values, part)?)),
@@ -302,6 +306,16 @@ fn parameter(name: &str, at: usize, values: &[Value]) -> Result<Condition, Parse
         None => FactTest::Matches(each(values, pattern)?),
     };
     Ok(Condition::Fact(fact, test))
+}
+
+/// A condition on a score.
+fn score(name: Option<&str>, at: usize, values: &[Value]) -> Result<Test, ParseError> {
+    if name == Some("") {
+        return Err(ParseError::new(at, ParseErrorKind::MissingScore));
+    }
+    let (comparison, number) = comparison(values)?;
+    let number = decimal(number, &[("", 1.0)], "a number such as 5 or 0.5").map_err(|kind| ParseError::new(values[0].at, kind))?;
+    Ok(Test::Score(name.map(Into::into), comparison, number))
 }
 
 /// Returns the comparison and the number in a value such as `>0.5`; `None` for a value to be matched as text.

@@ -26,6 +26,9 @@ pub(super) const NOTES: [(&str, &str); 9] = [
     ("workflow_id", "workflow id"),
 ];
 
+/// The attribute that holds the id of the run that a span is.
+const RUN_ATTRIBUTE: &str = "agno.run.id";
+
 /// The most tables that a message lists.
 const LISTED_TABLES: usize = 8;
 
@@ -84,6 +87,14 @@ pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
         payload.notes.push((stack.0.to_owned(), stack.1.to_owned()));
     }
     payload
+}
+
+/// Returns the id of the run that a span is.
+pub(super) fn run_id(payload: &Payload) -> Option<&str> {
+    payload.attributes.iter().find_map(|(key, value)| match value {
+        Value::Text(run) if key == RUN_ATTRIBUTE => Some(run.as_str()),
+        _ => None,
+    })
 }
 
 /// Returns the names and values of a trace's columns for the user. `value` reads a column, or returns `None` if there is none.

@@ -15,6 +15,7 @@ mod passfile;
 mod payload;
 mod progress;
 mod read;
+mod reviews;
 mod rows;
 mod search;
 mod session;
@@ -35,12 +36,13 @@ use super::agno_row::Hits;
 use super::sql::identifier;
 use super::sqlite::Tables;
 use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
-use crate::model::{Batch, Payload, PayloadQuery, SpanId};
+use crate::model::{Batch, Origin, Payload, PayloadQuery, SpanId};
 use connection::Connection;
 pub(super) use connection_config::ConnectionConfig;
 pub use connection_config::is_url;
 pub(super) use error::Error;
 use progress::Progress;
+use reviews::ReviewReader;
 use search::Scan;
 pub(super) use session::{Parameter, Session};
 
@@ -116,6 +118,7 @@ pub fn start_with(url: &str, location: Location, limits: ReadLimits, updates: Up
             scan: None,
             checks: Vec::new(),
             excerpt: HashSet::new(),
+            reviews: ReviewReader::default(),
         };
         let _ended = watcher.run(inbox, &runtime);
     })
@@ -139,6 +142,7 @@ struct Watcher<'a> {
     checks: Vec<Check>,
     /// The ids of the traces that were sent on demand.
     excerpt: HashSet<String>,
+    reviews: ReviewReader,
 }
 
 /// Spans to search.
@@ -250,14 +254,26 @@ impl Watcher<'_> {
     async fn read(&mut self) -> Result<(), Error> {
         self.connection.connect(&self.config, &mut self.progress).await?;
         let changed = self.connection.has_changed(&mut self.progress).await?;
+        self.reviews.is_outdated |= changed;
         if !changed && !self.progress.is_behind() {
-            return Ok(());
+            return self.read_reviews(Origin::Live).await;
         }
         let Some(session) = &self.connection.session else { return Ok(()) };
         read::read(session, &self.location, &mut self.progress, &mut self.batches).await?;
         self.connection.set_read();
         if !self.batches.is_empty() {
             self.connection.set_active();
+        }
+        if self.progress.is_behind() { Ok(()) } else { self.read_reviews(Origin::History).await }
+    }
+
+    /// Reads approvals and evaluations. What can't be read is missing, unless the connection was lost.
+    async fn read_reviews(&mut self, origin: Origin) -> Result<(), Error> {
+        let Some(session) = &self.connection.session else { return Ok(()) };
+        match self.reviews.read(session, &self.location, origin, self.updates).await {
+            Ok(batch) => self.batches.extend(batch),
+            Err(error @ Error::Lost(_)) => return Err(error),
+            Err(error) => tracing::debug!(?error, "approvals and evaluations are not read"),
         }
         Ok(())
     }
@@ -340,6 +356,11 @@ impl Watcher<'_> {
                 None => Ok(None),
             }
         });
+        if !self.reviews.has_read() && runtime.block_on(self.read_reviews(Origin::History)).is_ok() {
+            for batch in std::mem::take(&mut self.batches) {
+                self.updates.send(Update::Batch(batch))?;
+            }
+        }
         let found = found.ok().flatten();
         let from = found.as_ref().map(|found| found.from);
         if let Some(found) = found {

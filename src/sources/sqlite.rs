@@ -15,19 +15,23 @@ mod read;
 mod read_gate;
 mod readahead;
 mod recorded;
+mod reviews;
 mod rows;
 mod schema;
 mod search;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::agno_reviews::{self, Links};
 use super::agno_row::Hits;
 use super::sql::{LOGS_TABLE, METRICS_TABLE};
 use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
-use crate::model::{MetricBatch, Nanos, PayloadQuery, PayloadRef, SpanId};
+use crate::model::review::Reviews;
+use crate::model::{MetricBatch, Nanos, Origin, PayloadQuery, PayloadRef, SpanId};
 use crate::otlp::metrics;
 use access::Database;
 pub(super) use access::read_with_retries;
@@ -57,6 +61,8 @@ const PAYLOADS: usize = 128;
 const SEARCH_TRIES: u32 = 2;
 /// The interval of polls where nothing is read but on demand.
 const ON_DEMAND: Duration = Duration::from_secs(3600);
+/// The interval of reading approvals and evaluations.
+const REVIEWS: Duration = Duration::from_millis(250);
 /// The attempts to read payloads during a write.
 const PAYLOAD_TRIES: u32 = 10;
 
@@ -104,6 +110,11 @@ pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: Up
             scan: None,
             excerpt: HashSet::new(),
             recorded: (None, [0; 2]),
+            reviews: None,
+            reviews_read: None,
+            has_new_reviews: true,
+            reviews_mark: None,
+            links: Links::new(),
         };
         let _ended = watcher.run(inbox);
     })
@@ -130,6 +141,16 @@ struct Watcher<'a> {
     excerpt: HashSet<String>,
     /// The file whose recorded metrics and log records were read, and the last row of each.
     recorded: (Option<FileId>, [i64; 2]),
+    /// The approvals and evaluations that were sent.
+    reviews: Option<Arc<Reviews>>,
+    /// When they were read.
+    reviews_read: Option<Instant>,
+    /// Whether they may have changed since.
+    has_new_reviews: bool,
+    /// What the tables said of their last change.
+    reviews_mark: Option<String>,
+    /// The runs that evaluations judge.
+    links: Links,
 }
 
 impl Watcher<'_> {
@@ -219,6 +240,7 @@ impl Watcher<'_> {
         let file_state = match FileState::read(&self.path, self.read_state.as_ref()) {
             Ok(state) if self.read_state.as_ref() == Some(&state) => {
                 self.idle_polls = self.idle_polls.saturating_add(1);
+                self.read_reviews()?;
                 return Ok(if self.idle_polls < IDLE_AFTER { POLL } else { IDLE_POLL });
             }
             Ok(state) => state,
@@ -245,8 +267,10 @@ impl Watcher<'_> {
                 if let Some(upper) = found.page {
                     self.send_pages(std::iter::once(upper).chain(lower).collect())?;
                 }
+                self.has_new_reviews = true;
                 if !self.progress.is_behind() {
                     self.read_recorded(file_state.main.file)?;
+                    self.read_reviews()?;
                 }
                 self.send_state(self.progress.state())?;
                 if self.progress.is_behind() {
@@ -266,6 +290,41 @@ impl Watcher<'_> {
         }
         self.read_recorded_in(METRICS_TABLE)?;
         self.read_recorded_in(LOGS_TABLE)
+    }
+
+    /// Sends approvals and evaluations if they changed. They are read a few times a second at most; what is left is due with a later poll.
+    fn read_reviews(&mut self) -> Result<(), Closed> {
+        let is_due = self.reviews_read.is_none_or(|read| read.elapsed() >= REVIEWS);
+        if !self.has_new_reviews || !is_due {
+            return Ok(());
+        }
+        // What was there when the file was opened rings no bell.
+        let origin = if self.reviews_read.is_none() { self.progress.origin } else { Origin::Live };
+        self.reviews_read = Some(Instant::now());
+        let Ok(mark) = access::read_with_retries(&self.path, PAYLOAD_TRIES, reviews::mark) else { return Ok(()) };
+        if self.reviews_mark.as_ref() == Some(&mark) {
+            self.has_new_reviews = false;
+            return Ok(());
+        }
+        let Ok(found) = access::read_with_retries(&self.path, PAYLOAD_TRIES, reviews::read) else { return Ok(()) };
+        loop {
+            let link = |database: &Database| reviews::link(database, &found.evaluations, &mut self.links);
+            match access::read_with_retries(&self.path, PAYLOAD_TRIES, link) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => return Ok(()),
+            }
+        }
+        (self.has_new_reviews, self.reviews_mark) = (false, Some(mark));
+        let reviews = Reviews { approvals: found.approvals, evaluations: agno_reviews::linked(found.evaluations, &self.links) };
+        if self.reviews.as_deref().unwrap_or(&Reviews::default()) == &reviews {
+            return Ok(());
+        }
+        let reviews = Arc::new(reviews);
+        self.reviews = Some(reviews.clone());
+        let mut batch = self.updates.batch(origin);
+        batch.reviews = Some(reviews);
+        self.updates.send(Update::Batch(batch))
     }
 
     fn read_recorded_in(&mut self, table: &str) -> Result<(), Closed> {
@@ -311,6 +370,9 @@ impl Watcher<'_> {
         let read = |database: &Database| excerpt::read(database, tables, wanted, sent, updates);
         let found = access::read_with_retries(&self.path, PAYLOAD_TRIES, read).ok().flatten();
         let from = found.as_ref().map(|found| found.from);
+        if self.reviews.is_none() {
+            self.read_reviews()?;
+        }
         if let Some(found) = found {
             self.excerpt.extend(found.ids);
             for batch in found.batches {

@@ -39,8 +39,12 @@ impl Store {
             self.traces.places() * size_of::<Trace>() + self.traces.live() * (INDEX + TREE * size_of::<(Nanos, TraceIx)>() + SHOWN_TRACE);
         let groups = self.stats.group_count() + self.selection().map_or(0, super::Stats::group_count);
         let groups = groups * (size_of::<(Symbol, Group)>() + INDEX + HISTOGRAMS);
-        let places =
-            self.groups.memory() + self.model_ids.memory() + self.unnamed.memory() + self.pairing.memory() + self.surroundings.memory();
+        let places = self.groups.memory()
+            + self.model_ids.memory()
+            + self.unnamed.memory()
+            + self.pairing.memory()
+            + self.surroundings.memory()
+            + self.reviews.memory();
         self.payload_memory.estimate(self.retained_bytes)
             + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
     }

@@ -97,6 +97,7 @@ impl Store {
         self.hosts.remove(row);
         // A continuation that was evicted remains one.
         self.pauses.remove(row);
+        self.leave_review(row);
         self.unindex_row(row);
         let list = self.rows[row.0].children;
         if list != NONE {

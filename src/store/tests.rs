@@ -6,6 +6,7 @@ mod gateway;
 mod invariants;
 mod log_spans;
 mod processes;
+mod reviews;
 mod surroundings;
 
 use proptest::prelude::*;

@@ -91,6 +91,7 @@ impl Store {
         self.refresh_inner(row);
         self.traces[trace.0].work += u32::from(self.row(row).is_work());
         let freed = self.enter_endings(row, batch, span);
+        self.enter_review(row, batch, span);
         self.attribute(row, true);
         let is_remote = span.facts.has_remote_parent;
         let stated = span.parent.and_then(|parent| self.parent_row(row, parent, is_remote, now, changes));
@@ -145,6 +146,7 @@ impl Store {
         self.forget_caller(row);
         self.leave_running_totals(row, changes);
         self.leave_endings(row, changes);
+        self.leave_review(row);
         self.leave_tool_calls(row, changes);
         let response = self.retract_report(row, changes);
         let id_slot = self.leave_recurring(row);

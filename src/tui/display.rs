@@ -7,6 +7,7 @@ mod facts;
 pub mod log;
 pub mod metric;
 mod note;
+pub mod review;
 mod summary;
 mod symbols;
 mod tokens;

@@ -61,3 +61,44 @@ fn start_models(python: &OsStr, script: &Path, arguments: &[&OsStr]) -> (Process
     BufReader::new(process.0.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
     (process, format!("http://127.0.0.1:{}", port.trim()))
 }
+
+/// Runs the program on a database that `beside.py` has written, and checks what it says of approvals, evaluations and stored runs.
+pub(crate) fn check_reviews(source: &str) {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
+        command.args(arguments).arg(source).env("XDG_CONFIG_HOME", "/nonexistent").env("XDG_STATE_HOME", std::env::temp_dir());
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let list = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let output = run(&[&["list", "--json"], arguments].concat());
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let traces = list(&[]);
+    let of = |agent: &str| traces.iter().filter(|trace| trace["agent"] == agent).collect::<Vec<_>>();
+    let clerks = of("Clerk");
+    let approvals: Vec<_> = clerks.iter().map(|trace| &trace["approvals"][0]).collect();
+    assert_eq!(
+        (&approvals[0]["status"], &approvals[0]["waits"], &approvals[0]["tool"]),
+        (&"pending".into(), &true.into(), &"delete_order".into())
+    );
+    let arguments: serde_json::Value = serde_json::from_str(approvals[0]["arguments"].as_str().unwrap()).unwrap();
+    assert_eq!(arguments, serde_json::json!({"order": 7, "reason": "twice"}));
+    assert_eq!((&approvals[1]["status"], &approvals[1]["answered_by"]), (&"rejected".into(), &"ada".into()));
+    // Each iteration is judged, and the run that was judged when it ended; the judges' own runs are not.
+    let scores = |agent: &str| of(agent).iter().map(|trace| trace["scores"][0]["score"].as_f64()).collect::<Vec<_>>();
+    assert_eq!((scores("Counter"), scores("Greeter")), (vec![Some(4.0); 2], vec![Some(9.0)]));
+    assert_eq!(traces.iter().filter(|trace| !trace["scores"].as_array().unwrap().is_empty()).count(), 3);
+    let filtered = |filter: &str| list(&["--filter", filter]).len();
+    assert_eq!(["score.accuracy:<5", "score.style:>=9", "score>8", "approval:pending"].map(filtered), [2, 1, 1, 1]);
+    // A part of the database tells the same.
+    assert_eq!(list(&["--limit", "100"]), traces);
+    let id = clerks[0]["trace_id"].as_str().unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&run(&["show", "--json", id])).unwrap();
+    let stored = &shown["spans"][0]["stored_run"];
+    for name in ["input_tokens", "output_tokens"] {
+        assert!(stored[name].as_u64() > Some(0) && stored[name] == clerks[0][name], "{name}: {stored}");
+    }
+    assert!(run(&["list"]).contains("waits for you"));
+}

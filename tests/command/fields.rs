@@ -36,6 +36,8 @@ const TRACE: [&str; 17] = [
     "covers_other_traces",
 ];
 
+const REVIEWS: [&str; 2] = ["approvals", "scores"];
+
 const SPAN: [&str; 19] = [
     "trace_id",
     "span_id",
@@ -68,7 +70,7 @@ const FAILED: &str = "f1da07c790e40640405b376d69e46dbc";
 fn list_writes_these_fields() {
     let traces = Program::new().objects(&["list", "--json", "traces.db"]);
     for trace in &traces {
-        assert_eq!(names(trace), [&TRACE[..], &USAGE].concat());
+        assert_eq!(names(trace), [&TRACE[..], &USAGE, &REVIEWS].concat());
     }
     let trace = |id: &str| traces.iter().find(|trace| trace["trace_id"] == id).unwrap();
     assert_eq!(
@@ -78,7 +80,7 @@ fn list_writes_these_fields() {
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
             "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null, "other_traces": [], "covers_other_traces": false,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
-            "cost_usd": null, "cache_unstated": false, "cost_incomplete": false, "tokens_incomplete": false,
+            "cost_usd": null, "cache_unstated": false, "cost_incomplete": false, "tokens_incomplete": false, "approvals": [], "scores": [],
         })
     );
     let team = trace("bcc844e18edeb6510135150b6e8fc602");
@@ -121,13 +123,17 @@ fn show_writes_spans_in_tree_order() {
     let text = program.text(&["show", "--json", "bcc8", "traces.db"]);
     assert_eq!(text.matches("\"spans\":").count(), 1, "no name comes twice");
     let trace: Value = serde_json::from_str(&text).unwrap();
-    let without_count: Vec<&str> = [&TRACE[..], &USAGE].concat().into_iter().filter(|name| *name != "spans").chain(["spans"]).collect();
+    let without_count: Vec<&str> =
+        [&TRACE[..], &USAGE, &REVIEWS].concat().into_iter().filter(|name| *name != "spans").chain(["spans"]).collect();
     assert_eq!(names(&trace), without_count);
     let spans = trace["spans"].as_array().unwrap();
     assert_eq!(spans.len(), 38);
     let (mut path, mut leaked) = (Vec::<&Value>::new(), 0);
     for span in spans {
-        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "context", "dropped"]].concat());
+        assert_eq!(
+            names(span),
+            [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters"], &REVIEWS, &["stored_run", "context", "dropped"]].concat()
+        );
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
@@ -154,7 +160,16 @@ fn payload_adds_attributes_and_events() {
     for span in trace["spans"].as_array().unwrap() {
         assert_eq!(
             names(span),
-            [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters", "context", "attributes", "events", "dropped"]].concat()
+            [
+                &["depth", "leaked"],
+                &SPAN[..],
+                &USAGE,
+                &ANSWER,
+                &["parameters"],
+                &REVIEWS,
+                &["stored_run", "context", "attributes", "events", "dropped"]
+            ]
+            .concat()
         );
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");

@@ -62,6 +62,7 @@ fn payload() -> impl Strategy<Value = Payload> {
             trace_state,
             flags: (role as u32) << 8,
             notes: Vec::new(),
+            run_metrics: None,
         },
     )
 }

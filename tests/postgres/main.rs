@@ -15,6 +15,7 @@ mod partitions;
 mod payloads;
 #[path = "../agno/mod.rs"]
 mod real;
+mod reviews;
 mod rows;
 mod search;
 mod server;

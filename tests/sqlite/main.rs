@@ -6,6 +6,7 @@ mod discover;
 mod lifecycle;
 mod manners;
 mod payloads;
+mod reviews;
 mod rows;
 mod search;
 mod tail;

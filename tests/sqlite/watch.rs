@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use agno_top::model::review::Reviews;
 use agno_top::model::{Origin, Payload, PayloadRef, Skipped, SourceId, SpanId, SpanType, TraceId};
 use agno_top::query::Query;
 use agno_top::sources::sqlite::{Tables, start};
@@ -35,6 +36,7 @@ pub(crate) struct Watch {
     pub(crate) batches: Vec<Vec<SpanId>>,
     pub(crate) skipped: Vec<Skipped>,
     pub(crate) states: Vec<State>,
+    pub(crate) reviews: Vec<(Origin, Arc<Reviews>)>,
     /// The hits of searches.
     pub(crate) found: Vec<SearchHits>,
     answers: BTreeMap<u64, Vec<Result<Payload, String>>>,
@@ -60,7 +62,17 @@ impl Watch {
         let (updates, inbox) = channel(8);
         let handle = start(UpdateSender::new(SourceId(0), updates)).unwrap();
         let (spans, answers) = (BTreeMap::new(), BTreeMap::new());
-        Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), found: Vec::new(), answers, handle, inbox }
+        Self {
+            spans,
+            batches: Vec::new(),
+            skipped: Vec::new(),
+            states: Vec::new(),
+            reviews: Vec::new(),
+            found: Vec::new(),
+            answers,
+            handle,
+            inbox,
+        }
     }
 
     /// Reads an update. Returns `false` if there is none now.
@@ -75,6 +87,7 @@ impl Watch {
                     self.spans.insert(span.id, seen);
                 }
                 self.batches.push(batch.spans.iter().map(|span| span.id).collect());
+                self.reviews.extend(batch.reviews.map(|reviews| (batch.origin, reviews)));
                 self.skipped.extend(batch.skipped);
             }
             Ok(Update::State(_, state)) => self.states.push(state),

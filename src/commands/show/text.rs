@@ -78,6 +78,15 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     for sentence in why::scope(store, trace, snapshot.now) {
         line(out, "covers", sentence.into())?;
     }
+    for row in store.reviewed(trace) {
+        for approval in store.approvals(row) {
+            let style = if store.awaited(row).is_some() && approval.waits { Style::Status(RunStatus::Paused) } else { Style::Plain };
+            line(out, "approval", StyledText::new(&display::review::approval(approval, snapshot.now), style))?;
+        }
+        for score in store.scores(row) {
+            line(out, "score", display::review::score(score).into())?;
+        }
+    }
     for skew in store.skews(trace) {
         line(out, "clock", display::skew(store, skew).into())?;
     }

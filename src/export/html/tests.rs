@@ -28,6 +28,8 @@ fn trace(spans: usize) -> TraceRecord {
         until: 1_000_000_000,
         scope: Vec::new(),
         usage: UsageRecord::default(),
+        approvals: Vec::new(),
+        scores: Vec::new(),
     }
 }
 

@@ -24,6 +24,8 @@ fn trace() -> TraceRecord {
         until: 1_795_327_146_500_000_000,
         scope: Vec::new(),
         usage: UsageRecord { input_tokens: Some(1200), output_tokens: Some(30), cost_usd: Some(0.0123), ..UsageRecord::default() },
+        approvals: Vec::new(),
+        scores: Vec::new(),
     }
 }
 

@@ -242,6 +242,7 @@ fn every_text_of_a_span_is_redacted() {
         span_kind: SpanKind::Internal,
         flags: 0x300,
         notes: vec![(secret.to_owned(), secret.to_owned())],
+        run_metrics: None,
     };
     let mut span = ExportedSpan { record, status: Status::Error, depth: 0, payload };
     redactor().span(&mut span);
@@ -283,6 +284,23 @@ fn every_text_of_a_trace_is_redacted() {
         until: 2,
         scope: Vec::new(),
         usage: UsageRecord::default(),
+        approvals: vec![ApprovalRecord {
+            span_id: SpanId::new([1; 8]).unwrap(),
+            status: secret.to_owned(),
+            waits: true,
+            tool: secret.to_owned(),
+            arguments: some_secret(),
+            asked: None,
+            answered: None,
+            answered_by: some_secret(),
+        }],
+        scores: vec![ScoreRecord {
+            span_id: SpanId::new([1; 8]).unwrap(),
+            kind: secret.to_owned(),
+            name: some_secret(),
+            score: None,
+            passed: None,
+        }],
     };
     redactor().trace(&mut trace);
     let all = format!("{trace:?}");

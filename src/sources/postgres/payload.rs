@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 
 use super::Location;
 use super::error::Error;
+use super::reviews;
 use super::session::{Session, bytes, text};
 use crate::model::{Payload, SpanId, Value, json};
 use crate::sources::agno_row;
@@ -39,6 +40,15 @@ async fn page(session: &Session, location: &Location, ids: &[String], found: &mu
         let mut payload = agno_row::payload(bytes(1), bytes(2));
         payload.notes.extend_from_slice(text(row, 3).and_then(|trace| notes.get(trace)).map(Vec::as_slice).unwrap_or_default());
         found.insert(id, payload);
+    }
+    let runs: Vec<&str> = found.values().filter(|payload| payload.run_metrics.is_none()).filter_map(agno_row::run_id).collect();
+    if !runs.is_empty() {
+        // The table of runs may be of another version.
+        let metrics = reviews::run_metrics(session, location, &runs).await.unwrap_or_default();
+        for payload in found.values_mut() {
+            let metrics = agno_row::run_id(payload).and_then(|run| metrics.get(run)).copied();
+            payload.run_metrics = payload.run_metrics.or(metrics);
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::Tables;
 use super::access::Database;
 use super::error::Error;
+use super::reviews::run_metrics;
 use super::rows::bytes;
 use super::schema::check;
 use crate::model::{Payload, PayloadRef, SpanId};
@@ -35,6 +36,7 @@ pub(super) fn read(database: &Database, tables: &Tables, spans: &[(PayloadRef, S
             // A file may lack the table of traces, or have one of another version.
             let notes = |trace: &Vec<u8>| notes(connection, tables, trace).unwrap_or_default();
             payload.notes.extend_from_slice(notes_of.entry(trace).or_insert_with_key(notes));
+            payload.run_metrics = agno_row::run_id(&payload).and_then(|run| run_metrics(connection, run));
             payload
         }));
     }

@@ -61,7 +61,7 @@ impl App {
         let changes = store.apply(batch, now);
         let is_exceeded = self.budgets.check(store, &changes.traces, &changes.evicted);
         // Stored spans ring no bell: the money was spent before the program started.
-        self.bell |= is_exceeded && batch.origin == Origin::Live;
+        self.bell |= (is_exceeded && batch.origin == Origin::Live) || changes.asks;
         self.check_payloads(store, batch, &changes.rows);
         self.apply_changes(store, changes);
     }

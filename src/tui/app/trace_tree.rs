@@ -379,7 +379,9 @@ impl TraceTree {
     }
 
     fn follow_newest(&mut self, store: &Store) {
-        let Some(newest) = self.order.get(0) else { return };
+        // Those that wait for a person stand above it.
+        let waiting = Some(self.order.waiting()).filter(|waiting| *waiting < self.order.len()).unwrap_or_default();
+        let Some(newest) = self.order.get(waiting) else { return };
         let is_running = |trace: TraceIx| store.group_counts(trace).running > 0;
         for trace in std::mem::take(&mut self.followed) {
             if trace == newest || (!store.is_part(trace) && is_running(trace)) {
@@ -392,7 +394,7 @@ impl TraceTree {
             self.set_open(store, Self::head(store, newest), true);
             self.followed.insert(newest);
         }
-        self.line = 0;
+        self.line = waiting.min(self.height / 2);
         self.set_cursor(store, Self::head(store, newest));
     }
 }

@@ -74,7 +74,9 @@ impl Sorting {
         };
         // Among equal values the newest comes first in both directions.
         let start = if self.is_descending() { data.start } else { data.start.saturating_neg() };
-        Entry { value, start, trace }
+        // What waits for a person stands at the top.
+        let waits = store.awaiting(trace).is_some();
+        Entry { is_last: waits == self.is_descending(), value, start, trace }
     }
 }
 
@@ -87,6 +89,8 @@ enum Value {
 /// A trace with its sort key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
+    /// Whether it comes after all others in ascending order.
+    is_last: bool,
     value: Value,
     start: Nanos,
     pub(super) trace: TraceIx,
@@ -184,6 +188,13 @@ impl Order {
         None
     }
 
+    /// Returns the number of traces at the top that wait for a person.
+    pub(super) fn waiting(&self) -> usize {
+        let waits = self.sorting.is_descending();
+        let entries = self.chunks.iter().flatten();
+        if waits { entries.rev().take_while(|entry| entry.is_last).count() } else { entries.take_while(|entry| !entry.is_last).count() }
+    }
+
     /// Converts between positions from the top and indices in ascending order.
     fn index_of(&self, position: usize) -> usize {
         if self.sorting.is_descending() { self.len - 1 - position } else { position }
@@ -243,7 +254,7 @@ mod tests {
             let mut model = Vec::new();
             for (&trace, (value, stays)) in traces.iter().zip(values) {
                 let value = if by_name { Value::Name(value.to_string().into()) } else { Value::Number(value) };
-                let entry = Entry { value, start: 0, trace };
+                let entry = Entry { is_last: false, value, start: 0, trace };
                 order.insert(entry.clone());
                 model.push(entry.clone());
                 model.sort();
@@ -269,7 +280,7 @@ mod tests {
     #[test]
     fn many_entries_divide_into_chunks() {
         let trace = traces(1)[0];
-        let entry = |number: i64| Entry { value: Value::Number(number * 7919 % 10_007), start: 0, trace };
+        let entry = |number: i64| Entry { is_last: false, value: Value::Number(number * 7919 % 10_007), start: 0, trace };
         let mut order = Order::new(Sorting::default(), Vec::new());
         (0..10_007).for_each(|number| order.insert(entry(number)));
         assert!(order.chunks.len() > 9 && order.chunks.iter().all(|chunk| chunk.len() <= CHUNK));

@@ -354,3 +354,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_waits_for_a_person_stands_at_the_top_in_every_order() {
+    use crate::model::Ending;
+    use crate::model::review::{Approval, Reviews};
+
+    let mut harness = TestHarness::with_spans(&[(1, 1, 0, 100, Some(101)), (3, 3, 0, 300, Some(309))]);
+    let mut paused = batch(&[(2, 2, 0, 200, Some(205))]);
+    paused.spans[0].facts.run = paused.intern("r");
+    (paused.spans[0].facts.span_type, paused.spans[0].facts.ending) = (SpanType::Agent, Ending::Paused);
+    harness.receive(paused, 1);
+    let order = |harness: &TestHarness| {
+        harness.app.tree.traces().map(|trace| harness.store.trace(trace).id.to_string()[..2].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&harness), ["03", "02", "01"]);
+    let ask = |waits| {
+        let approval = Approval { id: "a".into(), run: "r".into(), waits, ..Approval::default() };
+        let mut batch = batch(&[]);
+        batch.reviews = Some(std::sync::Arc::new(Reviews { approvals: vec![approval], evaluations: Vec::new() }));
+        batch
+    };
+    harness.receive(ask(true), 1);
+    assert!(harness.app.take_bell());
+    for by in Sort::ALL.map(|(sort, _)| sort) {
+        for is_reversed in [false, true] {
+            harness.app.tree.sort(&harness.store, Sorting { by, is_reversed }, 1);
+            assert_eq!(order(&harness)[0], "02", "{by:?} {is_reversed}");
+        }
+    }
+    harness.app.tree.start_following(&harness.store, 1);
+    assert_eq!(harness.cursor_ids().map(|(trace, _)| trace), Some(trace_id(3)), "the newest one is followed");
+    harness.receive(ask(false), 1);
+    assert_eq!((order(&harness), harness.app.take_bell()), (["03", "02", "01"].map(str::to_owned).to_vec(), false));
+}

@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod outcome;
+mod reviews;
 mod usage;
 
 use super::preview::{self, Preview};
@@ -24,6 +25,10 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     page.skew(store, row);
     page.totals(store, row, payload);
     page.speed(store, row);
+    page.reviews(store, row, now);
+    if let PayloadState::Ready(payload) = payload {
+        page.run_metrics(store, row, payload);
+    }
     page.anomalies(store, row, now);
     match payload {
         PayloadState::Ready(payload) => page.previews(payload, store.row(row).span_type == SpanType::Tool),

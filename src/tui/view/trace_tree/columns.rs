@@ -20,11 +20,11 @@ const COST_WIDTH: u16 = 10;
 /// Cells of the name of a service, with the blank before it.
 pub(super) const SERVICE_WIDTH: u16 = 17;
 
-/// Cells of a column about the answers of models, with the blank before it.
+/// Cells of a column about answers, with the blank before it.
 const ANSWER_WIDTH: u16 = 8;
 
 /// The titles of [`Column::OF_ANSWERS`].
-const ANSWER_TITLES: [&str; Column::OF_ANSWERS.len()] = ["CACHED", "CONTEXT", "TTFT", "TOK/S"];
+const ANSWER_TITLES: [&str; Column::OF_ANSWERS.len()] = ["CACHED", "CONTEXT", "TTFT", "TOK/S", "SCORE"];
 
 /// The widths of the columns in cells; 0 for a column that is not shown.
 #[derive(Clone, Copy, Debug)]

@@ -144,6 +144,16 @@ impl Line<'_> {
         let hidden_failure = self.hidden_failure();
         let has_failed = hidden_failure.is_some() || data.own_failure();
         let error = store.text(hidden_failure.map_or_else(|| store.error(self.row), |row| store.failure_text(row)));
+        let is_trace = TraceTree::parent(store, self.row).is_none();
+        let awaited = if is_trace {
+            display::review::awaiting(store, data.trace(), self.app.now)
+        } else {
+            display::review::awaited(store, self.row, self.app.now)
+        };
+        if let Some(awaited) = awaited {
+            put(buffer, x, y, room(x).saturating_sub(1), &awaited, styling.running());
+            return;
+        }
         let input_preview = self.input_preview();
         if lead.is_some() && error.is_empty() && input_preview.is_none() {
             // What the trace began with, for want of what the user asked.
@@ -297,7 +307,15 @@ impl Line<'_> {
         }
     }
 
-    /// Returns what a column about the answers of models says of the row; empty where there is nothing to say.
+    /// Returns the scores of the run; of a trace's first line, of the first run in it that has any.
+    fn scores(&self) -> String {
+        let Self { store, row, data, .. } = *self;
+        let is_trace = TraceTree::parent(store, row).is_none();
+        let scored = store.reviewed(data.trace()).find(|&row| store.scores(row).next().is_some()).filter(|_| is_trace);
+        display::review::scores(store.scores(scored.unwrap_or(row))).unwrap_or_default()
+    }
+
+    /// Returns what a column about the answers says of the row; empty where there is nothing to say.
     fn answer(&self, column: Column) -> String {
         let Self { store, row, .. } = *self;
         let share = |share: Option<i64>| share.map(|share| format::percent(share.unsigned_abs(), 10_000));
@@ -305,6 +323,7 @@ impl Line<'_> {
             Column::Cached => share(store.cached_share(row)),
             Column::Context => share(store.context_share(row)),
             Column::Ttft => store.first_token(row).map(format::duration),
+            Column::Score => return self.scores(),
             Column::Speed => store.output_rate(row).map(|rate| format::count(rate.round() as u64)),
             Column::Began | Column::Time | Column::Tokens | Column::Cost | Column::Service => None,
         };
