@@ -35,7 +35,7 @@ pub use mcp::McpArgs;
 pub use metrics::{MetricSort, MetricsArgs, OtlpFormat};
 pub use run::RunArgs;
 pub use selection::{LAST, Selection, Since, Until};
-pub use setup::{Agent, SetupArgs};
+pub use setup::{Agent, Client, SetupArgs};
 pub use show::{CompareArgs, ShowArgs, ShowFormat, WhyArgs};
 pub use stats::{GroupBy, SortBy, StatsArgs};
 
@@ -85,7 +85,7 @@ pub enum Command {
     Metrics(MetricsArgs),
     /// Print each span when it ends
     Tail(TailArgs),
-    /// Write traces as OTLP, Agno's JSON, JSON lines, CSV, Markdown or HTML
+    /// Write traces as OTLP, Agno's JSON, JSON lines, CSV, Markdown, HTML or SVG
     Export(ExportArgs),
     /// Send traces to an OTLP/HTTP endpoint
     Send(SendArgs),
@@ -101,6 +101,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Show how to make a coding agent send to agno-top, and wait for its first record
     Setup(SetupArgs),
+    /// Print a skill file, which tells a coding agent how to ask traces
+    Skill,
     /// Print the Python module that sends every span to agno-top when it starts and when it ends, for programs that `run` does not start
     PythonSetup,
     /// Print the settings in force as a configuration file, with the origin of each

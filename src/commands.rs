@@ -31,6 +31,7 @@ mod screen;
 mod send;
 mod setup;
 mod show;
+mod show_file;
 mod snapshot;
 mod sort;
 mod spans;
@@ -120,6 +121,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
             doctor::run(args, config)
         }
         Command::Setup(args) => setup::run(args, config),
+        Command::Skill => ignore_broken_pipe(io::stdout().write_all(SKILL.as_bytes()), Outcome::Done),
         Command::PythonSetup => ignore_broken_pipe(io::stdout().write_all(crate::run::SETUP_MODULE.as_bytes()), Outcome::Done),
         Command::Completions { shell } => ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done),
         Command::Config { init: true } => init_config(cli.options.file.as_deref().or(config.path())),
@@ -127,6 +129,9 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::Man { command } => ignore_broken_pipe(manual::print_page(command.as_deref()), Outcome::Done),
     }
 }
+
+/// What tells a coding agent how to ask traces.
+const SKILL: &str = include_str!("../assets/skill.md");
 
 /// Writes a configuration file for the user to edit.
 fn init_config(path: Option<&Path>) -> Result<Outcome, Report> {

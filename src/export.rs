@@ -11,12 +11,14 @@ mod otlp;
 pub mod record;
 pub mod redact;
 mod repeats;
+mod svg;
 
 pub use context::{CallContextRecord, RunContextRecord, call_facts, cost_of_misses};
 pub use metrics::write_metrics;
 pub use otlp::{redacted_log, write_logs};
 pub use record::{AnswerRecord, FindingRecord, SpanRecord, TraceRecord, UsageRecord, WhyRecord};
 pub use redact::{Redaction, Redactor};
+pub use svg::Palette;
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufWriter, Write};
@@ -64,11 +66,13 @@ pub enum Format {
     Markdown,
     /// A page for a browser.
     Html,
+    /// The tree as a picture.
+    Svg,
 }
 
 impl Format {
     /// Every format, the default first.
-    pub const ALL: [Self; 7] = [Self::Otlp, Self::OtlpProto, Self::Agno, Self::Jsonl, Self::Csv, Self::Markdown, Self::Html];
+    pub const ALL: [Self; 8] = [Self::Otlp, Self::OtlpProto, Self::Agno, Self::Jsonl, Self::Csv, Self::Markdown, Self::Html, Self::Svg];
 
     /// Returns the name on the command line and in the export dialog.
     #[must_use]
@@ -103,6 +107,7 @@ impl Format {
             Self::Csv => ("csv", "csv"),
             Self::Markdown => ("markdown", "md"),
             Self::Html => ("html", "html"),
+            Self::Svg => ("svg", "svg"),
         }
     }
 }
@@ -128,6 +133,8 @@ pub struct Options {
     pub redactor: Option<Redactor>,
     /// The most characters of a Markdown report; `None` is no limit.
     pub max_chars: Option<usize>,
+    /// The colours of a picture.
+    pub palette: Palette,
 }
 
 /// Writes traces in one format. [`Exporter`] calls [`trace`](Self::trace) once for each trace, then [`findings`](Self::findings) if
@@ -209,6 +216,7 @@ impl<W: Write> Exporter<W> {
             Format::Csv => Box::new(csv::Csv::default()),
             Format::Markdown => Box::new(markdown::Markdown::new(options.max_chars)),
             Format::Html => Box::new(html::Html::default()),
+            Format::Svg => Box::new(svg::Svg::new(options.palette)),
         };
         Self { writer, redactor: options.redactor.clone(), out }
     }
@@ -494,7 +502,7 @@ mod tests {
         let secret = "sk-proj-abcdefghijklmnopqrstuvwx1234";
         for format in Format::ALL {
             let redactor = Some(Redactor::new(&[]).unwrap());
-            let mut exporter = Exporter::new(&Options { format, redactor, max_chars: None }, Vec::new());
+            let mut exporter = Exporter::new(&Options { format, redactor, ..Options::default() }, Vec::new());
             for id in [1, 2] {
                 exporter.trace(trace(id, &format!("with {secret}"))).unwrap();
                 for n in 1..=3 {

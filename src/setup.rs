@@ -3,6 +3,7 @@
 mod agents;
 mod change;
 mod json_text;
+mod mcp;
 mod toml_text;
 mod write;
 
@@ -10,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub use agents::{AgentName, Environment, plan, spans_advice};
+pub use agents::{AgentName, plan, spans_advice};
 pub use change::changed_lines;
+pub use mcp::{McpClient, mcp_plan};
 pub use write::{WriteError, write};
 
 /// The most bytes of a configuration file.
@@ -28,6 +30,19 @@ pub struct Plan {
     pub variables: Vec<(&'static str, String)>,
     /// What the user should know.
     pub notes: Vec<&'static str>,
+}
+
+/// Where the user's files are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// The home directory.
+    pub home: PathBuf,
+    /// `CLAUDE_CONFIG_DIR`, if set.
+    pub claude: Option<PathBuf>,
+    /// `CODEX_HOME`, if set.
+    pub codex: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`, if set.
+    pub config: Option<PathBuf>,
 }
 
 /// A setting of a file.

@@ -52,7 +52,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
 
-    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report) or html (a page for a browser, one file)
+    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report), html (a page for a browser, one file) or svg (the tree as a picture, in the theme)
     #[arg(long, value_name = "FORMAT", default_value = "otlp")]
     pub format: Format,
 
@@ -67,6 +67,10 @@ pub struct ExportArgs {
     /// Cut a Markdown report to this many characters; the longest texts are cut first, and the report says so
     #[arg(long, value_name = "N")]
     pub max_chars: Option<usize>,
+
+    /// Show the file of --format html or svg; without --output, it is a new one in the folder for temporary files
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// The arguments of `send`.

@@ -68,7 +68,8 @@ const EXAMPLES: [(&str, &str); 22] = [
         "setup",
         "  agno-top setup claude
   agno-top setup codex --write
-  agno-top setup gemini --write --content --yes --no-wait",
+  agno-top setup gemini --write --content --yes --no-wait
+  agno-top setup mcp --agent claude traces.db",
     ),
     (
         "tail",
@@ -110,6 +111,7 @@ const EXAMPLES: [(&str, &str); 22] = [
   agno-top doctor tmp/traces.db
   agno-top doctor --json | jq 'select(.state == \"trouble\")'",
     ),
+    ("skill", "  agno-top skill > .claude/skills/agno-top/SKILL.md"),
     ("python-setup", "  agno-top python-setup > agno_top_tracing.py"),
     (
         "config",

@@ -104,7 +104,7 @@ pub(super) fn is_used(subcommand: &str, flag: &Arg) -> bool {
         "config" => true,
         "doctor" => matches!(scope, Scope::All | Scope::Database | Scope::Output | Scope::Listener) || flag.get_id() == "theme",
         "demo" => scope != Scope::Database,
-        "completions" | "man" | "python-setup" => false,
+        "completions" | "man" | "python-setup" | "skill" => false,
         // It listens on a port of its own.
         "run" => {
             matches!(scope, Scope::All | Scope::Output | Scope::Screen)

@@ -1,14 +1,24 @@
 //! The arguments of `setup`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 /// The arguments of `setup`.
 #[derive(Clone, Debug, PartialEq, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct SetupArgs {
-    /// The coding agent
-    #[arg(value_enum, value_name = "claude|codex|gemini|qwen|opencode|copilot", hide_possible_values = true)]
+    /// The coding agent that sends; mcp makes the one of --agent ask `agno-top mcp` instead
+    #[arg(value_enum, value_name = "claude|codex|gemini|qwen|opencode|copilot|mcp", hide_possible_values = true)]
     pub agent: Agent,
+
+    /// With mcp: the sources that the server reads [default: the databases found where the agent starts it]
+    #[arg(value_name = "SRC")]
+    pub sources: Vec<PathBuf>,
+
+    /// With mcp: the program that asks
+    #[arg(long = "agent", value_enum, value_name = "claude|codex|cursor|gemini|opencode|vscode", hide_possible_values = true)]
+    pub client: Option<Client>,
 
     /// Change the agent's file, after showing the change and asking
     ///
@@ -44,4 +54,23 @@ pub enum Agent {
     Opencode,
     /// GitHub's Copilot CLI
     Copilot,
+    /// A program that asks
+    Mcp,
+}
+
+/// A program that takes servers of the Model Context Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Client {
+    /// Claude Code
+    Claude,
+    /// Codex
+    Codex,
+    /// Cursor
+    Cursor,
+    /// Gemini CLI
+    Gemini,
+    /// opencode
+    Opencode,
+    /// Visual Studio Code
+    Vscode,
 }

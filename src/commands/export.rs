@@ -7,22 +7,27 @@ use std::path::{Path, PathBuf};
 use eyre::{Context, Report, bail};
 
 use super::contexts::Contexts;
+use super::show_file::show_file;
 use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, json, open, print_message, spans};
 use crate::cli::{ExportArgs, OtlpFormat};
-use crate::config::Config;
-use crate::export::{Exporter, Format, NewFile, Options, Redaction, TraceRecord, WhyRecord};
+use crate::config::{self, Config};
+use crate::export::{Exporter, Format, NewFile, Options, Palette, Redaction, TraceRecord, WhyRecord, file_stem};
 use crate::format;
 use crate::store::TraceIx;
+use crate::tui::theme::{Background, ColorSupport, Themes};
 
 /// Exports the selected traces.
 pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report> {
     if args.max_chars.is_some() && args.format != Format::Markdown {
         return Err(Report::new(UsageError("--max-chars is for --format markdown".to_owned())));
     }
+    if args.open && !matches!(args.format, Format::Html | Format::Svg) {
+        return Err(Report::new(UsageError("--open is for --format html and svg".to_owned())));
+    }
     let redaction = Redaction::of_options(args.redact, args.redact_personal);
     let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
-    let options = Options { format: args.format, redactor, max_chars: args.max_chars };
+    let options = Options { format: args.format, redactor, max_chars: args.max_chars, palette: palette(config) };
     let is_stdout = args.output == Path::new("-");
     let is_terminal = is_stdout && io::stdout().is_terminal();
     if is_terminal && args.format == Format::OtlpProto {
@@ -35,6 +40,16 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     };
     // Oldest first, as they arrived.
     traces.reverse();
+    if is_stdout && args.open {
+        let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::from_trace(&snapshot.store, trace, "")).collect();
+        let stem = file_stem(&records, chrono::Local::now().naive_local());
+        let path = std::env::temp_dir().join(format!("{stem}.{}", args.format.extension()));
+        let mut file = NewFile::create(&path).wrap_err_with(|| format!("can't write {}", path.display()))?;
+        write(&mut snapshot, &traces, &options, file.writer())?;
+        let path = file.keep()?;
+        print_message(&format!("wrote {}", path.display()));
+        return show_file(&path).map(|()| Outcome::Done);
+    }
     if is_stdout {
         let out = BufWriter::new(EscapingStdout { out: io::stdout().lock(), is_terminal });
         return ignore_broken_pipe(write(&mut snapshot, &traces, &options, out).map(drop), Outcome::Done);
@@ -43,7 +58,19 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     let spans = write_file(path, &mut snapshot, &traces, &options).wrap_err_with(|| format!("can't write {}", path.display()))?;
     let (spans, traces) = (format::plural(spans, "span"), format::plural(traces.len() as u64, "trace"));
     print_message(&format!("wrote {spans} of {traces} to {}", path.display()));
+    if args.open {
+        show_file(path)?;
+    }
     Ok(Outcome::Done)
+}
+
+/// Returns the colours of the screen.
+fn palette(config: &Config) -> Palette {
+    let mut themes = Themes::load(&config.theme, config::theme_directory().as_deref(), ColorSupport::True).0;
+    if let Some(background) = Background::detect(|name| std::env::var(name).ok()) {
+        themes.set_background(background);
+    }
+    themes.current().palette()
 }
 
 /// Writes a file, which replaces an existing one only when it is complete. Returns the number of spans.

@@ -10,22 +10,23 @@ use eyre::{Context, Report, bail, eyre};
 use super::open::{self, Listener, OpenOptions};
 use super::prune::agrees;
 use super::{Outcome, UsageError, ignore_broken_pipe, print_message};
-use crate::cli::{Agent, SetupArgs};
+use crate::cli::{Agent, Client, SetupArgs};
 use crate::config::Config;
 use crate::model::{Batch, MetricBatch};
-use crate::setup::{self, AgentName, Environment, Plan};
+use crate::setup::{self, AgentName, Environment, McpClient, Plan};
 use crate::sources::{ReadLimits, Update};
 use crate::{format, panic_hook};
 
 /// Shows the settings, or writes them, and waits for the first record.
 pub(super) fn run(args: &SetupArgs, config: &Config) -> Result<Outcome, Report> {
-    let plan = setup::plan(name(args.agent), &endpoint(config.http.0), args.content, &environment()?);
-    if args.write {
-        write(args, &plan)?;
-    } else {
-        let result = io::stdout().lock().write_all(instructions(args, &plan).as_bytes());
-        ignore_broken_pipe(result, Outcome::Done)?;
+    let Some(agent) = name(args.agent) else { return mcp(args) };
+    if !args.sources.is_empty() || args.client.is_some() {
+        return Err(UsageError("sources and --agent are for setup mcp".to_owned()).into());
     }
+    let plan = setup::plan(agent, &endpoint(config.http.0), args.content, &environment()?);
+    let content = if args.content { " --content" } else { "" };
+    let own_name = args.agent.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    show_or_write(args, &plan, &format!("agno-top setup {own_name}{content}"))?;
     if let Some((variable, other)) = elsewhere(&plan) {
         print_message(&format!("{variable} is set in this shell, to {other}: an agent that is started here sends there"));
     }
@@ -37,15 +38,68 @@ pub(super) fn run(args: &SetupArgs, config: &Config) -> Result<Outcome, Report> 
     if args.no_wait { Ok(Outcome::Done) } else { wait(config) }
 }
 
-fn name(agent: Agent) -> AgentName {
-    match agent {
+/// Makes a program ask `agno-top mcp`.
+fn mcp(args: &SetupArgs) -> Result<Outcome, Report> {
+    let usage = |message: &str| Err(UsageError(message.to_owned()).into());
+    let Some(client) = args.client else { return usage("setup mcp needs --agent claude, codex, cursor, gemini, opencode or vscode") };
+    if args.content {
+        return usage("--content is not for setup mcp: what the agent reads, it asks for");
+    }
+    let asking = match client {
+        Client::Claude => McpClient::Claude,
+        Client::Codex => McpClient::Codex,
+        Client::Cursor => McpClient::Cursor,
+        Client::Gemini => McpClient::Gemini,
+        Client::Opencode => McpClient::Opencode,
+        Client::Vscode => McpClient::Vscode,
+    };
+    let mut arguments = vec!["mcp".to_owned()];
+    for source in &args.sources {
+        let text = source.to_string_lossy().into_owned();
+        if crate::config::url::has_password(&text) {
+            return usage("a source with a password would be written into the agent's file: use ~/.pgpass or a service file");
+        }
+        // The agent starts the server in a folder of its own.
+        let is_url = text.contains("://");
+        arguments.push(if is_url { text } else { std::path::absolute(source)?.to_string_lossy().into_owned() });
+    }
+    let plan = setup::mcp_plan(asking, &program(), &arguments, &environment()?);
+    let name = client.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    let mut shown = vec![format!("agno-top setup mcp --agent {name}")];
+    shown.extend(args.sources.iter().map(|source| source.display().to_string()));
+    show_or_write(args, &plan, &shown.join(" "))?;
+    Ok(Outcome::Done)
+}
+
+/// Returns the name by which an agent finds this program, or its path.
+fn program() -> String {
+    const NAME: &str = "agno-top";
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = std::env::split_paths(&folders).any(|folder| folder.join(NAME).is_file());
+    let path = std::env::current_exe().ok().filter(|_| !is_there);
+    path.map_or_else(|| NAME.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// Shows the settings, or writes them; `command` is what this command is without `--write`.
+fn show_or_write(args: &SetupArgs, plan: &Plan, command: &str) -> Result<(), Report> {
+    if args.write {
+        return write(args, plan);
+    }
+    let result = io::stdout().lock().write_all(instructions(plan, command).as_bytes());
+    ignore_broken_pipe(result, Outcome::Done).map(drop)
+}
+
+/// Returns the agent that sends; `None` for one that asks.
+fn name(agent: Agent) -> Option<AgentName> {
+    Some(match agent {
         Agent::Claude => AgentName::Claude,
         Agent::Codex => AgentName::Codex,
         Agent::Gemini => AgentName::Gemini,
         Agent::Qwen => AgentName::Qwen,
         Agent::Opencode => AgentName::Opencode,
         Agent::Copilot => AgentName::Copilot,
-    }
+        Agent::Mcp => return None,
+    })
 }
 
 /// Returns the URL at which this machine reaches an address of the listener.
@@ -63,17 +117,15 @@ fn environment() -> Result<Environment, Report> {
 }
 
 /// Returns what the user must do.
-fn instructions(args: &SetupArgs, plan: &Plan) -> String {
+fn instructions(plan: &Plan, command: &str) -> String {
     let mut parts = Vec::new();
     if let Some(file) = plan.file.as_ref().filter(|_| !plan.settings.is_empty()) {
         let file = file.display().to_string();
         let is_done = plan.edit().is_ok_and(|edit| edit.is_some_and(|edit| edit.before == edit.after));
-        let content = if args.content { " --content" } else { "" };
-        let agent = args.agent.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         parts.push(if is_done {
             format!("{} has these settings already:\n\n{}\n", format::safe(&file), plan.text())
         } else {
-            format!("Add to {} (or run agno-top setup {agent}{content} --write):\n\n{}\n", format::safe(&file), plan.text())
+            format!("Add to {} (or run {command} --write):\n\n{}\n", format::safe(&file), plan.text())
         });
     }
     if !plan.variables.is_empty() {

@@ -224,7 +224,7 @@ fn export(payload: &Payload, name: &str) {
     for format in Format::ALL {
         // Redaction does not depend on the format and is slow.
         let redactor = REDACTOR.clone().filter(|_| format == Format::Jsonl);
-        let mut exporter = Exporter::new(&Options { format, redactor, max_chars: Some(2_000) }, Vec::new());
+        let mut exporter = Exporter::new(&Options { format, redactor, max_chars: Some(2_000), ..Options::default() }, Vec::new());
         let text = exporter
             .trace(TraceRecord::from_trace(&store, shown, ""))
             .and_then(|()| exporter.span(span.clone()))

@@ -35,6 +35,22 @@ pub enum SpanType {
 }
 
 impl SpanType {
+    /// Returns the symbol on the screen and in pictures.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Agent => "◆",
+            Self::Team => "◈",
+            Self::Workflow => "▣",
+            Self::Step => "▫",
+            Self::Model | Self::Embedding => "✦",
+            Self::Tool => "⚙",
+            Self::Retriever | Self::Reranker => "⌕",
+            Self::Guardrail => "⛨",
+            Self::Evaluator | Self::Prompt | Self::Other => "·",
+        }
+    }
+
     /// Every type.
     pub const ALL: [Self; 13] = [
         Self::Agent,

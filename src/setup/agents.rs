@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Plan, Rule, Setting};
+use super::mcp::opencode_file;
+use super::{Environment, Plan, Rule, Setting};
 
 /// A program to set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +32,6 @@ pub fn spans_advice(service: &str) -> &'static str {
         _ if service.starts_with("codex") => "trace_exporter in its config.toml adds the tree (agno-top setup codex)",
         _ => "give it OTEL_TRACES_EXPORTER=otlp",
     }
-}
-
-/// Where the user's files are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
-    /// The home directory.
-    pub home: PathBuf,
-    /// `CLAUDE_CONFIG_DIR`, if set.
-    pub claude: Option<PathBuf>,
-    /// `CODEX_HOME`, if set.
-    pub codex: Option<PathBuf>,
-    /// `XDG_CONFIG_HOME`, if set.
-    pub config: Option<PathBuf>,
 }
 
 /// The settings of Claude Code are environment variables, which its file sets.
@@ -151,8 +139,7 @@ fn opencode(endpoint: &str, content: bool, directory: &Path) -> Plan {
         ];
         return Plan { variables, notes, ..Plan::default() };
     }
-    let with_comments = directory.join("opencode.jsonc");
-    let file = if with_comments.exists() { with_comments } else { directory.join("opencode.json") };
+    let file = opencode_file(directory);
     let settings = vec![set(&["experimental", "openTelemetry"], json!(true), Rule::Set)];
     Plan { file: Some(file), settings, variables, ..Plan::default() }
 }

@@ -29,7 +29,10 @@ impl Document for Toml {
         let mut table: &mut dyn TableLike = self.0.as_table_mut();
         for name in tables {
             if !table.contains_key(name) {
-                table.insert(name, Item::Table(Table::new()));
+                // A table of tables alone needs no heading.
+                let mut new = Table::new();
+                new.set_implicit(true);
+                table.insert(name, Item::Table(new));
             }
             table = table.get_mut(name).and_then(Item::as_table_like_mut).ok_or_else(|| format!("{name} is no table"))?;
         }
@@ -57,6 +60,7 @@ fn value_of(item: &Item) -> Option<Value> {
         toml_edit::Value::String(text) => text.value().clone().into(),
         toml_edit::Value::Integer(number) => (*number.value()).into(),
         toml_edit::Value::Boolean(flag) => (*flag.value()).into(),
+        toml_edit::Value::Array(items) => items.iter().filter_map(|item| value_of(&Item::Value(item.clone()))).collect(),
         other => other.to_string().trim().to_owned().into(),
     })
 }
@@ -73,6 +77,7 @@ fn edited(value: &Value) -> Option<toml_edit::Value> {
             }
             table.into()
         }
-        Value::Null | Value::Array(_) => return None,
+        Value::Array(items) => toml_edit::Value::Array(items.iter().map(edited).collect::<Option<_>>()?),
+        Value::Null => return None,
     })
 }

@@ -3,6 +3,7 @@
 mod background;
 mod color;
 mod file;
+mod palette;
 #[cfg(test)]
 mod tests;
 

@@ -13,6 +13,7 @@ mod hostile;
 mod logs;
 mod metrics;
 mod parts;
+mod pictures;
 mod secrets;
 mod setup;
 mod sums;

@@ -40,7 +40,7 @@ fn settings_are_printed_for_every_agent() {
     assert!(text.contains("\"http://127.0.0.1:9\"") && text.contains("OTEL_LOG_USER_PROMPTS"), "{text}");
     assert!(text.contains("(or run agno-top setup claude --content --write)"), "{text}");
     let (code, _, messages) = run(&program, &["setup"]);
-    assert!(code == Some(2) && messages.contains("<claude|codex|gemini|qwen|opencode|copilot>"), "{messages}");
+    assert!(code == Some(2) && messages.contains("<claude|codex|gemini|qwen|opencode|copilot|mcp>"), "{messages}");
 }
 
 #[test]
@@ -85,4 +85,43 @@ fn the_first_record_ends_the_wait() {
         "{text}"
     );
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn an_agent_is_told_to_ask_after_an_answer_and_with_absolute_paths() {
+    let program = Program::empty();
+    let (code, text, messages) = run(&program, &["setup", "mcp", "--agent", "cursor", "a.db", "postgres://me@localhost/agno"]);
+    assert_eq!((code, messages.as_str()), (Some(0), ""), "{text}");
+    let path = program.directory.path().canonicalize().unwrap().join("a.db");
+    assert!(text.contains("(or run agno-top setup mcp --agent cursor a.db postgres://me@localhost/agno --write)"), "{text}");
+    assert!(text.contains(&format!("[\"mcp\",\"{}\",\"postgres://me@localhost/agno\"]", path.display())), "{text}");
+    let file = program.path(".codex/config.toml");
+    let (code, _, messages) = run(&program, &["setup", "mcp", "--agent", "codex", "--write"]);
+    assert!(code == Some(2) && messages.contains("+ [mcp_servers.agno-top]") && !file.exists(), "{messages}");
+    let (code, _, messages) = run(&program, &["setup", "mcp", "--agent", "codex", "--write", "--yes"]);
+    assert!(code == Some(0) && std::fs::read_to_string(&file).unwrap().contains("args = [\"mcp\"]"), "{messages}");
+    for (arguments, message) in [
+        (&["setup", "mcp"][..], "needs --agent"),
+        (&["setup", "mcp", "--agent", "codex", "--content"], "--content is not for"),
+        (&["setup", "claude", "a.db"], "are for setup mcp"),
+        (&["setup", "mcp", "--agent", "codex", "postgres://me:secret@localhost/agno"], "would be written"),
+    ] {
+        let (code, text, messages) = run(&program, arguments);
+        assert!(code == Some(2) && messages.contains(message) && text.is_empty(), "{arguments:?}: {messages}");
+    }
+}
+
+#[test]
+fn the_skill_is_a_skill_file_with_commands_that_exist() {
+    let program = Program::new();
+    let skill = program.text(&["skill"]);
+    assert!(skill.starts_with("---\nname: agno-top\ndescription: "), "{skill}");
+    let commands: Vec<&str> = skill.lines().filter_map(|line| line.strip_prefix("   agno-top ")).collect();
+    assert!(commands.len() >= 7, "{commands:?}");
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').chain(["traces.db"]).collect();
+        let code = program.run(&words).status.code();
+        // Of an hour ago, nothing is there.
+        assert!(code == Some(0) || (code == Some(1) && command.contains("--since")), "{command}: {code:?}");
+    }
 }

@@ -35,7 +35,7 @@ fn trace(spans: usize) -> TraceRecord {
 
 fn page(redactor: Option<Redactor>, spans: usize) -> String {
     let id = TraceId::new([1; 16]).unwrap();
-    let mut exporter = Exporter::new(&Options { format: Format::Html, redactor, max_chars: None }, Vec::new());
+    let mut exporter = Exporter::new(&Options { format: Format::Html, redactor, ..Options::default() }, Vec::new());
     exporter.trace(trace(spans)).unwrap();
     let spans_found = vec![SpanId::new([2; 8]).unwrap()];
     let finding = FindingRecord { cause: "failure", sentence: format!("it broke {HOSTILE}"), spans: spans_found };

@@ -67,7 +67,7 @@ fn spans() -> Vec<ExportedSpan> {
 }
 
 fn report(max_chars: Option<usize>, traces: usize) -> String {
-    let options = Options { format: Format::Markdown, redactor: None, max_chars };
+    let options = Options { format: Format::Markdown, max_chars, ..Options::default() };
     let mut exporter = Exporter::new(&options, Vec::new());
     for _ in 0..traces {
         exporter.trace(trace()).unwrap();
@@ -193,7 +193,7 @@ fn headings_without_content_say_so() {
 #[test]
 fn many_long_texts_use_the_available_space() {
     for limit in [8000, 9000, 10_000] {
-        let mut exporter = Exporter::new(&Options { format: Format::Markdown, redactor: None, max_chars: Some(limit) }, Vec::new());
+        let mut exporter = Exporter::new(&Options { format: Format::Markdown, max_chars: Some(limit), ..Options::default() }, Vec::new());
         exporter.trace(trace()).unwrap();
         for n in 0..40 {
             let mut span = spans().remove(1);

@@ -133,7 +133,7 @@ mod tests {
     fn the_extension_follows_the_format_until_the_user_edits_it() {
         let mut dialog = ExportDialog::new(Vec::new(), "a-1");
         let _ = press(&mut dialog, &[KeyCode::Left]);
-        assert_eq!((dialog.format, dialog.path.value()), (Format::Html, "a-1.html"));
+        assert_eq!((dialog.format, dialog.path.value()), (Format::Svg, "a-1.svg"));
         let _ = press(&mut dialog, &[KeyCode::Right, KeyCode::Char(' ')]);
         assert_eq!((dialog.format, dialog.path.value()), (Format::OtlpProto, "a-1.pb"));
         let _ = press(&mut dialog, &[KeyCode::Tab, KeyCode::Char('x'), KeyCode::BackTab, KeyCode::Right]);

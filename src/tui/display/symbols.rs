@@ -7,17 +7,7 @@ use crate::tui::theme::Role;
 /// Returns the symbol of a span type.
 #[must_use]
 pub fn span_type_symbol(span_type: SpanType) -> &'static str {
-    match span_type {
-        SpanType::Agent => "◆",
-        SpanType::Team => "◈",
-        SpanType::Workflow => "▣",
-        SpanType::Step => "▫",
-        SpanType::Model | SpanType::Embedding => "✦",
-        SpanType::Tool => "⚙",
-        SpanType::Retriever | SpanType::Reranker => "⌕",
-        SpanType::Guardrail => "⛨",
-        SpanType::Evaluator | SpanType::Prompt | SpanType::Other => "·",
-    }
+    span_type.symbol()
 }
 
 /// Returns the symbol of a status; a blank for success.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
-use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, TraceRecord, WhyRecord};
+use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, Palette, TraceRecord, WhyRecord};
 use crate::model::time::now;
 use crate::model::{LogRecord, Payload};
 use crate::sources::PayloadRequest;
@@ -14,6 +14,7 @@ use crate::tui::app::Export;
 #[derive(Debug)]
 pub(super) struct PendingExport {
     export: Export,
+    palette: Palette,
     /// The traces, with what stands out in them and the number of their spans.
     traces: Vec<(TraceRecord, Option<WhyRecord>, usize)>,
     spans: Vec<ExportedSpan>,
@@ -29,6 +30,7 @@ impl Loop<'_> {
         let held: std::collections::HashSet<_> = store.traces().collect();
         let chosen: Vec<_> = export.traces.iter().copied().filter(|trace| held.contains(trace)).collect();
         let logs = export::logs_of(store, &self.session.app.logs, &chosen);
+        let palette = self.session.app.themes.current().palette();
         for &trace in &chosen {
             let rows = export::rows(store, trace);
             let findings = export.format.holds_findings().then(|| WhyRecord::new(store, trace, now()));
@@ -39,7 +41,7 @@ impl Loop<'_> {
                 spans.push(export::span_of_row(store, row, depth));
             }
         }
-        self.request(payloads, Pending::Export(Box::new(PendingExport { export, traces, spans, logs })));
+        self.request(payloads, Pending::Export(Box::new(PendingExport { export, palette, traces, spans, logs })));
     }
 
     /// Writes an export with the payloads of its spans on another thread.
@@ -72,10 +74,10 @@ fn shown(path: &Path, directory: &Path) -> String {
 }
 
 fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Result<PathBuf> {
-    let PendingExport { export, traces, spans, logs } = export;
+    let PendingExport { export, palette, traces, spans, logs } = export;
     let redactor = export.redaction.redactor(patterns).map_err(io::Error::other)?;
     let mut file = NewFile::create(&directory.join(&export.path))?;
-    let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None }, file.writer());
+    let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None, palette }, file.writer());
     let mut spans = spans.into_iter();
     for (trace, findings, count) in traces {
         exporter.trace(trace)?;
