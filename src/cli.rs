@@ -100,6 +100,7 @@ pub enum Command {
     /// Check the terminal, the ports, the sources and the Python packages, and say how to fix each problem; exit code 1 if there is any
     Doctor(DoctorArgs),
     /// Show how to make a coding agent send to agno-top, and wait for its first record
+    #[command(override_usage = "agno-top setup [OPTIONS] <AGENT>\n       agno-top setup mcp --agent <AGENT> [OPTIONS] [SOURCE]...")]
     Setup(SetupArgs),
     /// Print a skill file, which tells a coding agent how to ask traces
     Skill,

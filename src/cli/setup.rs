@@ -13,7 +13,7 @@ pub struct SetupArgs {
     pub agent: Agent,
 
     /// With mcp: the sources that the server reads [default: the databases found where the agent starts it]
-    #[arg(value_name = "SRC")]
+    #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
     /// With mcp: the program that asks
