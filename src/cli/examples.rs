@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 22] = [
+const EXAMPLES: [(&str, &str); 23] = [
     (
         "demo",
         "  agno-top demo
