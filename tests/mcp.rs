@@ -317,3 +317,43 @@ fn ids_are_as_long_as_needed_and_what_never_ended_is_lost_in_the_first_answer() 
     assert!(lines.iter().all(|line| line.contains(" lost ")), "{found}");
     assert!(client.text("why", json!({"id": ids[0]})).contains("never ended"));
 }
+
+/// The protocol's own client for Python, if `AGNO_TOP_MCP_PYTHON` names a Python that has it.
+#[test]
+fn the_protocol_s_own_client_is_answered() {
+    let Some(python) = std::env::var_os("AGNO_TOP_MCP_PYTHON") else {
+        println!("skipped: AGNO_TOP_MCP_PYTHON names no Python with the package mcp");
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/client.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_agno-top"))
+        .arg(fixture(FIXTURE))
+        .args(["why", "{\"id\": \"8354\"}"])
+        .output()
+        .unwrap();
+    let answer: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!((&answer["is_error"], &answer["wrong_is_error"]), (&json!(false), &json!(true)), "{answer}");
+    assert!(answer["text"].as_str().unwrap().contains("1. tool refund_order failed"), "{answer}");
+    assert!(answer["tools"].as_array().unwrap().contains(&json!("wait_for")), "{answer}");
+}
+
+/// The protocol's inspector, if `AGNO_TOP_MCP_NODE` names a folder with its node module.
+#[test]
+fn the_inspector_lists_and_calls_the_tools() {
+    let Some(folder) = std::env::var_os("AGNO_TOP_MCP_NODE") else {
+        println!("skipped: AGNO_TOP_MCP_NODE names no folder with @modelcontextprotocol/inspector");
+        return;
+    };
+    let inspect = |arguments: &[&str]| -> Value {
+        let mut command = Command::new(Path::new(&folder).join("node_modules/.bin/mcp-inspector"));
+        command.arg("--cli").arg(env!("CARGO_BIN_EXE_agno-top")).arg("mcp").arg(fixture(FIXTURE)).args(arguments);
+        let output = command.output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    };
+    assert_eq!(inspect(&["--method", "tools/list"])["tools"].as_array().map(Vec::len), Some(7));
+    let answer = inspect(&["--method", "tools/call", "--tool-name", "get_trace", "--tool-arg", "id=8354"]);
+    assert!(answer["isError"] != true && answer["content"][0]["text"].as_str().unwrap().contains("refund_order() #21ee"), "{answer}");
+}

@@ -54,3 +54,30 @@ fn a_file_is_shown_without_a_shell() {
     assert!(!output.status.success() && message.contains("nothing here shows files") && message.contains(".svg in a browser"), "{message}");
     assert_eq!(export(&["--format", "csv", "--open"], &with_opener).status.code(), Some(2));
 }
+
+/// A browser allows the script and the style of the page under its policy, if `AGNO_TOP_CHROMIUM` names a Chromium.
+#[test]
+fn a_browser_runs_the_page_s_script_and_shows_the_picture() {
+    let Some(chromium) = std::env::var_os("AGNO_TOP_CHROMIUM") else {
+        println!("skipped: AGNO_TOP_CHROMIUM names no Chromium");
+        return;
+    };
+    let program = Program::new();
+    let open = |name: &str, flag: &str| {
+        let mut command = std::process::Command::new(&chromium);
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND", "--timeout=20000"]);
+        command.arg(format!("--user-data-dir={}", program.path("profile").display())).arg("--enable-logging=stderr");
+        let output = command.arg(flag).arg(format!("file://{}", program.path(name).display())).output().unwrap();
+        (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for (name, format) in [("a.html", "html"), ("a.svg", "svg")] {
+        let output = program.run(&["export", "8354", "traces.db", "--format", format, "-o", name]);
+        assert!(output.status.success());
+    }
+    let (page, log) = open("a.html", "--dump-dom");
+    // The script shows the search.
+    assert!(page.contains("<p><label>Find ") && page.contains("refund_order"), "{page}");
+    assert!(!log.contains("Content Security Policy") && !log.contains("CONSOLE"), "{log}");
+    let (picture, log) = open("a.svg", "--dump-dom");
+    assert!(picture.contains("refund_order") && !picture.contains("parsererror"), "{picture} {log}");
+}
