@@ -1,4 +1,4 @@
-//! The CPU time per span of the OTLP listener, compared with `prost` decoding the same bytes.
+//! The CPU time per span and per log record of the OTLP listener, compared with `prost` decoding the same bytes.
 //!
 //! The time of the listener includes the kernel's share of receiving, HTTP or gRPC, the walk, the channel, and the store on another
 //! thread. It excludes the sender, which has threads of its own. Linux only: it reads the CPU time of each thread from `/proc`.
@@ -10,21 +10,27 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use agno_top::logs::LogStore;
 use agno_top::model::SourceId;
 use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::{Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use bytes::{Buf, BufMut, Bytes};
 use hyper::http::uri::PathAndQuery;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 use rustix::time::{ClockId, clock_gettime};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 const FIXTURE: &[u8] = include_bytes!("../tests/fixtures/agno-3.1.10.otlp.pb");
+const LOGS: &[u8] = include_bytes!("../tests/fixtures/coding/claude-code-logs-only/0001.logs.pb");
 const REQUESTS: usize = 100;
-const SPANS: usize = 512;
+const ITEMS: usize = 512;
 const ROUNDS: usize = 9;
 
 /// Builds requests of 512 spans each from a real run, with new ids.
@@ -36,13 +42,13 @@ fn requests() -> Vec<ExportTraceServiceRequest> {
         let mut request = source.clone();
         let out = &mut request.resource_spans[0].scope_spans[0].spans;
         out.clear();
-        while out.len() < SPANS {
+        while out.len() < ITEMS {
             let (mut traces, mut ids) = (HashMap::new(), HashMap::new());
             let mut next = || {
                 counter += 1;
                 counter.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
             };
-            for span in spans.iter().take(SPANS - out.len()) {
+            for span in spans.iter().take(ITEMS - out.len()) {
                 let mut span = span.clone();
                 span.trace_id.clone_from(traces.entry(span.trace_id.clone()).or_insert_with(|| [next(), next()].concat()));
                 span.span_id.clone_from(ids.entry(span.span_id.clone()).or_insert_with(|| next().to_vec()));
@@ -52,6 +58,52 @@ fn requests() -> Vec<ExportTraceServiceRequest> {
                 out.push(span);
             }
         }
+        request
+    };
+    (0..REQUESTS).map(|_| request()).collect()
+}
+
+/// Builds requests of 512 records each: as a web service logs them, with a span in every second one, or the events of a coding agent.
+fn log_requests(of_agent: bool) -> Vec<ExportLogsServiceRequest> {
+    let source = ExportLogsServiceRequest::decode(LOGS).unwrap();
+    let events = &source.resource_logs[0].scope_logs[0].log_records;
+    let mut counter = 0_u64;
+    let mut record = || {
+        counter += 1;
+        let time = 1_764_500_000_000_000_000 + counter * 1_000_000;
+        if of_agent {
+            let mut record = events[counter as usize % events.len()].clone();
+            record.time_unix_nano = time;
+            return record;
+        }
+        let text = |text: String| Some(AnyValue { value: Some(Value::StringValue(text)) });
+        let attribute = |key: &str, value: String| KeyValue { key: key.to_owned(), value: text(value), ..KeyValue::default() };
+        let id = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        let has_span = counter % 2 == 0;
+        LogRecord {
+            time_unix_nano: time,
+            observed_time_unix_nano: time + 20_000,
+            severity_number: 9,
+            severity_text: "INFO".to_owned(),
+            body: text(format!("GET /orders/{counter} 200 in {} ms", counter % 97)),
+            attributes: vec![
+                attribute("code.file.path", "/srv/shop/app/middleware/access.py".to_owned()),
+                attribute("code.function.name", "log_request".to_owned()),
+                attribute("http.request.method", "GET".to_owned()),
+                attribute("url.path", format!("/orders/{counter}")),
+                attribute("thread.name", "MainThread".to_owned()),
+                attribute("enduser.id", format!("user-{}", counter % 31)),
+            ],
+            trace_id: if has_span { [id, id].concat() } else { Vec::new() },
+            span_id: if has_span { id.to_vec() } else { Vec::new() },
+            ..LogRecord::default()
+        }
+    };
+    let mut request = || {
+        let mut request = source.clone();
+        request.resource_logs.truncate(1);
+        request.resource_logs[0].scope_logs.truncate(1);
+        request.resource_logs[0].scope_logs[0].log_records = (0..ITEMS).map(|_| record()).collect();
         request
     };
     (0..REQUESTS).map(|_| request()).collect()
@@ -78,11 +130,11 @@ fn listener_time() -> Duration {
 }
 
 /// Measures decoding with `prost`, without and with dropping the result.
-fn prost_time(bodies: &[Bytes]) -> [Duration; 2] {
+fn prost_time<M: Message + Default>(bodies: &[Bytes]) -> [Duration; 2] {
     let mut sums = [Duration::ZERO; 2];
     for body in bodies {
         let before = thread_time();
-        let request = ExportTraceServiceRequest::decode(&body[..]).unwrap();
+        let request = M::decode(&body[..]).unwrap();
         let decoded = thread_time();
         drop(request);
         sums[0] += decoded.saturating_sub(before);
@@ -91,14 +143,13 @@ fn prost_time(bodies: &[Bytes]) -> [Duration; 2] {
     sums
 }
 
-fn over_http(address: SocketAddr, bodies: &[Bytes]) {
+fn over_http(address: SocketAddr, path: &str, bodies: &[Bytes]) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     let mut response = [0; 4096];
     for body in bodies {
         let length = body.len();
-        let head =
-            format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         let read = stream.read(&mut response).unwrap();
@@ -145,12 +196,12 @@ impl Decoder for Encoded {
     }
 }
 
-fn over_grpc(address: SocketAddr, bodies: &[Bytes]) {
+fn over_grpc(address: SocketAddr, path: &'static str, bodies: &[Bytes]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let mut client = tonic::client::Grpc::new(channel);
-        let path = PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+        let path = PathAndQuery::from_static(path);
         for body in bodies {
             client.ready().await.unwrap();
             client.unary(tonic::Request::new(body.clone()), path.clone(), Encoded).await.unwrap();
@@ -168,15 +219,28 @@ fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
     let store = std::thread::Builder::new().name("store".to_owned());
     let (done, ready) = std::sync::mpsc::channel();
     let store = store.spawn(move || {
-        let mut store = Store::new(Limits::default());
-        let mut spans = 0;
+        let (mut store, mut logs) = (Store::new(Limits::default()), LogStore::default());
+        let mut items = 0;
+        let mut count = |added: usize| {
+            items += added;
+            if added > 0 && items == REQUESTS * ITEMS {
+                done.send(()).unwrap();
+            }
+        };
         while let Some(update) = received.blocking_recv() {
-            if let Update::Batch(batch) = update {
-                spans += batch.spans.len();
-                store.apply(&batch, 0);
-                if spans == REQUESTS * SPANS {
-                    done.send(()).unwrap();
+            match update {
+                // Spans that log events tell of are not counted: their records are.
+                Update::Batch(batch) => {
+                    let is_told = batch.spans.iter().any(|span| span.facts.from_log);
+                    store.apply(&batch, 0);
+                    count(if is_told { 0 } else { batch.spans.len() });
                 }
+                Update::Logs(batch) => {
+                    let records = batch.records.len();
+                    logs.apply(batch);
+                    count(records);
+                }
+                _ => {}
             }
         }
     });
@@ -189,18 +253,19 @@ fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
     time
 }
 
-fn main() {
-    let bodies: Vec<Bytes> = requests().iter().map(|request| request.encode_to_vec().into()).collect();
+/// Measures requests of one kind, and prints the medians of the rounds.
+fn measure<M: Message + Default>(name: &str, paths: [&'static str; 2], requests: &[M]) {
+    let bodies: Vec<Bytes> = requests.iter().map(|request| request.encode_to_vec().into()).collect();
     let bytes: usize = bodies.iter().map(Bytes::len).sum();
-    println!("{REQUESTS} requests of {SPANS} spans, {} bytes per span; µs of CPU time per span", bytes / REQUESTS / SPANS);
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / (REQUESTS * SPANS) as f64;
+    println!("{name}: {REQUESTS} requests of {ITEMS}, {} bytes each; µs of CPU time for each", bytes / REQUESTS / ITEMS);
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / (REQUESTS * ITEMS) as f64;
     let mut ratios = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
-        let [before, with_drop] = prost_time(&bodies);
-        let http = listen(|[_, http]| over_http(http, &bodies));
-        let [between, _] = prost_time(&bodies);
-        let grpc = listen(|[grpc, _]| over_grpc(grpc, &bodies));
-        let [after, _] = prost_time(&bodies);
+        let [before, with_drop] = prost_time::<M>(&bodies);
+        let http = listen(|[_, http]| over_http(http, paths[0], &bodies));
+        let [between, _] = prost_time::<M>(&bodies);
+        let grpc = listen(|[grpc, _]| over_grpc(grpc, paths[1], &bodies));
+        let [after, _] = prost_time::<M>(&bodies);
         if round == 0 {
             continue;
         }
@@ -219,8 +284,16 @@ fn main() {
         ratios[0].push(http_ratio);
         ratios[1].push(grpc_ratio);
     }
-    for (name, mut all) in ["HTTP", "gRPC"].into_iter().zip(ratios) {
+    for (protocol, mut all) in ["HTTP", "gRPC"].into_iter().zip(ratios) {
         all.sort_by(f64::total_cmp);
-        println!("{name}: median {:.2} x prost decoding the same bytes", all[ROUNDS / 2]);
+        println!("{name} over {protocol}: median {:.2} x prost decoding the same bytes", all[ROUNDS / 2]);
     }
+}
+
+fn main() {
+    let traces = ["/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export"];
+    let logs = ["/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export"];
+    measure("spans", traces, &requests());
+    measure("log records of a service", logs, &log_requests(false));
+    measure("log events of a coding agent", logs, &log_requests(true));
 }

@@ -1,7 +1,9 @@
 //! Log records in memory: the newest ones up to a limit, found by their span or by their session.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::log::session_hash;
 use crate::model::{LogBatch, LogRecord, Nanos, SourceId, SpanId, TraceId};
@@ -25,7 +27,7 @@ pub struct LogStore {
     by_session: HashMap<u64, Numbers>,
     /// The source of each record, by its hash: one that is recorded comes from the listener and from the file.
     known: HashMap<u64, SourceId>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     limit: usize,
     bytes: usize,
 }

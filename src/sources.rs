@@ -34,7 +34,7 @@ use tokio::sync::mpsc::Sender;
 use crate::model::{
     Batch, LogBatch, LogContent, LogRecord, MetricBatch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId,
 };
-use crate::otlp::logs as otlp_logs;
+use crate::otlp::logs::{self as otlp_logs, EncodedLog};
 use crate::otlp::turns::{ToldSpans, Turns};
 use crate::otlp::wire::DecodeError;
 
@@ -268,10 +268,13 @@ impl UpdateSender {
         Self { id, ..self.clone() }
     }
 
-    /// Makes spans of the log events in an `ExportLogsServiceRequest`.
-    fn read_logs(&self, body: &[u8]) -> Result<ToldSpans, DecodeError> {
+    /// Makes spans of log records that may tell of calls.
+    fn read_logs(&self, records: &[EncodedLog<'_>]) -> ToldSpans {
+        if records.is_empty() {
+            return ToldSpans::default();
+        }
         // A panic ends the program; what is known of the turns stays valid.
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner).read(body)
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).read(records)
     }
 
     /// Returns the log records of an `ExportLogsServiceRequest` as a batch of this source.

@@ -35,40 +35,69 @@ pub(crate) struct LogHead<'a> {
     pub(crate) span: Option<SpanId>,
 }
 
-/// Calls `f` for every log record of a request, in order, with its encoded message.
-pub(crate) fn for_each<'a>(body: &'a [u8], mut f: impl FnMut(Group<'a>, LogHead<'a>, &'a [u8])) -> Result<(), DecodeError> {
-    request::for_each_span(body, |group, message| {
-        f(group, head(message)?, message);
-        Ok(())
-    })
+/// The most log records of one request that are kept: they take up to 70 times the memory of the request.
+pub(crate) const MAX_RECORDS: usize = 1 << 20;
+
+/// A log record of a request, encoded, and what finds it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EncodedLog<'a> {
+    pub(crate) group: Group<'a>,
+    pub(crate) head: LogHead<'a>,
+    pub(crate) message: &'a [u8],
 }
 
-/// Returns the log records of a request. They share its bytes.
-pub(crate) fn records(body: &Bytes) -> Result<Vec<LogRecord>, DecodeError> {
-    let (mut records, mut groups) = (Vec::new(), Vec::new());
-    // The resource and the scope of the last record, by their place.
-    let mut last: (*const u8, *const u8) = (std::ptr::null(), std::ptr::null());
-    request::for_each_span(body, |group, message| {
-        let head = head(message)?;
-        let place = (group.resource.as_ptr(), group.scope.as_ptr());
-        if groups.is_empty() || place != last {
-            last = place;
-            groups.push(Arc::new(shared(&group)?));
+/// Calls `f` for every log record of an `ExportLogsServiceRequest`, in order.
+pub(crate) fn for_each<'a>(body: &'a [u8], mut f: impl FnMut(EncodedLog<'a>) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
+    request::for_each_span(body, |group, message| f(EncodedLog { group, head: head(message)?, message }))
+}
+
+/// Collects the log records of a request, which share its bytes.
+#[derive(Debug)]
+pub(crate) struct Records<'a> {
+    body: &'a Bytes,
+    pub(crate) records: Vec<LogRecord>,
+    /// The number of records that are not kept.
+    pub(crate) left_out: u64,
+    group: Arc<LogGroup>,
+    /// The resource and the scope of the last record, by their place.
+    last: Option<(usize, usize)>,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(body: &'a Bytes) -> Self {
+        Self { body, records: Vec::new(), left_out: 0, group: Arc::default(), last: None }
+    }
+
+    /// Adds a record of the body.
+    pub(crate) fn push(&mut self, EncodedLog { group, head, message }: &EncodedLog<'a>) -> Result<(), DecodeError> {
+        if self.records.len() == MAX_RECORDS {
+            self.left_out += 1;
+            return Ok(());
+        }
+        let place = (group.resource.as_ptr() as usize, group.scope.as_ptr() as usize);
+        if self.last.replace(place) != Some(place) {
+            self.group = Arc::new(shared(group)?);
         }
         let event = if head.name.is_empty() { (0, 0) } else { (offset(message, head.name) as u32, head.name.len() as u32) };
-        records.push(LogRecord {
+        self.records.push(LogRecord {
             time: head.time,
             severity: head.severity,
             trace: head.trace,
             span: head.span,
             session: session_hash(head.session),
             event,
-            group: groups.last().cloned().unwrap_or_default(),
-            encoded: body.slice_ref(message),
+            group: self.group.clone(),
+            encoded: self.body.slice_ref(message),
         });
         Ok(())
-    })?;
-    Ok(records)
+    }
+}
+
+/// Returns the log records of a request. They share its bytes.
+pub(crate) fn records(body: &Bytes) -> Result<Vec<LogRecord>, DecodeError> {
+    let mut records = Records::new(body);
+    for_each(body, |record| records.push(&record))?;
+    Ok(records.records)
 }
 
 fn shared(group: &Group<'_>) -> Result<LogGroup, DecodeError> {
@@ -90,7 +119,9 @@ pub(crate) fn head(message: &[u8]) -> Result<LogHead<'_>, DecodeError> {
                 let (key, value) = key_value(field.bytes()?)?;
                 let place = match key {
                     _ if key == EVENT_NAME.as_bytes() => &mut named,
-                    _ if head.session.is_empty() && SESSIONS.iter().any(|end| key.ends_with(end)) => &mut head.session,
+                    _ if key.ends_with(b"id") && head.session.is_empty() && SESSIONS.iter().any(|end| key.ends_with(end)) => {
+                        &mut head.session
+                    }
                     _ => continue,
                 };
                 if let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)? {

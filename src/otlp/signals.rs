@@ -1,6 +1,6 @@
 //! Tells traces, logs and metrics apart, and reads logs and metrics in protobuf, as far as agno-top uses them.
 
-use super::logs;
+use super::logs::EncodedLog;
 use super::request::{self, Group};
 use super::value::{self, decode_attribute, decode_text};
 use super::wire::{DecodeError, FieldValue, Fields};
@@ -104,21 +104,8 @@ pub(crate) struct SpanLog {
 /// The beginning of the names of the events that are shown with their span.
 const SPAN_EVENT: &[u8] = b"gen_ai.";
 
-/// Reads an `ExportLogsServiceRequest`: passes the events of spans to `each` and returns the number of all records.
-pub(crate) fn span_events(body: &[u8], mut each: impl FnMut(SpanLog)) -> Result<u64, DecodeError> {
-    let mut count = 0;
-    request::for_each_span(body, |_, message| {
-        count += 1;
-        if let Some(record) = span_log(message)? {
-            each(record);
-        }
-        Ok(())
-    })?;
-    Ok(count)
-}
-
-fn span_log(message: &[u8]) -> Result<Option<SpanLog>, DecodeError> {
-    let head = logs::head(message)?;
+/// Returns the event of a span that a log record is; `None` if it is none.
+pub(crate) fn span_log(&EncodedLog { head, message, .. }: &EncodedLog<'_>) -> Result<Option<SpanLog>, DecodeError> {
     // Other records are not decoded.
     let (Some(trace), Some(span), true) = (head.trace, head.span, head.name.starts_with(SPAN_EVENT)) else { return Ok(None) };
     let (mut time, mut observed) = (0, 0);

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::encode::{SpanData, TracesEncoder};
-use super::logs::{self, LogHead};
+use super::logs::{self, EncodedLog};
 use super::request::Group;
 use super::wire::DecodeError;
 use crate::model::{Attribute, Nanos, Payload, SpanId, TraceId};
@@ -85,10 +85,12 @@ struct Output {
 }
 
 impl Turns {
-    /// Reads an `ExportLogsServiceRequest`. An event that came before changes nothing.
-    pub(crate) fn read(&mut self, body: &[u8]) -> Result<ToldSpans, DecodeError> {
-        let mut records = Vec::new();
-        logs::for_each(body, |group, head, message| records.extend(record(group, head, message)))?;
+    /// Reads log records that may tell of calls. An event that came before changes nothing.
+    pub(crate) fn read(&mut self, records: &[EncodedLog<'_>]) -> ToldSpans {
+        let mut records: Vec<_> = records.iter().filter_map(record).collect();
+        if records.is_empty() {
+            return ToldSpans::default();
+        }
         let mut output = Output::default();
         // Events of one request may be out of order: exporters collect them from several loggers.
         records.sort_by_key(|record| record.time);
@@ -105,7 +107,7 @@ impl Turns {
         }
         encoder.flush(&mut told.body);
         self.forget(&mut told.body, &mut encoder);
-        Ok(told)
+        told
     }
 
     fn push(&mut self, record: &Record<'_>, output: &mut Output) {
@@ -182,11 +184,23 @@ impl Turns {
     }
 }
 
+/// Returns whether a record may tell of a call.
+pub(crate) fn may_tell(record: &EncodedLog<'_>) -> bool {
+    log_events::may_tell(record.head.name) && record.head.time > 0
+}
+
+/// Returns the records of an `ExportLogsServiceRequest` that may tell of calls.
+pub(crate) fn telling(body: &[u8]) -> Result<Vec<EncodedLog<'_>>, DecodeError> {
+    let mut found = Vec::new();
+    logs::for_each(body, |record| {
+        found.extend(may_tell(&record).then_some(record));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Reads a record that tells of a call.
-fn record<'a>(group: Group<'a>, head: LogHead<'a>, message: &'a [u8]) -> Option<Record<'a>> {
-    if !log_events::may_tell(head.name) || head.time <= 0 {
-        return None;
-    }
+fn record<'a>(&EncodedLog { group, head, message }: &EncodedLog<'a>) -> Option<Record<'a>> {
     let name = String::from_utf8_lossy(head.name).into_owned();
     let attributes = logs::content(message).ok()?.attributes;
     let told = log_events::told(&name, &attributes)?;

@@ -31,6 +31,7 @@ use super::sqlite::Tables;
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::time::now;
 use crate::model::{MetricBatch, Origin, Payload, PayloadRef, Skipped, TraceId};
+use crate::otlp::turns;
 use crate::regular_file;
 use follow::{Follower, Found};
 use format::Content;
@@ -322,7 +323,7 @@ fn tell(content: &mut Content, sender: &UpdateSender) -> Result<Vec<TraceId>, Cl
 }
 
 fn tell_spans(content: &mut Content, logs: &[u8], sender: &UpdateSender) -> Vec<TraceId> {
-    match sender.read_logs(logs) {
+    match turns::telling(logs).map(|records| sender.read_logs(&records)) {
         Ok(told) => {
             if !told.body.is_empty() {
                 content.append_told(told.body);

@@ -23,7 +23,7 @@ pub struct Anomalies {
     pub retried: Vec<(RowIx, RowIx)>,
     /// The run's own model calls, in order; of nested ones the outer one.
     pub calls: Vec<RowIx>,
-    /// The run's own model calls that state input tokens, in order.
+    /// The run's own model calls that state input tokens, each once, in order.
     pub growth: Vec<RowIx>,
     /// Whether the run has more rows than were analyzed.
     pub is_truncated: bool,
@@ -133,7 +133,8 @@ impl Store {
     }
 
     fn growth(&self, rows: &[RowIx]) -> Vec<RowIx> {
-        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.inner(row).inputs == 0;
+        let counts = |row: RowIx| self.inner(row).inputs == 0 && !self.is_duplicate(row);
+        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && counts(row);
         rows.iter().copied().filter(|&row| self.row(row).span_type == SpanType::Model && states_input(row)).collect()
     }
 

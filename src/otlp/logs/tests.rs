@@ -8,9 +8,10 @@ fn encode(record: &str) -> Vec<u8> {
 
 fn heads(body: &[u8]) -> Vec<(Nanos, u8, String, bool, bool)> {
     let mut found = Vec::new();
-    for_each(body, |_, head, _| {
+    for_each(body, |EncodedLog { head, .. }| {
         let name = String::from_utf8_lossy(head.name).into_owned();
         found.push((head.time, head.severity, name, head.trace.is_some(), head.span.is_some()));
+        Ok(())
     })
     .expect("a request");
     found
@@ -36,4 +37,23 @@ fn ids_of_a_wrong_length_and_unknown_severities_are_none() {
     assert_eq!(heads(&body), [(3, 0, String::new(), false, false)]);
     let body = encode(r#"{"traceId":"zz","spanId":"b7ad6b7169203331","body":{"stringValue":"x"}}"#);
     assert_eq!(heads(&body), [(0, 0, String::new(), false, true)], "the rest of the record is kept");
+}
+
+#[test]
+fn a_request_of_too_many_records_keeps_as_many_as_fit() {
+    let mut scope = Vec::new();
+    for _ in 0..MAX_RECORDS + 3 {
+        scope.extend_from_slice(&[0x12, 0]);
+    }
+    let mut body = Vec::new();
+    for (key, inner) in [(0x12, scope.len()), (0x0a, scope.len() + 5)] {
+        let mut outer = vec![key];
+        prost::encoding::encode_varint(inner as u64, &mut outer);
+        body.splice(0..0, outer);
+    }
+    body.extend(scope);
+    let body = Bytes::from(body);
+    let mut records = Records::new(&body);
+    for_each(&body, |record| records.push(&record)).expect("a request");
+    assert_eq!((records.records.len(), records.left_out), (MAX_RECORDS, 3));
 }

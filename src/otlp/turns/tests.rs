@@ -19,7 +19,7 @@ fn request(events: &[String]) -> Vec<u8> {
 }
 
 fn read(turns: &mut Turns, events: &[String]) -> (Batch, Vec<TraceId>) {
-    let told = turns.read(&request(events)).expect("records");
+    let told = turns.read(&telling(&request(events)).expect("records"));
     let mut batch = Batch::default();
     rows::read(&told.body, Vec::new(), &mut batch).expect("spans");
     assert!(batch.skipped.is_empty() && batch.spans.iter().all(|span| span.facts.from_log));

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
+use super::super::types::Signal;
 use super::{Accepted, Encoding, Ingest, Recorded, Rejection, SEND_TIMEOUT, malformed, protobuf};
-use crate::model::Origin;
-use crate::otlp::{json, rows, signals};
+use crate::model::{LogBatch, Origin};
+use crate::otlp::logs::{self, MAX_RECORDS, Records};
+use crate::otlp::{json, rows, signals, turns};
 use crate::sources::Update;
 use tokio::time::timeout;
 
@@ -13,18 +15,24 @@ impl Ingest {
         // Reserve first: events count as known once they are read.
         let mut permits = self.reserve(2).await?;
         let body = protobuf(encoding, body, json::encode_logs)?;
-        let mut logs = Vec::new();
-        let count = signals::span_events(&body, |log| logs.push(log)).map_err(malformed)?;
-        if let Some(recorder) = self.recorder.as_ref().filter(|_| count > 0) {
-            recorder.write(Recorded::Logs(body.clone())).await.map_err(Rejection::RecordFailed)?;
-        }
-        let told = self.sender.read_logs(&body).map_err(malformed)?;
-        let spans = self.payloads.insert_events(logs);
-        self.counts().logs += count;
         // A copy: the body may be a small part of a connection's read buffer, or of spans that go earlier.
-        let records = self.sender.log_batch(&Bytes::copy_from_slice(&body)).map_err(malformed)?;
-        if let Some(permit) = permits.next().filter(|_| !records.records.is_empty()) {
-            permit.send(Update::Logs(records));
+        let copy = Bytes::copy_from_slice(&body);
+        let (mut kept, mut events, mut telling) = (Records::new(&copy), Vec::new(), Vec::new());
+        let read = logs::for_each(&copy, |record| {
+            events.extend(signals::span_log(&record)?);
+            telling.extend(turns::may_tell(&record).then_some(record));
+            kept.push(&record)
+        });
+        read.map_err(malformed)?;
+        let Records { records, left_out: rejected, .. } = kept;
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !records.is_empty()) {
+            recorder.write(Recorded::Logs(body)).await.map_err(Rejection::RecordFailed)?;
+        }
+        let told = self.sender.read_logs(&telling);
+        let spans = self.payloads.insert_events(events);
+        self.counts().logs += records.len() as u64;
+        if let Some(permit) = permits.next().filter(|_| !records.is_empty()) {
+            permit.send(Update::Logs(LogBatch { source: self.sender.id, records }));
         }
         if !spans.is_empty() {
             // If the channel stays full, the messages appear when the span is next read.
@@ -40,6 +48,7 @@ impl Ingest {
         if let Some(permit) = permits.next().filter(|_| !batch.spans.is_empty() || !batch.withdrawn.is_empty()) {
             permit.send(Update::Batch(batch));
         }
-        recorded.map(|()| Accepted::default())
+        let reason = if rejected > 0 { format!("a request may hold {MAX_RECORDS} log records") } else { String::new() };
+        recorded.map(|()| Accepted { signal: Signal::Logs, rejected, reason })
     }
 }
