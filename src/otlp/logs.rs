@@ -55,7 +55,7 @@ pub(crate) fn for_each<'a>(body: &'a [u8], mut f: impl FnMut(EncodedLog<'a>) -> 
 #[derive(Debug)]
 pub(crate) struct Records<'a> {
     body: &'a Bytes,
-    pub(crate) records: Vec<LogRecord>,
+    pub(crate) kept: Vec<LogRecord>,
     /// The number of records that are not kept.
     pub(crate) left_out: u64,
     group: Arc<LogGroup>,
@@ -65,12 +65,12 @@ pub(crate) struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(crate) fn new(body: &'a Bytes) -> Self {
-        Self { body, records: Vec::new(), left_out: 0, group: Arc::default(), last: None }
+        Self { body, kept: Vec::new(), left_out: 0, group: Arc::default(), last: None }
     }
 
     /// Adds a record of the body.
     pub(crate) fn push(&mut self, EncodedLog { group, head, message }: &EncodedLog<'a>) -> Result<(), DecodeError> {
-        if self.records.len() == MAX_RECORDS {
+        if self.kept.len() == MAX_RECORDS {
             self.left_out += 1;
             return Ok(());
         }
@@ -79,7 +79,7 @@ impl<'a> Records<'a> {
             self.group = Arc::new(shared(group)?);
         }
         let event = if head.name.is_empty() { (0, 0) } else { (offset(message, head.name) as u32, head.name.len() as u32) };
-        self.records.push(LogRecord {
+        self.kept.push(LogRecord {
             time: head.time,
             severity: head.severity,
             trace: head.trace,
@@ -97,7 +97,7 @@ impl<'a> Records<'a> {
 pub(crate) fn records(body: &Bytes) -> Result<Vec<LogRecord>, DecodeError> {
     let mut records = Records::new(body);
     for_each(body, |record| records.push(&record))?;
-    Ok(records.records)
+    Ok(records.kept)
 }
 
 fn shared(group: &Group<'_>) -> Result<LogGroup, DecodeError> {

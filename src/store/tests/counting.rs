@@ -261,3 +261,18 @@ fn a_call_with_tools_below_it_whose_answer_requests_none_is_at_least_what_it_sta
         assert!(found.iter().all(|found| found.0 == (least > 0) && found.0 != found.1), "a speed would be a guess: {found:?}");
     }
 }
+
+#[test]
+fn a_call_that_two_spans_report_grows_the_context_once() {
+    let call = |id| (id, Some(1), SpanType::Model, tokens(1000, 50));
+    let mut batch = nested(typed_batch(&[(1, None, SpanType::Agent, None), call(2), call(3), call(4)]));
+    let [same, other] = ["r1", "r2"].map(|text| batch.intern(text));
+    for (span, response) in batch.spans[1..].iter_mut().zip([same, same, other]) {
+        span.facts.response = response;
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 1000 * SECOND);
+    assert_eq!((store.all().calls, store.all().duplicates), (2, 1));
+    let growth = store.anomalies(row(&store, 1)).growth;
+    assert!(growth.len() == 2 && growth.contains(&row(&store, 4)), "{growth:?}");
+}

@@ -24,7 +24,7 @@ impl Ingest {
             kept.push(&record)
         });
         read.map_err(malformed)?;
-        let Records { records, left_out: rejected, .. } = kept;
+        let Records { kept: records, left_out: rejected, .. } = kept;
         if let Some(recorder) = self.recorder.as_ref().filter(|_| !records.is_empty()) {
             recorder.write(Recorded::Logs(body)).await.map_err(Rejection::RecordFailed)?;
         }
