@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use agno_top::cli::{self, Command};
 use agno_top::config::{Config, ConfigError};
-use agno_top::{commands, format, log, panic_hook, version};
+use agno_top::{commands, format, log, panic_hook, run, version};
 use clap::error::ErrorKind;
 use eyre::Report;
 
 fn main() -> ExitCode {
+    if let Some((message, code)) = run::become_program(&std::env::args_os().collect::<Vec<_>>()) {
+        return print(&format!("agno-top: {message}\n"), code.into());
+    }
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return print(&error.to_string(), error.exit_code()),

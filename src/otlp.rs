@@ -7,6 +7,7 @@ pub(crate) mod encode;
 pub(crate) mod json;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+pub(crate) mod open_spans;
 pub(crate) mod payload;
 pub(crate) mod request;
 pub(crate) mod rows;

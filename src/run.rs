@@ -1,7 +1,11 @@
 //! Running a program so that it sends to this process: its environment, and the Python files that trace it without a change of its code.
 
 mod environment;
+mod folder;
+mod program;
 mod python;
 
 pub use environment::{ChildEnvironment, Listener, Previous, child_environment};
-pub use python::{Injection, SETUP_MODULE, ignored_flag, read_notes};
+pub use folder::{Injection, read_notes};
+pub use program::{Refusal, become_program, find_program, guarded};
+pub use python::{SETUP_MODULE, ignored_flag};

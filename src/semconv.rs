@@ -31,6 +31,7 @@ mod token_parts;
 mod tool_schemas;
 mod values;
 
+pub(crate) use attributes::OPEN_KEY;
 pub use attributes::{agno_context, inconsistent_total, is_open_span, remove_pending_marker};
 pub(crate) use extractor::AGNO_SCOPE;
 pub use extractor::Extractor;

@@ -20,10 +20,11 @@ use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, first, open, print_message};
 use crate::cli::RunArgs;
 use crate::config::Config;
+use crate::export::Redactor;
 use crate::model::SourceId;
 use crate::model::time::now;
 use crate::panic_hook;
-use crate::run::{ChildEnvironment, Injection, Listener, Previous, child_environment, ignored_flag, read_notes};
+use crate::run::{ChildEnvironment, Injection, Listener, Previous, Refusal, child_environment, find_program, ignored_flag, read_notes};
 use crate::sources::{Hub, Request, Update};
 use crate::store::{Store, TraceIx};
 use crate::tui::display;
@@ -31,15 +32,15 @@ use crate::tui::display;
 /// Updates that may wait.
 const CAPACITY: usize = 64;
 
-/// The exit codes of shells for a program that is not there, and for one that can't be executed.
-const NOT_FOUND: u8 = 127;
-const NOT_EXECUTABLE: u8 = 126;
-
 /// The maximum number of traces to name.
 const MAX_NAMED: usize = 5;
 
 /// Runs a program until it ends, and prints what it did.
 pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
+    let program = args.command.first().map(OsString::as_os_str).unwrap_or_default();
+    if let Err(refusal) = find_program(program, std::env::var_os("PATH").as_deref()) {
+        return Ok(refuse(&args.command, refusal, &refusal));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let injection = Injection::create().wrap_err("can't write the files that trace Python programs")?;
     let token = random_token()?;
@@ -71,7 +72,8 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     drop(injection);
     notes.extend(advice(args, &previous, &store));
     let mut snapshot = Snapshot::of_store(store, hub, runtime, config);
-    let outcome = report(args, &mut snapshot, &notes)?;
+    let redactor = Redactor::new(&config.redact_patterns).map_err(UsageError)?;
+    let outcome = report(args, &mut snapshot, &redactor, &notes)?;
     snapshot.close();
     Ok(match outcome {
         // What the program itself says of its failure tells more.
@@ -115,16 +117,13 @@ fn run_plainly(
     environment: &ChildEnvironment,
     runtime: &Runtime,
 ) -> Result<Result<Ended, Outcome>, Report> {
-    let mut signals = {
-        // Before the program starts, so that no signal ends only one of both.
-        let _guard = runtime.enter();
-        Signals::new()?
-    };
+    // Before the program starts, so that no signal ends only one of both.
+    let mut signals = Signals::new()?;
     let child = match Child::start(&args.command, environment) {
         Ok(child) => child,
         Err(error) => {
             open::stop(hub);
-            return Ok(Err(refuse(&args.command, &error)));
+            return Ok(Err(refuse(&args.command, Refusal::NotExecutable, &error)));
         }
     };
     let (prices, result) = config.load_prices();
@@ -146,14 +145,10 @@ fn random_token() -> Result<String, Report> {
 }
 
 /// Says why the program does not start.
-fn refuse(command: &[OsString], error: &std::io::Error) -> Outcome {
+fn refuse(command: &[OsString], refusal: Refusal, reason: &dyn std::fmt::Display) -> Outcome {
     let name = command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let (reason, code) = match error.kind() {
-        std::io::ErrorKind::NotFound => ("there is no such program".to_owned(), NOT_FOUND),
-        _ => (error.to_string(), NOT_EXECUTABLE),
-    };
     print_message(&format!("can't run {name}: {reason}"));
-    Outcome::Exited(code)
+    Outcome::Exited(refusal.code())
 }
 
 /// Says why something is missing of what the program did.
@@ -177,12 +172,14 @@ fn advice(args: &RunArgs, previous: &Previous, store: &Store) -> Vec<String> {
 
 /// Prints the summary and writes the file of test cases. Returns the outcome if a trace matches `--fail-on`, or if there is none to
 /// judge.
-fn report(args: &RunArgs, snapshot: &mut Snapshot, notes: &[String]) -> Result<Option<Outcome>, Report> {
+fn report(args: &RunArgs, snapshot: &mut Snapshot, redactor: &Redactor, notes: &[String]) -> Result<Option<Outcome>, Report> {
     let all: Vec<TraceIx> = snapshot.store.traces().collect();
     let mains = first::mains(&snapshot.store, all.clone());
-    let matched = args.fail_on.clone().map(|query| snapshot.matching(&all, query)).transpose()?.unwrap_or_default();
+    let matched = args.fail_on.clone().map(|condition| snapshot.matching(&all, condition.query)).transpose()?.unwrap_or_default();
     if let Some(path) = &args.junit {
-        junit::write(path, &snapshot.store, &mains, &matched, now()).wrap_err_with(|| format!("can't write {}", path.display()))?;
+        let condition = args.fail_on.as_ref().map_or("", |condition| &condition.text);
+        let verdict = junit::Verdict { condition, matched: matched.iter().copied().collect(), redactor };
+        junit::write(path, &snapshot.store, &mains, &verdict, now()).wrap_err_with(|| format!("can't write {}", path.display()))?;
     }
     for note in notes {
         print_message(note);

@@ -38,7 +38,7 @@ pub fn inconsistent_total(attributes: &[Attribute]) -> Option<u64> {
 pub(super) const PENDING: &str = "pending_span";
 
 /// Marks a span that its sender has not ended, sent under its own id.
-const OPEN_KEY: &str = "agno_top.span.pending";
+pub(crate) const OPEN_KEY: &str = "agno_top.span.pending";
 
 /// Returns whether the attributes belong to a span that was only sent because it started: nobody but who watches it should have it.
 #[must_use]

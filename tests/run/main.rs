@@ -9,6 +9,7 @@
 #[path = "../agno/mod.rs"]
 mod real;
 
+mod ends;
 mod live;
 mod programs;
 mod providers;

@@ -44,6 +44,27 @@ fn a_program_that_does_not_start_is_named_without_a_screen() {
     let (code, left) = program.wait_for_exit();
     assert_eq!(code, 127, "{left}");
     assert!(left.contains("can't run ./no-such-program"), "{left}");
+    let program = Program::start(&["run", "--", "./traces.db"], &[]);
+    let (code, left) = program.wait_for_exit();
+    assert_eq!(code, 126, "{left}");
+    assert!(left.contains("can't run ./traces.db: it is not executable"), "{left}");
+}
+
+#[test]
+fn interrupts_reach_the_program_once_whoever_sends_them() {
+    let script = "trap 'n=$((n + 1)); echo interrupts: $n' INT; echo ready; while [ ! -e end ]; do sleep 0.02; done";
+    let mut program = Program::start(&["run", "--no-screen", "--", "sh", "-c", script], &[]);
+    program.wait_for("ready");
+    // Only agno-top gets the first one; the terminal sends the second one to both.
+    program.signal("INT");
+    program.wait_for("interrupts: 1");
+    program.press("\u{3}");
+    program.wait_for("interrupts: 2");
+    program.signal("INT");
+    program.wait_for("interrupts: 3");
+    std::fs::write(program.directory.path().join("end"), "").expect("a file");
+    let (code, left) = program.wait_for_exit();
+    assert!(code == 0 && !left.contains("interrupts: 4"), "{left}");
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::process::{Command, ExitStatus};
 
 #[cfg(unix)]
 use rustix::process::Signal;
+#[cfg(unix)]
+use signal_hook::consts::{SIGINT, SIGQUIT};
 use tokio::sync::oneshot;
 
-use crate::run::ChildEnvironment;
+use crate::run::{ChildEnvironment, guarded};
 
 /// There are no signals.
 #[cfg(not(unix))]
@@ -30,6 +32,7 @@ impl Child {
     ///
     /// If there is no such program, or the system refuses.
     pub(super) fn start(command: &[OsString], environment: &ChildEnvironment) -> io::Result<Self> {
+        let command = guarded(command);
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command.args(arguments).envs(environment.set.iter().map(|(name, value)| (name, value)));
@@ -93,25 +96,34 @@ pub(super) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes the signals, which end nothing by themselves from now on. Within a runtime only.
+    /// Takes the signals, which end nothing by themselves from now on.
     pub(super) fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
+        use signal_hook::iterator::SignalsInfo;
+        use signal_hook::iterator::exfiltrator::WithOrigin;
+        let passed_on = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2];
+        let mut signals = SignalsInfo::<WithOrigin>::new(passed_on.map(Signal::as_raw))?;
         let (sender, received) = tokio::sync::mpsc::unbounded_channel();
-        for number in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2] {
-            let (mut signals, sender) = (signal(SignalKind::from_raw(number.as_raw()))?, sender.clone());
-            tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(number).is_ok() {} });
-        }
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for origin in signals.forever() {
+                // A key of the terminal signals the program, too.
+                let is_for_both = matches!(origin.signal, SIGINT | SIGQUIT) && origin.process.is_none();
+                let signal = passed_on.into_iter().find(|signal| signal.as_raw() == origin.signal);
+                if let Some(signal) = signal.filter(|_| !is_for_both)
+                    && sender.send(signal).is_err()
+                {
+                    return;
+                }
+            }
+        })?;
         Ok(Self { received })
     }
 
     /// Waits for a signal that the program has not got from the terminal itself. Cancel safe.
     pub(super) async fn next(&mut self) -> Signal {
-        while let Some(signal) = self.received.recv().await {
-            if !matches!(signal, Signal::INT | Signal::QUIT) || !is_in_foreground() {
-                return signal;
-            }
+        match self.received.recv().await {
+            Some(signal) => signal,
+            None => std::future::pending().await,
         }
-        std::future::pending().await
     }
 }
 
@@ -126,11 +138,4 @@ impl Signals {
         while tokio::signal::ctrl_c().await.is_ok() {}
         std::future::pending().await
     }
-}
-
-/// Whether a key of the terminal signals this process and the program, which are in the same process group.
-#[cfg(unix)]
-fn is_in_foreground() -> bool {
-    let terminal = std::fs::File::open("/dev/tty");
-    terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp()))
 }

@@ -5,38 +5,49 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::export::NewFile;
 use crate::export::record::status_name;
+use crate::export::{NewFile, Redactor};
 use crate::model::Nanos;
 use crate::store::{RunStatus, Store, TraceIx};
 use crate::tui::display;
 
-/// Writes a test case for each trace, the oldest first. One fails if its trace failed, was cut, or has a part among `matched`.
-pub(super) fn write(path: &Path, store: &Store, mains: &[TraceIx], matched: &[TraceIx], now: Nanos) -> io::Result<()> {
+/// What decides about a test case, and how it is written.
+pub(super) struct Verdict<'a> {
+    /// The text of `--fail-on`.
+    pub(super) condition: &'a str,
+    /// The traces that it matches.
+    pub(super) matched: HashSet<TraceIx>,
+    /// Hides secrets: such files are kept and shown by others.
+    pub(super) redactor: &'a Redactor,
+}
+
+/// Writes a test case for each trace, the oldest first. One fails if its trace failed, was cut, or has a part that matched.
+pub(super) fn write(path: &Path, store: &Store, mains: &[TraceIx], verdict: &Verdict<'_>, now: Nanos) -> io::Result<()> {
     let mut file = NewFile::create(path)?;
-    file.writer().write_all(text(store, mains, matched, now).as_bytes())?;
+    file.writer().write_all(text(store, mains, verdict, now).as_bytes())?;
     file.replace().map(drop)
 }
 
-fn text(store: &Store, mains: &[TraceIx], matched: &[TraceIx], now: Nanos) -> String {
-    let matched: HashSet<TraceIx> = matched.iter().copied().collect();
+fn text(store: &Store, mains: &[TraceIx], verdict: &Verdict<'_>, now: Nanos) -> String {
     let (mut cases, mut failures, mut total) = (String::new(), 0, 0);
+    let shown = |text: &str| escaped(&verdict.redactor.text(text));
     for &trace in mains.iter().rev() {
         let length = store.group_length(trace, now).max(0);
-        let status = store.group_counts(trace).run_status();
-        let reason = match status {
-            RunStatus::Ok | RunStatus::Paused => {
-                let is_matched = store.group(trace).any(|part| matched.contains(&part));
-                is_matched.then(|| "it matches --fail-on".to_owned())
+        let is_matched = store.group(trace).any(|part| verdict.matched.contains(&part));
+        let match_text = is_matched.then(|| format!("it matches --fail-on {}", verdict.condition));
+        let reason = match store.group_counts(trace).run_status() {
+            RunStatus::Ok | RunStatus::Paused => match_text,
+            status => {
+                let reason = error(store, trace).unwrap_or_else(|| status_name(status).to_owned());
+                Some([Some(reason), match_text].into_iter().flatten().collect::<Vec<_>>().join("; "))
             }
-            status => Some(error(store, trace).unwrap_or_else(|| status_name(status).to_owned())),
         };
         (failures, total) = (failures + u32::from(reason.is_some()), total + length);
         let (name, id) = (display::lead_name(store, trace), store.trace(trace).id);
         // Writing to memory does not fail.
-        let _ = write!(cases, "  <testcase classname=\"{}\" name=\"{id}\" time=\"{}\"", escaped(&name), seconds(length));
+        let _ = write!(cases, "  <testcase classname=\"{}\" name=\"{id}\" time=\"{}\"", shown(&name), seconds(length));
         let _ = match reason {
-            Some(reason) => writeln!(cases, ">\n    <failure message=\"{}\"/>\n  </testcase>", escaped(&reason)),
+            Some(reason) => writeln!(cases, ">\n    <failure message=\"{}\"/>\n  </testcase>", shown(&reason)),
             None => writeln!(cases, "/>"),
         };
     }

@@ -13,12 +13,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Sender, channel as bounded};
 
 use super::child::exit_code;
-use super::{Ended, NOT_FOUND};
+use super::{Ended, refuse};
 use crate::cli::RunArgs;
-use crate::commands::{Outcome, open, print_message, screen};
+use crate::commands::{Outcome, open, screen};
 use crate::config::Config;
 use crate::format;
-use crate::run::{ChildEnvironment, Injection, read_notes};
+use crate::run::{ChildEnvironment, Injection, Refusal, guarded, read_notes};
 use crate::sources::Hub;
 use crate::tui::app::{Program, SourceView};
 use crate::tui::event_loop::{self, ProgramEvent, ProgramLink, ProgramRequest};
@@ -45,9 +45,7 @@ pub(super) fn run(
         Ok(started) => started,
         Err(error) => {
             open::stop(hub);
-            let name = args.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-            print_message(&format!("can't run {name}: {error:#}"));
-            return Ok(Err(Outcome::Exited(NOT_FOUND)));
+            return Ok(Err(refuse(&args.command, Refusal::NotExecutable, &format_args!("{error:#}"))));
         }
     };
     let mut session = screen::session(hub, vec![SourceView::new("otlp")], config)?;
@@ -93,7 +91,7 @@ fn start(command: &[OsString], environment: &ChildEnvironment, notes: PathBuf) -
     let failed = |error: &dyn std::fmt::Display| eyre!("{error:#}");
     let pair = native_pty_system().openpty(SIZE).map_err(|error| failed(&error))?;
     let folder = std::env::current_dir()?;
-    let mut command = command.to_vec();
+    let mut command = guarded(command);
     // The library searches PATH for a relative path, too.
     if let Some(program) = command.first_mut().filter(|program| Path::new(program).components().count() > 1) {
         *program = folder.join(&*program).into();

@@ -20,6 +20,7 @@ use super::types::{Encoding, Signal};
 use crate::model::time::now;
 use crate::model::{Batch, MetricBatch, Origin};
 use crate::otlp::json::{self, EncodedTraces};
+use crate::otlp::open_spans::{may_hold_open_spans, without_open_spans};
 use crate::otlp::{metrics, rows};
 use crate::sources::compression::ContentEncoding;
 use crate::sources::{Traffic, Update, UpdateSender};
@@ -100,11 +101,26 @@ impl Ingest {
         if self.forwards.is_empty() || request.sender.stays_here() {
             return;
         }
+        if request.signal == Signal::Traces && may_hold_open_spans(&request.body) {
+            return self.forward_ended(request);
+        }
         // Every endpoint must accept gzip, but not the other encodings: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
         let is_gzip = request.compression == ContentEncoding::Gzip;
         // A copy, since the bytes may be a small part of a connection's read buffer, which must not stay in memory.
         let body = Bytes::copy_from_slice(if is_gzip { &request.original } else { &request.body });
-        let message = Message { signal: request.signal, encoding: request.encoding, is_gzip, body };
+        self.push(&Message { signal: request.signal, encoding: request.encoding, is_gzip, body });
+    }
+
+    /// Forwards a request of spans without those that were only sent because they started.
+    fn forward_ended(&self, request: &ExportRequest) {
+        let ended = protobuf(request.encoding, request.body.clone(), |body| json::encode_traces(body).map(|encoded| encoded.body));
+        // What can't be read was refused before.
+        if let Ok((body, true)) = ended.map_err(drop).and_then(|body| without_open_spans(&body).map_err(drop)) {
+            self.push(&Message { signal: request.signal, encoding: Encoding::Protobuf, is_gzip: false, body: body.into() });
+        }
+    }
+
+    fn push(&self, message: &Message) {
         for forward in &self.forwards {
             forward.push(message.clone());
         }
