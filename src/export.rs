@@ -29,8 +29,8 @@ use chrono::NaiveDateTime;
 
 use crate::logs::{LogNumber, LogStore};
 use crate::model::{LogRecord, Nanos, Payload, Status, TraceId};
-use crate::semconv::{is_open_span, remove_pending_marker};
-use crate::store::{RowIx, Store, TraceIx};
+use crate::semconv::{is_open_span, mark_cut, remove_pending_marker};
+use crate::store::{RowIx, RunStatus, Store, TraceIx};
 
 /// The most characters of a trace's name in a file name.
 const NAME_LENGTH: usize = 40;
@@ -250,11 +250,14 @@ impl<W: Write> Exporter<W> {
         self.writer.context(context.into_owned());
     }
 
-    /// Writes a span of the trace. Its parent must have been written before. Leaves out one that was only sent because it started.
+    /// Writes a span of the trace. Its parent must have been written before. Leaves out one that was only sent because it started, unless its process has
+    /// ended.
     pub fn span(&mut self, mut span: ExportedSpan) -> io::Result<()> {
         if span.record.end.is_none() {
-            if is_open_span(&span.payload.attributes) {
-                return Ok(());
+            match span.record.status {
+                RunStatus::Cut if is_open_span(&span.payload.attributes) => mark_cut(&mut span.payload.attributes, span.record.start),
+                _ if is_open_span(&span.payload.attributes) => return Ok(()),
+                _ => {}
             }
             remove_pending_marker(&mut span.payload.attributes);
         }

@@ -6,6 +6,6 @@ mod program;
 mod python;
 
 pub use environment::{ChildEnvironment, Listener, Previous, child_environment};
-pub use folder::{Injection, read_notes};
+pub use folder::{Files, Injection, UnsentSpans, read_notes, read_unsent};
 pub use program::{Refusal, become_program, find_program, guarded};
 pub use python::{SETUP_MODULE, ignored_flag};

@@ -4,6 +4,7 @@ mod agents;
 mod change;
 mod json_text;
 mod mcp;
+mod once;
 mod toml_text;
 mod write;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 pub use agents::{AgentName, plan, spans_advice};
 pub use change::changed_lines;
 pub use mcp::{McpClient, mcp_plan};
+pub use once::{Once, agent_of, once};
 pub use write::{WriteError, write};
 
 /// The most bytes of a configuration file.

@@ -159,10 +159,23 @@ pub enum Request {
     },
     /// Free the memory of these payloads, which will not be requested again. Each span is released once.
     Release(Vec<PayloadRef>),
+    /// Take spans as if requests had brought them. A listener answers when they are on their way to the store, and recorded if it records.
+    Take(Vec<TakenSpans>, std::sync::mpsc::Sender<Result<(), String>>),
     /// The program is about to be stopped: close listeners and connections, so that no sender waits for it. Answer when they are closed.
     Suspend(std::sync::mpsc::Sender<()>),
     /// The program goes on.
     Resume,
+}
+
+/// Spans for a listener that no request brought: an `ExportTraceServiceRequest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenSpans {
+    /// The message.
+    pub body: Vec<u8>,
+    /// Whether it is JSON, else protobuf.
+    pub is_json: bool,
+    /// Whether it is also for the endpoints that requests are forwarded to.
+    pub is_forwarded: bool,
 }
 
 /// A span's payload, to request from its source.

@@ -39,9 +39,9 @@ def start(endpoint=None, token=None):
         _say("agno_top_tracing sends to http:// only, not to " + endpoint)
         return
     _state["exporter"] = _Exporter(endpoint, token)
-    _SETUPS.update(
-        {"opentelemetry.sdk.trace": _watch_providers, "agno": _trace_agno, "openai": _trace_openai, "anthropic": _trace_anthropic}
-    )
+    _SETUPS.update({"opentelemetry.sdk.trace": _watch_providers, "agno": _trace_agno, "pydantic_ai": _trace_pydantic_ai})
+    for name, instrumentors in _installed().items():
+        _SETUPS.setdefault(name, _tracing(instrumentors))
     for name in [name for name in _SETUPS if name in sys.modules]:
         _set_up(name, sys.modules[name])
     sys.meta_path.insert(0, _Finder())
@@ -160,35 +160,126 @@ def _processor_type(sdk):
     return AgnoTopProcessor
 
 
+# What the names of installed instrumentations begin with, and what OpenTelemetry's need if they are for generative AI.
+_PUBLISHERS = ("openinference_instrumentation_", "opentelemetry_instrumentation_")
+_GENAI = ("opentelemetry_util_genai", "opentelemetry_semantic_conventions_ai")
+
+
+def _installed():
+    """The installed instrumentations for generative AI by the module that they wait for: [(package, module, class)]."""
+    found = {}
+    for folder in list(sys.path):
+        try:
+            names = [name for name in os.listdir(folder or os.curdir) if name.endswith(".dist-info")]
+        except OSError:
+            continue
+        # OpenInference's first: Agno and its other instrumentations know them.
+        for name in sorted(names):
+            if _normal(name).startswith(_PUBLISHERS):
+                try:
+                    _read_instrumentation(folder, name, names, found)
+                except Exception:
+                    # What its package says is unusual; the program can still set it up itself.
+                    pass
+    return found
+
+
+def _normal(name):
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _read_instrumentation(folder, name, names, found):
+    instrumentors, section = [], ""
+    for line in _lines(os.path.join(folder, name, "entry_points.txt")):
+        if line.startswith("["):
+            section = line.strip()
+        elif section == "[opentelemetry_instrumentor]" and "=" in line:
+            label, _, target = line.partition("=")
+            module, _, type_name = target.strip().partition(":")
+            instrumentors.append((label.strip(), module, type_name))
+    required, targets = [], []
+    for line in _lines(os.path.join(folder, name, "METADATA")):
+        if not line.strip():
+            break
+        if line.startswith("Requires-Dist:"):
+            requirement, _, condition = line[len("Requires-Dist:") :].partition(";")
+            package = "".join(char if char.isalnum() or char in "-_." else " " for char in requirement).split()[0]
+            required.append(_normal(package))
+            if "instruments" in condition:
+                targets.append(package)
+    if not _normal(name).startswith(_PUBLISHERS[0]) and not set(required).intersection(_GENAI):
+        return
+    package = name.rsplit(".", 1)[0].split("-")[0].replace("_", "-")
+    for label, module, type_name in instrumentors:
+        for target in targets or [label]:
+            for imported in _modules(folder, target, names):
+                found.setdefault(imported, []).append((package, module, type_name))
+
+
+def _modules(folder, package, names):
+    """The names of the modules at the top of a package."""
+    usual = _normal(package)
+    if os.path.isdir(os.path.join(folder, usual)):
+        return [usual]
+    for name in names:
+        if name[: len(usual)].lower().startswith(usual[:1]) and _normal(name.split("-")[0]) == usual:
+            paths = [line.partition(",")[0] for line in _lines(os.path.join(folder, name, "RECORD")) if "/__init__.py," in line]
+            top = min([path.count("/") for path in paths] or [0])
+            return [path.rpartition("/")[0].replace("/", ".") for path in paths if path.count("/") == top]
+    return []
+
+
+def _lines(path):
+    with open(path, "rb") as file:
+        for line in file:
+            yield line.decode("utf-8", "replace").rstrip()
+
+
+def _tracing(instrumentors):
+    def trace(module):
+        for package, module_name, type_name in instrumentors:
+            # Only one may report a call.
+            if _instrument(None, package, module_name, type_name):
+                return
+
+    return trace
+
+
 def _trace_agno(agno):
-    _instrument("Agno", "openinference-instrumentation-agno", "openinference.instrumentation.agno", "AgnoInstrumentor", False)
+    _instrument("Agno", "openinference-instrumentation-agno", "openinference.instrumentation.agno", "AgnoInstrumentor")
 
 
-def _trace_openai(openai):
-    _instrument(None, "openinference-instrumentation-openai", "openinference.instrumentation.openai", "OpenAIInstrumentor", True)
+def _trace_pydantic_ai(pydantic_ai):
+    """Pydantic AI reports its steps itself, to whatever provider it is told first; a program that tells it another one wins."""
+    from importlib.util import find_spec
+
+    if find_spec("opentelemetry.sdk") is None:
+        return _say("Pydantic AI is not traced: Python can't import opentelemetry-sdk; " + _install("opentelemetry-sdk"))
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+
+    provider = _provider_type()({"is_asked": False, "provider": None})
+    pydantic_ai.Agent.instrument_all(InstrumentationSettings(tracer_provider=provider))
+    return None
 
 
-def _trace_anthropic(anthropic):
-    _instrument(None, "openinference-instrumentation-anthropic", "openinference.instrumentation.anthropic", "AnthropicInstrumentor", True)
-
-
-def _instrument(needed_by, package, module_name, class_name, is_client):
-    """Uses an instrumentation that is installed; says so if it is needed and missing.
+def _instrument(needed_by, package, module_name, class_name):
+    """Uses an instrumentation that is installed, and returns whether it is in use; says so if it is needed and missing.
 
     Spans that the program did not ask for go to agno-top alone. Once it asks, by a call of `instrument`, they go where it wants them.
     """
     import importlib
 
+    name = needed_by or package
     try:
         instrumentor_type = getattr(importlib.import_module(module_name), class_name)
-    except ImportError as error:
-        if needed_by:
-            _say("%s is not traced: Python can't import %s (%s); %s" % (needed_by, package, error, _install(package)))
-        return
+    except Exception as error:
+        missing = "Python can't import %s (%s: %s)" % (package, type(error).__name__, error)
+        # One that is broken is of no concern for a program that does not ask for it.
+        return needed_by is not None and _say("%s is not traced: %s; %s" % (name, missing, _install(package)))
     if instrumentor_type().is_instrumented_by_opentelemetry:
-        return
+        return True
     wish = {"is_asked": False, "provider": None}
-    provider = _provider_type()(wish, is_client)
+    provider = _provider_type()(wish)
     original = instrumentor_type.instrument
 
     def instrument(self, **kwargs):
@@ -204,19 +295,30 @@ def _instrument(needed_by, package, module_name, class_name, is_client):
 
     try:
         instrumentor_type().instrument(tracer_provider=provider)
-    except ImportError as error:
-        return _say("%s is not traced: %s" % (needed_by or package, error))
+    except Exception as error:
+        return _say("%s is not traced: %s: %s" % (name, type(error).__name__, error))
     if not instrumentor_type().is_instrumented_by_opentelemetry:
         command = _install("--upgrade " + package)
-        return _say("%s is not traced: the version of %s does not fit; %s" % (needed_by or package, package, command))
+        return _say("%s is not traced: the version of %s does not fit; %s" % (name, package, command))
     instrumentor_type.instrument = instrument
-    return None
+    return True
 
 
-def _is_model_call(span):
-    """Whether a span reports a call of a model, so that a client below it would report the same call."""
-    attributes = getattr(span, "attributes", None) or {}
-    return attributes.get("openinference.span.kind") == "LLM" or "gen_ai.request.model" in attributes
+# The operations of a span that calls a model, in OpenTelemetry's conventions.
+_MODEL_OPERATIONS = ("chat", "generate_content", "text_completion")
+
+
+def _reports_model_call(span):
+    attributes = dict(getattr(span, "attributes", None) or {})
+    # OpenInference's spans keep some for their end.
+    attributes.update(getattr(span, "_self_important_attributes", None) or {})
+    return _states_model_call(attributes)
+
+
+def _states_model_call(attributes):
+    attributes = attributes or {}
+    is_model = attributes.get("openinference.span.kind") == "LLM" or attributes.get("gen_ai.operation.name") in _MODEL_OPERATIONS
+    return is_model or ("gen_ai.request.model" in attributes and "gen_ai.agent.name" not in attributes)
 
 
 def _provider_type():
@@ -226,8 +328,8 @@ def _provider_type():
     from opentelemetry import trace
 
     class AgnoTopTracer(trace.Tracer):
-        def __init__(self, wish, is_client, arguments):
-            self._wish, self._is_client, self._arguments = wish, is_client, arguments
+        def __init__(self, wish, arguments):
+            self._wish, self._arguments = wish, arguments
             self._tracers = {}
 
         def _current(self):
@@ -243,8 +345,12 @@ def _provider_type():
         def start_span(self, name, context=None, *args, **kwargs):
             # `self` may be a proxy of this tracer.
             above = trace.get_current_span(context)
-            if self._is_client and not self._wish["is_asked"] and _is_model_call(above):
-                return trace.NonRecordingSpan(above.get_span_context())
+            if not self._wish["is_asked"] and _reports_model_call(above):
+                # A framework's step reports the call that its client would report again.
+                kind, attributes = (args + (None, None))[:2]
+                is_client = kwargs.get("kind", kind) == trace.SpanKind.CLIENT
+                if is_client or _states_model_call(kwargs.get("attributes", attributes)):
+                    return trace.NonRecordingSpan(above.get_span_context())
             _, tracer, unseeded = self._current()
             if context is None and not above.get_span_context().is_valid:
                 context = _remote_parent(contexts)
@@ -259,13 +365,13 @@ def _provider_type():
                 yield current
 
     class AgnoTopProvider(trace.TracerProvider):
-        def __init__(self, wish, is_client):
-            self._wish, self._is_client = wish, is_client
+        def __init__(self, wish):
+            self._wish = wish
 
         def get_tracer(self, *args, **kwargs):
             names = ("instrumenting_module_name", "instrumenting_library_version", "schema_url", "attributes")
             rest = [kwargs.get(name) for name in names[len(args) :]]
-            return AgnoTopTracer(self._wish, self._is_client, list(args) + rest)
+            return AgnoTopTracer(self._wish, list(args) + rest)
 
     return AgnoTopProvider
 
@@ -279,7 +385,12 @@ def _choose(trace, wish):
         if not isinstance(current, trace.ProxyTracerProvider):
             return current
     if _state["private"] is None:
-        _state["private"] = _private_provider()
+        try:
+            _state["private"] = _private_provider()
+        except Exception as error:
+            # Nothing is traced then; the program goes on.
+            _state["private"] = trace.NoOpTracerProvider()
+            _say("nothing is traced: Python can't import opentelemetry-sdk (%s); %s" % (error, _install("opentelemetry-sdk")))
     return _state["private"]
 
 
@@ -331,11 +442,12 @@ def _private_provider():
 
 
 class _Exporter(object):
-    """Sends from a thread of its own, as OTLP/JSON over HTTP."""
+    """Sends from a thread of its own, as OTLP/JSON over HTTP. What has not been sent is also in a file, if agno-top named a folder for
+    such: a killed process can't send it any more."""
 
-    # Spans that may wait; more are dropped and counted.
-    MAX_QUEUE = 50000
-    # Seconds that spans are collected.
+    # Spans that may wait, and their bytes; more are dropped and counted.
+    MAX_QUEUE, MAX_BYTES = 50000, 64 << 20
+    # Seconds between two requests in which spans are collected.
     DELAY = 0.05
     # Seconds between two requests while spans are open.
     HEARTBEAT = 5.0
@@ -351,7 +463,6 @@ class _Exporter(object):
         host, _, port = address.rpartition(":") if ":" in address.rsplit("]", 1)[-1] else (address, "", "80")
         self.address, self.host = (host.strip("[]"), int(port)), address
         self.token = token
-        self.pid = None
 
     def prepare(self):
         """Makes the queue, and sees to it that the last spans are sent."""
@@ -375,13 +486,17 @@ class _Exporter(object):
         import time
 
         self.time = time
-        self.queue = collections.deque()
+        self.queue, self.size = collections.deque(), 0
         # The open spans that were sent.
         self.open = set()
-        self.lock, self.wake, self.thread = threading.Lock(), threading.Event(), None
+        # The first lock is held while spans are sent, the second one for moments. A signal may interrupt the one that holds it.
+        self.lock, self.moment = threading.Lock(), threading.RLock()
+        self.wake, self.thread = threading.Event(), None
         self.socket = None
         self.dropped, self.paused_until, self.sent_at = 0, 0.0, 0.0
         self.process = "%016x" % int.from_bytes(os.urandom(8), "big")
+        folder = os.environ.get("AGNO_TOP_RUN_UNSENT")
+        self.unsent = _Unsent(os.path.join(folder, self.process)) if folder else None
 
     def end(self):
         self.flush()
@@ -399,16 +514,31 @@ class _Exporter(object):
         return flush_first
 
     def started(self, span):
-        self.add((span, None, False))
+        if len(self.queue) < self.MAX_QUEUE:
+            # It is encoded when it is sent: by then it may have more attributes.
+            self.queue.append((span, None, False))
+            if self.unsent:
+                with self.moment:
+                    self.unsent.add(_encode(span, False), "o")
+            self.notify()
 
     def ended(self, span, is_private):
-        self.add((None, span, is_private))
+        try:
+            encoded = _encode(span)
+        except Exception as error:
+            return _say("a span could not be encoded: %s: %s" % (type(error).__name__, error))
+        size = len(encoded[1])
+        with self.moment:
+            if len(self.queue) >= self.MAX_QUEUE or self.size + size > self.MAX_BYTES:
+                self.dropped += 1
+                return None
+            self.queue.append((span.context.span_id, encoded, is_private))
+            self.size += size
+            if self.unsent:
+                self.unsent.add(encoded, "+" if is_private else "-")
+        return self.notify()
 
-    def add(self, item):
-        if len(self.queue) >= self.MAX_QUEUE:
-            self.dropped += 1
-            return
-        self.queue.append(item)
+    def notify(self):
         if not self.wake.is_set():
             self.wake.set()
         if self.thread is None:
@@ -430,10 +560,11 @@ class _Exporter(object):
     def run(self):
         sleep = self.time.sleep
         while True:
-            if self.wake.wait(self.HEARTBEAT / 2 if self.open else None):
-                sleep(self.DELAY)
-                self.wake.clear()
+            # The first span is sent at once.
+            self.wake.wait(self.HEARTBEAT / 2 if self.open else None)
+            self.wake.clear()
             self.flush()
+            sleep(self.DELAY)
 
     def flush(self):
         """Sends what waits. Takes no longer than one time limit, and no time while the receiver does not answer."""
@@ -448,30 +579,31 @@ class _Exporter(object):
             pass
 
     def send_all(self):
-        pending, ended = [], {False: [], True: []}
-        while self.queue:
-            start, end, is_private = self.queue.popleft()
-            if start is not None:
-                pending.append(start)
-            else:
-                ended[is_private].append(end)
-        for is_private in (False, True):
-            for span in ended[is_private]:
-                self.open.discard(span.context.span_id)
-        if self.time.monotonic() < self.paused_until:
-            self.dropped += len(ended[False]) + len(ended[True])
-            return
-        running = [span for span in pending if span.end_time is None]
-        for spans, is_ended, is_private in ((running, False, False), (ended[False], True, False), (ended[True], True, True)):
-            for body in _bodies(spans, is_ended, self.MAX_BODY):
-                if not self.post(body, is_private):
-                    self.paused_until = self.time.monotonic() + self.PAUSE
-                    return
-        for span in running:
-            self.open.add(span.context.span_id)
-        is_due = self.time.monotonic() - self.sent_at >= self.HEARTBEAT
-        if self.open and is_due and not self.post('{"resourceSpans":[]}', False):
+        running, ended = [], {False: [], True: []}
+        with self.moment:
+            items, self.size = list(self.queue), 0
+            self.queue.clear()
+            part = self.unsent.begin_next() if self.unsent else None
+        for span, encoded, is_private in items:
+            if encoded is not None:
+                ended[is_private].append(encoded)
+                self.open.discard(span)
+            elif span.end_time is None:
+                running.append(span)
+        is_sent, lost = self.time.monotonic() >= self.paused_until, 0
+        pending = _pending(running) if is_sent else ()
+        for spans, is_private in ((pending, False), (ended[False], False), (ended[True], True)):
+            for body, count in _bodies(spans, self.MAX_BODY):
+                is_sent = is_sent and self.post(body, is_private)
+                lost += 0 if is_sent or spans is pending else count
+        if is_sent:
+            self.open.update(span.context.span_id for span in running)
+            is_due = self.time.monotonic() - self.sent_at >= self.HEARTBEAT
+            is_sent = not self.open or not is_due or self.post('{"resourceSpans":[]}', False)
+        if not is_sent and self.time.monotonic() >= self.paused_until:
             self.paused_until = self.time.monotonic() + self.PAUSE
+        is_kept = self.unsent is not None and (self.unsent.keep(part) if lost else self.unsent.forget(part))
+        self.dropped += 0 if is_kept else lost
 
     def post(self, body, is_forwarded):
         """Returns whether the receiver answered."""
@@ -526,35 +658,102 @@ class _Exporter(object):
         return True
 
 
-def _bodies(spans, is_ended, max_size):
-    """Encodes spans as requests of about `max_size` characters."""
-    groups, size, last = [], 0, None
-    for span in spans:
+class _Unsent(object):
+    """The spans that start and end until the next request, in a file that agno-top reads if this process is killed. A request that fails leaves its
+    file."""
+
+    # Bytes of the files that are left.
+    MAX_KEPT = 256 << 20
+
+    def __init__(self, path):
+        self.path, self.file, self.number, self.size, self.kept = path, None, 0, 0, 0
+
+    def add(self, encoded, mark):
         try:
-            text = _json(_span(span, is_ended))
-        except Exception as error:
-            _say("a span could not be encoded: %s: %s" % (type(error).__name__, error))
-            continue
-        key = (id(span.resource), id(span.instrumentation_scope))
-        if key != last:
-            groups.append((_group(span), []))
-            last = key
+            if self.file is None:
+                self.file = os.open("%s-%d" % (self.path, self.number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            # In one piece, so that only the last line may be incomplete.
+            line = mark + _resource_spans(encoded[0], encoded[1:]) + "\n"
+            self.size += os.write(self.file, line.encode("ascii"))
+        except OSError:
+            # Without it, spans are only lost by a kill.
+            pass
+
+    def begin_next(self):
+        """Ends the file. Returns what `forget` or `keep` needs."""
+        if self.file is None:
+            return None
+        os.close(self.file)
+        part = ("%s-%d" % (self.path, self.number), self.size)
+        self.file, self.number, self.size = None, self.number + 1, 0
+        return part
+
+    def forget(self, part):
+        """Removes a file whose spans were sent."""
+        if part is not None:
+            try:
+                os.unlink(part[0])
+            except OSError:
+                pass
+
+    def keep(self, part):
+        """Leaves a file to agno-top. Returns whether there is one, and room for it."""
+        if part is None or self.kept + part[1] > self.MAX_KEPT:
+            self.forget(part)
+            return False
+        self.kept += part[1]
+        return True
+
+
+def _bodies(encoded, max_size):
+    """Joins encoded spans to requests of about `max_size` characters. Yields each with the number of its spans."""
+    groups, size, count, last = [], 0, 0, None
+    for head, text in encoded:
+        if head is not last:
+            groups.append((head, []))
+            last = head
         groups[-1][1].append(text)
-        size += len(text)
+        size, count = size + len(text), count + 1
         if size >= max_size:
-            yield _body(groups)
-            groups, size, last = [], 0, None
+            yield _body(groups), count
+            groups, size, count, last = [], 0, 0, None
     if groups:
-        yield _body(groups)
+        yield _body(groups), count
 
 
 def _body(groups):
-    texts = ['{%s,"spans":[%s]}]}' % (head, ",".join(spans)) for head, spans in groups]
-    return '{"resourceSpans":[%s]}' % ",".join(texts)
+    return '{"resourceSpans":[%s]}' % ",".join(_resource_spans(head, texts) for head, texts in groups)
 
 
-def _group(span):
-    """The beginning of a group of spans of one resource and one scope."""
+def _resource_spans(head, texts):
+    return '{%s,"spans":[%s]}]}' % (head, ",".join(texts))
+
+
+def _pending(running):
+    for span in running:
+        try:
+            yield _encode(span, False)
+        except Exception as error:
+            _say("a span could not be encoded: %s: %s" % (type(error).__name__, error))
+
+
+# The encoded resource and scope of the last spans, by their ids; the objects are kept so that no others get the ids.
+_heads = {}
+
+
+def _encode(span, is_ended=True):
+    """The resource and the scope of a span, and the span itself."""
+    key = (id(span.resource), id(span.instrumentation_scope))
+    known = _heads.get(key)
+    if known is None:
+        if len(_heads) > 100:
+            _heads.clear()
+        known = _heads[key] = (_head(span), span.resource, span.instrumentation_scope)
+    return known[0], _json(_span(span, is_ended))
+
+
+def _head(span):
+    """The beginning of the spans of one resource and one scope."""
     resource = {"attributes": _attributes(span.resource.attributes)}
     scope = span.instrumentation_scope
     described = {}

@@ -1,7 +1,9 @@
 //! `agno-top run`: a program, and what it sends.
 
 mod child;
+mod coding_agent;
 mod junit;
+mod remains;
 #[cfg(unix)]
 mod screen;
 
@@ -16,6 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::time::MissedTickBehavior;
 
 use self::child::{Child, Signals};
+use self::remains::{record_cut, take_unsent};
 use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, first, open, print_message};
 use crate::cli::RunArgs;
@@ -48,7 +51,7 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     let python_path = std::env::var_os("PYTHONPATH");
     let environment = |port: u16| {
         let listener = Listener { port, token: token.clone() };
-        child_environment(&listener, &injection.python(), &injection.notes(), python_path.as_deref(), &variable)
+        child_environment(&listener, &injection.files, python_path.as_deref(), &variable)
     };
     // What was set before does not depend on the port.
     let (_, previous) = environment(0);
@@ -56,22 +59,30 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
         Previous::Endpoint(url, headers) => vec![(url.clone(), headers.clone())],
         Previous::None | Previous::Kept(_) => Vec::new(),
     };
+    let mut messages = Vec::new();
     let open::Opened { hub, addresses, .. } = open::open_private(token.clone(), endpoints, config, CAPACITY)?;
     let port = addresses.first().ok_or_else(|| eyre!("can't listen on a port of this machine"))?.port();
-    let environment = environment(port).0;
+    let mut environment = environment(port).0;
+    let (command, kept) = coding_agent::prepare(&args.command, port, &mut environment, &previous, config);
+    let args = &RunArgs { command, ..args.clone() };
+    messages.extend(kept);
     let ended = if has_screen(args) {
         run_on_screen(args, config, hub, &environment, &injection, &runtime)?
     } else {
-        run_plainly(args, config, hub, &environment, &runtime)?
+        run_plainly(args, config, hub, &environment, &injection, &runtime)?
     };
     let Ended { store, hub, code } = match ended {
         Ok(ended) => ended,
         Err(outcome) => return Ok(outcome),
     };
-    let mut notes = read_notes(&injection.notes());
+    let mut notes = read_notes(&injection.files.notes());
     drop(injection);
+    notes.extend(messages);
     notes.extend(advice(args, &previous, &store));
     let mut snapshot = Snapshot::of_store(store, hub, runtime, config);
+    if !config.record.as_os_str().is_empty() {
+        record_cut(&mut snapshot)?;
+    }
     let redactor = Redactor::new(&config.redact_patterns).map_err(UsageError)?;
     let outcome = report(args, &mut snapshot, &redactor, &notes)?;
     snapshot.close();
@@ -103,10 +114,10 @@ fn run_on_screen(
     config: &Config,
     hub: Hub,
     environment: &ChildEnvironment,
-    _: &Injection,
+    injection: &Injection,
     runtime: &Runtime,
 ) -> Result<Result<Ended, Outcome>, Report> {
-    run_plainly(args, config, hub, environment, runtime)
+    run_plainly(args, config, hub, environment, injection, runtime)
 }
 
 /// Runs the program with the own input and output. The inner error is the outcome of a program that did not start.
@@ -115,11 +126,12 @@ fn run_plainly(
     config: &Config,
     hub: Hub,
     environment: &ChildEnvironment,
+    injection: &Injection,
     runtime: &Runtime,
 ) -> Result<Result<Ended, Outcome>, Report> {
     // Before the program starts, so that no signal ends only one of both.
     let mut signals = Signals::new()?;
-    let child = match Child::start(&args.command, environment) {
+    let child = match Child::start(&args.command, environment, at_end(injection, &hub)) {
         Ok(child) => child,
         Err(error) => {
             open::stop(hub);
@@ -134,6 +146,16 @@ fn run_plainly(
     result.map_err(UsageError)?;
     let Watcher { store, hub, .. } = watcher;
     Ok(Ok(Ended { store, hub, code }))
+}
+
+/// Returns what the thread that waits for the program does after its end.
+fn at_end(injection: &Injection, hub: &Hub) -> impl FnOnce() + Send + 'static {
+    let (folder, listener) = (injection.files.unsent(), hub.requests(SourceId(0)));
+    move || {
+        if let Some(listener) = listener {
+            take_unsent(&folder, &listener);
+        }
+    }
 }
 
 /// Returns 32 random hex digits.

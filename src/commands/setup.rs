@@ -103,14 +103,15 @@ fn name(agent: Agent) -> Option<AgentName> {
 }
 
 /// Returns the URL at which this machine reaches an address of the listener.
-fn endpoint(mut address: SocketAddr) -> String {
+pub(super) fn endpoint(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
     }
     format!("http://{address}")
 }
 
-fn environment() -> Result<Environment, Report> {
+/// Returns where the user's files are.
+pub(super) fn environment() -> Result<Environment, Report> {
     let home = etcetera::home_dir().map_err(|_| eyre!("there is no home directory"))?;
     let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     Ok(Environment { home, claude: path("CLAUDE_CONFIG_DIR"), codex: path("CODEX_HOME"), config: path("XDG_CONFIG_HOME") })

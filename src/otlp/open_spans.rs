@@ -28,12 +28,15 @@ pub(crate) fn without_open_spans(body: &[u8]) -> Result<(Vec<u8>, bool), DecodeE
 
 /// Copies a message, and counts the spans. `path` leads from it to the spans.
 fn copy(message: &[u8], path: &[u32], out: &mut Vec<u8>, count: &mut u64) -> Result<(), DecodeError> {
+    let Some((next, rest)) = path.split_first() else {
+        out.extend_from_slice(message);
+        return Ok(());
+    };
     let mut fields = Fields(message);
     loop {
         let begin = message.len() - fields.0.len();
         let Some((number, value)) = fields.next()? else { return Ok(()) };
         let raw = &message[begin..message.len() - fields.0.len()];
-        let [next, rest @ ..] = path else { return Ok(out.extend_from_slice(raw)) };
         if number != *next {
             out.extend_from_slice(raw);
             continue;

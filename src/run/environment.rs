@@ -7,6 +7,8 @@ use std::path::Path;
 
 use percent_encoding::percent_decode_str;
 
+use super::folder::Files;
+
 /// Where Python's tracing sends, `http://ADDRESS:PORT`, and its token. These are its own variables, since a program may change those of
 /// OpenTelemetry, and an endpoint of the user may have to stay in them.
 pub(super) const ENDPOINT: &str = "AGNO_TOP_RUN_ENDPOINT";
@@ -14,6 +16,9 @@ pub(super) const TOKEN: &str = "AGNO_TOP_RUN_TOKEN";
 
 /// The file that Python's tracing adds its messages to.
 pub(super) const NOTES: &str = "AGNO_TOP_RUN_NOTES";
+
+/// The folder in which it keeps what has not been sent yet.
+const UNSENT: &str = "AGNO_TOP_RUN_UNSENT";
 
 /// The beginning of the names of all variables of the exporter.
 const EXPORTER: &str = "OTEL_EXPORTER_OTLP_";
@@ -82,18 +87,16 @@ fn headers(text: &str) -> Vec<(String, String)> {
     text.split(',').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.trim().to_owned(), decode(value))).collect()
 }
 
-/// Returns the environment of the program, and where it sent before. `folder` is that of the Python files, and `notes` the file for their
-/// messages.
+/// Returns the environment of the program, and where it sent before.
 #[must_use]
 pub fn child_environment(
     listener: &Listener,
-    folder: &Path,
-    notes: &Path,
+    files: &Files,
     python_path: Option<&OsStr>,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> (ChildEnvironment, Previous) {
     let endpoint = format!("http://127.0.0.1:{}", listener.port);
-    let mut path = folder.as_os_str().to_owned();
+    let mut path = files.python().into_os_string();
     if let Some(rest) = python_path.filter(|rest| !rest.is_empty()) {
         path.push(if cfg!(windows) { ";" } else { ":" });
         path.push(rest);
@@ -101,8 +104,10 @@ pub fn child_environment(
     let mut set = vec![
         (ENDPOINT, endpoint.clone().into()),
         (TOKEN, listener.token.clone().into()),
-        (NOTES, notes.as_os_str().to_owned()),
+        (NOTES, files.notes().into_os_string()),
+        (UNSENT, files.unsent().into_os_string()),
         ("PYTHONPATH", path),
+        ("NODE_OPTIONS", node_options(variable("NODE_OPTIONS"), &files.node_hook()).into()),
     ];
     let (previous, mut remove) = (previous(variable), Vec::new());
     if !matches!(previous, Previous::Kept(_)) {
@@ -115,6 +120,13 @@ pub fn child_environment(
     (ChildEnvironment { set, remove }, previous)
 }
 
+/// Returns the options of Node with the module that it loads first.
+fn node_options(options: Option<String>, module: &Path) -> String {
+    let path = module.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
+    let require = format!("--require \"{path}\"");
+    options.filter(|options| !options.trim().is_empty()).map_or(require.clone(), |options| format!("{options} {require}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +134,7 @@ mod tests {
     fn plan(pairs: &[(&str, &str)], python_path: Option<&str>) -> (ChildEnvironment, Previous) {
         let listener = Listener { port: 5000, token: "abc".to_owned() };
         let variable = |name: &str| pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
-        child_environment(&listener, Path::new("/p"), Path::new("/p/notes"), python_path.map(OsStr::new), &variable)
+        child_environment(&listener, &Files::of("/p".into()), python_path.map(OsStr::new), &variable)
     }
 
     fn value(environment: &ChildEnvironment, name: &str) -> Option<String> {
@@ -135,14 +147,26 @@ mod tests {
         assert_eq!(previous, Previous::None);
         assert_eq!(value(&environment, "OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(), Some("http://127.0.0.1:5000"));
         assert_eq!(value(&environment, "OTEL_EXPORTER_OTLP_HEADERS").as_deref(), Some("authorization=Bearer%20abc"));
-        assert_eq!(value(&environment, "PYTHONPATH").as_deref(), Some("/p"));
+        assert_eq!(value(&environment, "PYTHONPATH").as_deref(), Some("/p/python"));
     }
 
     #[cfg(unix)]
     #[test]
     fn the_path_of_python_keeps_the_folders_of_the_user_behind_the_own_one() {
-        assert_eq!(value(&plan(&[], Some("/a:/b")).0, "PYTHONPATH").as_deref(), Some("/p:/a:/b"));
-        assert_eq!(value(&plan(&[], Some("")).0, "PYTHONPATH").as_deref(), Some("/p"), "an empty entry would be the working directory");
+        assert_eq!(value(&plan(&[], Some("/a:/b")).0, "PYTHONPATH").as_deref(), Some("/p/python:/a:/b"));
+        assert_eq!(
+            value(&plan(&[], Some("")).0, "PYTHONPATH").as_deref(),
+            Some("/p/python"),
+            "an empty entry would be the working directory"
+        );
+    }
+
+    #[test]
+    fn node_loads_the_module_beside_what_the_user_asked_for() {
+        assert_eq!(value(&plan(&[], None).0, "NODE_OPTIONS").as_deref(), Some(r#"--require "/p/node_hook.cjs""#));
+        let options = value(&plan(&[("NODE_OPTIONS", "--no-warnings")], None).0, "NODE_OPTIONS");
+        assert_eq!(options.as_deref(), Some(r#"--no-warnings --require "/p/node_hook.cjs""#));
+        assert_eq!(node_options(None, Path::new("/a b\"c/x")), r#"--require "/a b\"c/x""#);
     }
 
     #[test]

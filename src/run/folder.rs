@@ -20,10 +20,48 @@ const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
 /// The most bytes of messages that are read.
 const MAX_NOTES: u64 = 1 << 20;
 
+/// The places in a private folder.
+#[derive(Clone, Debug)]
+pub struct Files(PathBuf);
+
+impl Files {
+    /// Returns the places in this folder.
+    #[must_use]
+    pub fn of(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// Returns the folder to put in front of `PYTHONPATH`. It holds only the modules.
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
+        self.0.join("python")
+    }
+
+    /// Returns the module that Node loads first.
+    #[must_use]
+    pub fn node_hook(&self) -> PathBuf {
+        self.0.join("node_hook.cjs")
+    }
+
+    /// Returns the file that the tracing adds its messages to.
+    #[must_use]
+    pub fn notes(&self) -> PathBuf {
+        self.0.join("notes")
+    }
+
+    /// Returns the folder in which each process keeps the spans that it has not sent yet.
+    #[must_use]
+    pub fn unsent(&self) -> PathBuf {
+        self.0.join("unsent")
+    }
+}
+
 /// A folder with the files, removed on drop.
 #[derive(Debug)]
 pub struct Injection {
-    folder: TempDir,
+    /// The places in it.
+    pub files: Files,
+    _folder: TempDir,
     /// Locked as long as this lives, or this process.
     _lock: File,
 }
@@ -46,31 +84,14 @@ impl Injection {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let folder = builder.tempdir_in(parent)?;
         let lock = lock(folder.path())?;
-        for name in ["python", "unsent"] {
-            std::fs::create_dir(folder.path().join(name))?;
+        let files = Files::of(folder.path().to_owned());
+        for folder in [files.python(), files.unsent()] {
+            std::fs::create_dir(folder)?;
         }
-        let injection = Self { folder, _lock: lock };
-        std::fs::write(injection.python().join("sitecustomize.py"), START_HOOK)?;
-        std::fs::write(injection.python().join("agno_top_tracing.py"), SETUP_MODULE)?;
-        Ok(injection)
-    }
-
-    /// Returns the folder to put in front of `PYTHONPATH`. It holds only the files.
-    #[must_use]
-    pub fn python(&self) -> PathBuf {
-        self.folder.path().join("python")
-    }
-
-    /// Returns the file that the tracing adds its messages to.
-    #[must_use]
-    pub fn notes(&self) -> PathBuf {
-        self.folder.path().join("notes")
-    }
-
-    /// Returns the folder in which each process keeps the spans that it has not sent yet.
-    #[must_use]
-    pub fn unsent(&self) -> PathBuf {
-        self.folder.path().join("unsent")
+        std::fs::write(files.python().join("sitecustomize.py"), START_HOOK)?;
+        std::fs::write(files.python().join("agno_top_tracing.py"), SETUP_MODULE)?;
+        std::fs::write(files.node_hook(), include_str!("../../assets/run/node_hook.cjs"))?;
+        Ok(Self { files, _folder: folder, _lock: lock })
     }
 }
 
@@ -138,6 +159,39 @@ pub fn read_notes(path: &Path) -> Vec<String> {
     notes
 }
 
+/// Spans that processes could not send, as an `ExportTraceServiceRequest` in JSON.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnsentSpans {
+    /// The request.
+    pub body: Vec<u8>,
+    /// Whether nobody else sends them to the endpoints that were set before.
+    pub is_forwarded: bool,
+}
+
+/// Reads what processes left in the folder of unsent spans, with at most so many bytes.
+#[must_use]
+pub fn read_unsent(folder: &Path, most: u64) -> Vec<UnsentSpans> {
+    let mut left = most;
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort_unstable();
+    let mut unsent = Vec::new();
+    for path in paths {
+        let text = read_whole(&path, left).unwrap_or_default();
+        left = left.saturating_sub(text.len() as u64);
+        // The open ones first, since some of them have ended.
+        for (mark, is_forwarded) in [(b'o', false), (b'+', true), (b'-', false)] {
+            // The last line has no end if the process was killed while it wrote.
+            let lines = text.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+            let spans: Vec<&[u8]> = lines.filter_map(|line| line.strip_prefix(&[mark])).collect();
+            if !spans.is_empty() {
+                let body = [&br#"{"resourceSpans":["#[..], &spans.join(&b","[..]), b"]}"].concat();
+                unsent.push(UnsentSpans { body, is_forwarded });
+            }
+        }
+    }
+    unsent
+}
+
 /// Reads at most so many bytes of a regular file. The program may have put a pipe in its place.
 fn read_whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
@@ -158,12 +212,12 @@ mod tests {
     #[test]
     fn the_folder_is_private_and_goes_with_its_owner() {
         let injection = Injection::create().unwrap();
-        let folder = injection.folder.path().to_owned();
+        let folder = injection.files.0.clone();
         assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(std::fs::read_dir(injection.python()).unwrap().count(), 2);
-        assert!(read_notes(&injection.notes()).is_empty());
-        std::fs::write(injection.notes(), "one\n\ntwo\none\n").unwrap();
-        assert_eq!(read_notes(&injection.notes()), ["one", "two"]);
+        assert_eq!(std::fs::read_dir(injection.files.python()).unwrap().count(), 2);
+        assert!(read_notes(&injection.files.notes()).is_empty());
+        std::fs::write(injection.files.notes(), "one\n\ntwo\none\n").unwrap();
+        assert_eq!(read_notes(&injection.files.notes()), ["one", "two"]);
         drop(injection);
         assert!(!folder.exists());
     }
@@ -184,7 +238,19 @@ mod tests {
         std::os::unix::fs::symlink(own.path(), parent.path().join("agno-top-run-link")).unwrap();
         let other = Injection::create_in(parent.path()).unwrap();
         assert!(!killed.exists());
-        assert!(living.notes().parent().unwrap().exists() && other.python().exists());
+        assert!(living.files.notes().parent().unwrap().exists() && other.files.python().exists());
         assert!(begun.exists() && foreign.exists() && own.path().join(LOCK).exists());
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_read_without_the_line_that_was_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a-0"), "-{1}\n+{2}\n-{3}\no{5}\n+{4").unwrap();
+        std::fs::create_dir(folder.path().join("b")).unwrap();
+        let read = |most| read_unsent(folder.path(), most);
+        let unsent = |body: &str, is_forwarded| UnsentSpans { body: body.as_bytes().to_vec(), is_forwarded };
+        let open = unsent(r#"{"resourceSpans":[{5}]}"#, false);
+        assert_eq!(read(1000), [open, unsent(r#"{"resourceSpans":[{2}]}"#, true), unsent(r#"{"resourceSpans":[{1},{3}]}"#, false)]);
+        assert_eq!(read(6), [unsent(r#"{"resourceSpans":[{1}]}"#, false)]);
     }
 }

@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(find("none"), Err(Refusal::Missing));
         assert_eq!(find("./tool"), Err(Refusal::Missing), "a path is not searched for");
         assert_eq!(find(folder.path().to_str().unwrap()), Err(Refusal::NotExecutable));
-        assert_eq!(find(""), Err(Refusal::NotExecutable));
+        assert_eq!(find(""), Err(Refusal::Missing));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What decoded attributes state apart from the facts of a row: Agno's context, the total token count, and Logfire's marker.
 
-use super::keys::Field;
+use super::keys::{CUT_KEY, Field};
 use super::values::{self, get, plain};
-use crate::model::{Attribute, Value};
+use crate::model::{Attribute, Nanos, Value};
 
 /// The columns of Agno's table of traces, each with the attribute keys that state it (`agno/tracing/schemas.py`).
 const CONTEXT: [(&str, &[&str]); 6] = [
@@ -39,6 +39,21 @@ pub(super) const PENDING: &str = "pending_span";
 
 /// Marks a span that its sender has not ended, sent under its own id.
 pub(crate) const OPEN_KEY: &str = "agno_top.span.pending";
+
+/// Marks the attributes of a span that was only sent because it started as those of one that was cut.
+pub fn mark_cut(attributes: &mut Vec<Attribute>, last_heard: Nanos) {
+    attributes.retain(|(key, _)| key != OPEN_KEY);
+    attributes.push((CUT_KEY.to_owned(), Value::Int(last_heard)));
+}
+
+/// Returns when the process of a span that was cut was heard of last; `None` of another span.
+#[must_use]
+pub fn cut_at(attributes: &[Attribute]) -> Option<Nanos> {
+    match get(attributes, CUT_KEY) {
+        Some(Value::Int(last_heard)) => Some(*last_heard),
+        _ => None,
+    }
+}
 
 /// Returns whether the attributes belong to a span that was only sent because it started: nobody but who watches it should have it.
 #[must_use]

@@ -266,6 +266,11 @@ impl<'a> Extractor<'a> {
         is_pending.then_some(parent)
     }
 
+    /// Whether the process of the span ended first.
+    pub(in crate::semconv) fn was_cut(&self) -> bool {
+        self.has(Field::Cut)
+    }
+
     #[inline]
     fn slot(&self, field: Field) -> Option<&(u8, FieldValue<'a>)> {
         self.has(field).then(|| &self.slots[field as usize])

@@ -11,6 +11,9 @@ pub(super) const STORED_SERVICE_KEY: &str = "agno_top.service";
 /// The attribute of a recorded span that holds the name of the instrumentation scope.
 pub(super) const STORED_SCOPE_KEY: &str = "agno_top.scope";
 
+/// Marks a span whose process ended before it, with the time at which the process was heard of last, in nanoseconds since 1970.
+pub(super) const CUT_KEY: &str = "agno_top.span.cut";
+
 /// The prefix of the keys of a message that was sent to a model (OpenInference), before its number.
 pub(crate) const INPUT_MESSAGES: &str = "llm.input_messages.";
 
@@ -367,6 +370,8 @@ fields! {
     /// Logfire's type of record; see [`PENDING`](super::attributes::PENDING).
     RecordType: ["logfire.span_type"],
     PendingParent: ["logfire.pending_parent_id"],
+    /// The mark of a span that was cut.
+    Cut: [CUT_KEY],
 }
 
 /// The keys of the output, in order of precedence.

@@ -137,12 +137,16 @@ impl<'a> SpanBuilder<'a> {
     /// Builds the row and copies its texts into the batch. `scope` is the name of the instrumentation scope, `None` where the source does
     /// not record it.
     ///
-    /// Logfire sends a record when a span starts, as a child of that span. Such a record becomes the row of its parent, still running.
+    /// Logfire sends a record when a span starts, as a child of that span. Such a record becomes the row of its parent, still running. A span
+    /// whose process ended first has no end, whatever a source needs to write there.
     #[must_use]
     pub fn build(&self, header: SpanHeader, scope: Option<&str>, payload_ref: PayloadRef, batch: &mut Batch) -> Span {
         let SpanHeader { trace, mut id, mut parent, start, mut end } = header;
         if let (Some(grandparent), Some(running)) = (self.attributes.pending(), parent) {
             (id, parent, end) = (running, grandparent, None);
+        }
+        if self.attributes.was_cut() {
+            end = None;
         }
         let name = utf8_lossy(self.name);
         let [service, stored_scope] = self.attributes.stored_sender();

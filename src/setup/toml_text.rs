@@ -65,7 +65,7 @@ fn value_of(item: &Item) -> Option<Value> {
     })
 }
 
-fn edited(value: &Value) -> Option<toml_edit::Value> {
+pub(super) fn edited(value: &Value) -> Option<toml_edit::Value> {
     Some(match value {
         Value::Bool(flag) => (*flag).into(),
         Value::Number(number) => number.as_i64()?.into(),

@@ -133,7 +133,7 @@ fn run(path: &Path, store: Option<Rewritten>, sender: &UpdateSender, inbox: &Rec
             Ok(Request::Read { ticket, .. } | Request::Logs { ticket }) => sender.send(Update::Read { ticket, from: None })?,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content stays in memory until the source stops. A reader has no clients that could wait.
-            Ok(Request::Release(_) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}
         }
         if scan.is_none() && reader.store.is_some() {
             reader.look_at_store(Origin::Live)?;

@@ -1,6 +1,7 @@
 //! All running sources behind one type: their updates, requests to them, and how they stop.
 
 use std::collections::HashMap;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -76,6 +77,12 @@ impl Hub {
     #[expect(clippy::must_use_candidate, reason = "a request to a source that has ended can be ignored")]
     pub fn send(&self, source: SourceId, request: Request) -> bool {
         self.sources.get(usize::from(source.0)).is_some_and(|source| source.requests.send(request).is_ok())
+    }
+
+    /// Returns the way to a source for another thread.
+    #[must_use]
+    pub fn requests(&self, source: SourceId) -> Option<Sender<Request>> {
+        self.sources.get(usize::from(source.0)).map(|source| source.requests.clone())
     }
 
     /// Returns a ticket for a new request, unique within the hub.

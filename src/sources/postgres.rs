@@ -334,7 +334,7 @@ impl Watcher<'_> {
             Request::Read { ticket, wanted } => return self.read_excerpt(ticket, &wanted, runtime),
             Request::Logs { ticket } => return self.updates.send(Update::Read { ticket, from: None }),
             // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
-            Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
+            Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };
         let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
         let mut found = runtime.block_on(self.payloads(&spans)).map_err(|error| error.message(&self.config, &self.location));

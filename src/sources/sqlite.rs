@@ -425,7 +425,7 @@ impl Watcher<'_> {
                 return self.updates.send(Update::Read { ticket, from: None });
             }
             // Payloads are in the file: there is no memory to release. A reader has no clients that could wait.
-            Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
+            Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };
         let mut payloads = Vec::with_capacity(addresses.len());
         let mut chunks = addresses.chunks(PAYLOADS).peekable();

@@ -370,7 +370,11 @@ impl Store {
             self.rare_tokens.insert(index, rare);
             index
         });
-        let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
+        let phase = match span.end {
+            Some(_) => Phase::Ended,
+            None if facts.ending == Ending::Cut => Phase::Lost,
+            None => Phase::Running,
+        };
         let data = &mut self.rows[row.0];
         self.retained_bytes = self.retained_bytes - u64::from(data.retained_bytes) + u64::from(span.retained_bytes);
         let flags = [

@@ -84,7 +84,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("fuzz", &["config", "export", "format", "keymap", "model", "otlp", "query", "semconv", "sources", "store", "tui"]),
     ("version", &[]),
-    ("main", &["cli", "commands", "config", "format", "log", "panic_hook", "version"]),
+    ("main", &["cli", "commands", "config", "format", "log", "panic_hook", "run", "version"]),
 ];
 
 /// Parts of the program that never name the terminal's libraries.

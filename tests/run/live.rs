@@ -32,7 +32,7 @@ impl Live {
         let listening = otlp::start(options, UpdateSender::new(SourceId(0), sender)).unwrap();
         let listener = Listener { port: listening.addresses[0].port(), token: "t".to_owned() };
         let injection = Injection::create().unwrap();
-        let (environment, _) = child_environment(&listener, &injection.python(), &injection.notes(), None, &|_| None);
+        let (environment, _) = child_environment(&listener, &injection.files, None, &|_| None);
         let mut command = Command::new(python);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/program.py")).args(arguments);
         command.envs(environment.set).stdout(Stdio::null()).stderr(Stdio::null());

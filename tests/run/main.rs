@@ -10,6 +10,8 @@
 mod real;
 
 mod ends;
+mod killed;
+mod launchers;
 mod live;
 mod programs;
 mod providers;

@@ -28,6 +28,8 @@ def look_up(name: str) -> dict:
         while not os.path.exists(sys.argv[4]):
             time.sleep(0.01)
         os.kill(os.getpid(), 9)
+    if MODE == "die":
+        os.kill(os.getpid(), int(sys.argv[4]))
     return {"name": name}
 
 
@@ -93,6 +95,12 @@ def ask(name, question):
 set_up()
 ask("Clerk", QUESTION)
 print(f"{own_spans} own spans")
+if MODE == "pool":
+    import multiprocessing
+
+    # Its end kills the workers as soon as their results are there.
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        pool.starmap(ask, [("One", "slowly"), ("Two", "slowly"), ("Three", "slowly")], chunksize=1)
 if MODE == "ends":
     import multiprocessing
     import threading

@@ -184,7 +184,7 @@ fn an_endpoint_that_was_set_before_gets_everything_but_what_is_only_for_the_scre
     assert_eq!(ids, [vec![3], vec![4], vec![7]], "{received:?}");
     let connection = rusqlite::Connection::open(directory.path().join("spans.db")).unwrap();
     let recorded: i64 = connection.query_row("SELECT count(*) FROM agno_spans", [], |row| row.get(0)).unwrap();
-    assert_eq!(recorded, 4, "what is open is not recorded");
+    assert_eq!(recorded, 5, "those that ended, and the one whose process is known to have ended first");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use crate::real::{models, python};
 
 /// The spans of the question: a run, three calls of the model, three of tools.
-const QUESTION: &str = "two tools";
+pub(crate) const QUESTION: &str = "two tools";
 const SPANS: i64 = 7;
 
-fn run(directory: &Path, python: &std::ffi::OsStr, arguments: &[&str]) -> Output {
+pub(crate) fn run(directory: &Path, python: &std::ffi::OsStr, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
     command.args(["run", "--record", "seen.db", "--"]).arg(python);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/program.py")).args(arguments);
@@ -19,7 +19,7 @@ fn run(directory: &Path, python: &std::ffi::OsStr, arguments: &[&str]) -> Output
 }
 
 /// Returns the spans in a database, their input tokens, and their ids in order.
-fn stored(path: &Path) -> (i64, i64, String) {
+pub(crate) fn stored(path: &Path) -> (i64, i64, String) {
     let connection = Connection::open(path).unwrap();
     let tokens = "json_extract(attributes, '$.\"llm.token_count.prompt\"')";
     let sql = format!("SELECT count(*), sum({tokens}), group_concat(span_id) FROM (SELECT * FROM agno_spans ORDER BY span_id)");

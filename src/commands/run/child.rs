@@ -26,12 +26,12 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts a program, which inherits input, output and errors.
+    /// Starts a program, which inherits input, output and errors. Calls `at_end` after its end, before [`Child::wait`] returns.
     ///
     /// # Errors
     ///
     /// If there is no such program, or the system refuses.
-    pub(super) fn start(command: &[OsString], environment: &ChildEnvironment) -> io::Result<Self> {
+    pub(super) fn start(command: &[OsString], environment: &ChildEnvironment, at_end: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let command = guarded(command);
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
@@ -44,8 +44,10 @@ impl Child {
         let pid = process.id();
         // Only a thread can wait for a process without a handler of the signal that tells its end.
         std::thread::Builder::new().name("run".to_owned()).spawn(move || {
+            let status = process.wait();
+            at_end();
             // The receiver may be gone.
-            drop(sender.send(process.wait()));
+            drop(sender.send(status));
         })?;
         Ok(Self { pid, exit, has_ended: false })
     }

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Sender, channel as bounded};
 
 use super::child::exit_code;
-use super::{Ended, refuse};
+use super::{Ended, at_end, refuse};
 use crate::cli::RunArgs;
 use crate::commands::{Outcome, open, screen};
 use crate::config::Config;
@@ -41,7 +41,7 @@ pub(super) fn run(
     injection: &Injection,
     runtime: &Runtime,
 ) -> Result<Result<Ended, Outcome>, Report> {
-    let (running, link) = match start(&args.command, environment, injection.notes()) {
+    let (running, link) = match start(&args.command, environment, injection.files.notes(), at_end(injection, &hub)) {
         Ok(started) => started,
         Err(error) => {
             open::stop(hub);
@@ -87,7 +87,12 @@ impl Running {
     }
 }
 
-fn start(command: &[OsString], environment: &ChildEnvironment, notes: PathBuf) -> Result<(Running, ProgramLink), Report> {
+fn start(
+    command: &[OsString],
+    environment: &ChildEnvironment,
+    notes: PathBuf,
+    at_end: impl FnOnce() + Send + 'static,
+) -> Result<(Running, ProgramLink), Report> {
     let failed = |error: &dyn std::fmt::Display| eyre!("{error:#}");
     let pair = native_pty_system().openpty(SIZE).map_err(|error| failed(&error))?;
     let folder = std::env::current_dir()?;
@@ -135,6 +140,7 @@ fn start(command: &[OsString], environment: &ChildEnvironment, notes: PathBuf) -
         while !reader.is_finished() && begun.elapsed() < Duration::from_millis(500) {
             std::thread::sleep(Duration::from_millis(5));
         }
+        at_end();
         let end = if code > 128 { format!("ended by signal {}", code - 128) } else { format!("exit code {code}") };
         let notes = read_notes(&notes).iter().map(|note| format::safe(note).into_owned()).collect();
         let _ = ended.blocking_send(ProgramEvent::Ended(end, notes));

@@ -73,6 +73,7 @@ impl<'a> Extractor<'a> {
         let sets_status = (is_run && span.span_type != SpanType::Workflow) || span.span_type == SpanType::Model;
         let by_exception = span.by_exception && !self.has_answer();
         match span.status {
+            _ if self.was_cut() => Ending::Cut,
             Status::Error if span.pauses() => Ending::Paused,
             Status::Error if span.hands_over() => Ending::HandedOver,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,

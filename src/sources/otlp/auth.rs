@@ -12,8 +12,13 @@ impl Options {
     pub(super) fn check_token(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         let Some(token) = &self.token else { return Ok(()) };
         let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-        let (scheme, credentials) = value.split_at_checked("Bearer ".len()).unwrap_or_default();
-        let is_allowed = scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(credentials.ct_eq(token.as_bytes()));
+        // Headers in an environment variable are percent-encoded, and some exporters send them as they are there.
+        let with_scheme = |scheme: &str| {
+            let (begin, credentials) = value.split_at_checked(scheme.len())?;
+            begin.eq_ignore_ascii_case(scheme.as_bytes()).then_some(credentials)
+        };
+        let credentials = with_scheme("Bearer ").or_else(|| with_scheme("Bearer%20"));
+        let is_allowed = credentials.is_some_and(|credentials| bool::from(credentials.ct_eq(token.as_bytes())));
         if is_allowed { Ok(()) } else { Err(Rejection::Unauthenticated) }
     }
 
@@ -41,7 +46,8 @@ mod tests {
         let policy = Options { token: Some("s3cret".to_owned()), ..Options::default() };
         assert!(policy.check_token(&headers(&[("authorization", "Bearer s3cret")])).is_ok());
         assert!(policy.check_token(&headers(&[("authorization", "bearer s3cret")])).is_ok());
-        for wrong in ["Bearer s3cre", "Bearer s3cret ", "Basic s3cret", "s3cret", "", "Bearer"] {
+        assert!(policy.check_token(&headers(&[("authorization", "Bearer%20s3cret")])).is_ok());
+        for wrong in ["Bearer%20", "Bearer%20s3cre", "Bearer s3cre", "Bearer s3cret ", "Basic s3cret", "s3cret", "", "Bearer"] {
             assert_eq!(policy.check_token(&headers(&[("authorization", wrong)])), Err(Rejection::Unauthenticated), "{wrong}");
         }
         assert_eq!(policy.check_token(&HeaderMap::new()), Err(Rejection::Unauthenticated));

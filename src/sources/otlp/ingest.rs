@@ -18,12 +18,12 @@ use super::request_sender::RequestSender;
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
 use crate::model::time::now;
-use crate::model::{Batch, MetricBatch, Origin};
+use crate::model::{Batch, Ending, MetricBatch, Origin};
 use crate::otlp::json::{self, EncodedTraces};
 use crate::otlp::open_spans::{may_hold_open_spans, without_open_spans};
 use crate::otlp::{metrics, rows};
 use crate::sources::compression::ContentEncoding;
-use crate::sources::{Traffic, Update, UpdateSender};
+use crate::sources::{TakenSpans, Traffic, Update, UpdateSender};
 
 /// How long a request waits for room in the update channel.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,8 +49,14 @@ pub(super) struct ExportRequest {
     pub(super) _permit: MemoryPermit,
 }
 
-#[cfg(any(test, feature = "fuzzing"))]
 impl ExportRequest {
+    /// Returns the request of spans that agno-top has by other means.
+    pub(super) fn taken(spans: TakenSpans) -> Self {
+        let encoding = if spans.is_json { Encoding::Json } else { Encoding::Protobuf };
+        let sender = RequestSender::own(spans.is_forwarded);
+        Self { sender, ..Self::uncompressed(Signal::Traces, encoding, spans.body.into()) }
+    }
+
     pub(super) fn uncompressed(signal: Signal, encoding: Encoding, body: Bytes) -> Self {
         let permit = MemoryPermit::default();
         Self {
@@ -168,7 +174,7 @@ impl Ingest {
         (batch.rich, batch.process) = (true, process);
         rows::read(&body, rejected, &mut batch).map_err(malformed)?;
         if let Some(recorder) = &self.recorder
-            && batch.spans.iter().any(|span| span.end.is_some())
+            && batch.spans.iter().any(|span| span.end.is_some() || span.facts.ending == Ending::Cut)
         {
             recorder.write(Recorded::Spans(body.clone())).await.map_err(Rejection::RecordFailed)?;
         }

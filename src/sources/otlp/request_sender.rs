@@ -24,6 +24,11 @@ impl RequestSender {
         Self { process, is_forwarded: headers.contains_key(FORWARD) }
     }
 
+    /// Returns agno-top itself.
+    pub(super) fn own(is_forwarded: bool) -> Self {
+        Self { process: Some(0), is_forwarded }
+    }
+
     /// Whether the request is not to be forwarded.
     pub(super) fn stays_here(self) -> bool {
         self.process.is_some() && !self.is_forwarded

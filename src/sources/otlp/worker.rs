@@ -8,10 +8,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::bind::{bind, open_port_warning, port_error, reachable};
-use super::ingest::Ingest;
+use super::ingest::{ExportRequest, Ingest};
 use super::packed::Packer;
 use super::search::{self, Scan};
-use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, UpdateSender};
+use crate::sources::{Closed, Port, PortError, Request, State, TakenSpans, Traffic, Update, UpdateSender};
 
 /// The interval of traffic updates, and of attempts to bind an address that is in use.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -106,10 +106,25 @@ impl Worker<'_> {
             Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().parts())),
             Request::StopSearch => self.scan = None,
             Request::Read { ticket, .. } | Request::Logs { ticket } => return self.updates.send(Update::Read { ticket, from: None }),
+            Request::Take(spans, done) => {
+                // The other end may have stopped waiting.
+                let _ = done.send(self.take(spans));
+            }
             Request::Suspend(done) => self.suspend(&done),
             Request::Resume => return self.resume(),
         }
         Ok(())
+    }
+
+    fn take(&self, spans: Vec<TakenSpans>) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| error.to_string())?;
+        let mut result = Ok(());
+        for spans in spans {
+            // One that can't be read must not keep the others.
+            let taken = runtime.block_on(self.ingest.ingest(ExportRequest::taken(spans)));
+            result = result.and(taken.map(drop).map_err(|rejection| rejection.to_string()));
+        }
+        result
     }
 
     /// Searches a few more bodies.
