@@ -239,7 +239,7 @@ def _tracing(instrumentors):
     def trace(module):
         for package, module_name, type_name in instrumentors:
             # Only one may report a call.
-            if _instrument(None, package, module_name, type_name):
+            if _instrument(None, package, module_name, type_name, module.__name__):
                 return
 
     return trace
@@ -262,7 +262,7 @@ def _trace_pydantic_ai(pydantic_ai):
     return None
 
 
-def _instrument(needed_by, package, module_name, class_name):
+def _instrument(needed_by, package, module_name, class_name, traced=None):
     """Uses an instrumentation that is installed, and returns whether it is in use; says so if it is needed and missing.
 
     Spans that the program did not ask for go to agno-top alone. Once it asks, by a call of `instrument`, they go where it wants them.
@@ -279,7 +279,7 @@ def _instrument(needed_by, package, module_name, class_name):
     if instrumentor_type().is_instrumented_by_opentelemetry:
         return True
     wish = {"is_asked": False, "provider": None}
-    provider = _provider_type()(wish)
+    provider = _provider_type()(wish, traced)
     original = instrumentor_type.instrument
 
     def instrument(self, **kwargs):
@@ -302,6 +302,43 @@ def _instrument(needed_by, package, module_name, class_name):
         return _say("%s is not traced: the version of %s does not fit; %s" % (name, package, command))
     instrumentor_type.instrument = instrument
     return True
+
+
+# The modules that report steps, with the ids of their open steps. Some report from callbacks, which do not make a step the current one.
+_callers = {}
+
+# The most frames between a client and the framework that calls it.
+_MAX_FRAMES = 60
+
+
+def _is_called_by_framework(current):
+    """Whether a framework that reports from callbacks calls the client, with no code of the program between them. A framework that makes
+    its step the current one has the client's call below that."""
+    names = [name for name, steps in _callers.items() if steps and current not in steps]
+    frame = sys._getframe(2)
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return False
+        module, file = frame.f_globals.get("__name__") or "", frame.f_code.co_filename
+        if any((module + ".").startswith(name + ".") for name in names):
+            return True
+        is_library = file.startswith("<") or "-packages" in file or os.path.dirname(os.__file__) in file
+        if not is_library and module != __name__:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _remember_step(name, span):
+    """Remembers a step of a framework until it ends."""
+    original, steps, step = span.end, _callers.setdefault(name, set()), span.get_span_context().span_id
+    steps.add(step)
+
+    def end(*args, **kwargs):
+        steps.discard(step)
+        return original(*args, **kwargs)
+
+    span.end = end
 
 
 # The operations of a span that calls a model, in OpenTelemetry's conventions.
@@ -328,8 +365,8 @@ def _provider_type():
     from opentelemetry import trace
 
     class AgnoTopTracer(trace.Tracer):
-        def __init__(self, wish, arguments):
-            self._wish, self._arguments = wish, arguments
+        def __init__(self, wish, traced, arguments):
+            self._wish, self._traced, self._arguments = wish, traced, arguments
             self._tracers = {}
 
         def _current(self):
@@ -345,16 +382,20 @@ def _provider_type():
         def start_span(self, name, context=None, *args, **kwargs):
             # `self` may be a proxy of this tracer.
             above = trace.get_current_span(context)
-            if not self._wish["is_asked"] and _reports_model_call(above):
-                # A framework's step reports the call that its client would report again.
-                kind, attributes = (args + (None, None))[:2]
-                is_client = kwargs.get("kind", kind) == trace.SpanKind.CLIENT
-                if is_client or _states_model_call(kwargs.get("attributes", attributes)):
-                    return trace.NonRecordingSpan(above.get_span_context())
+            kind, attributes = (args + (None, None))[:2]
+            kind, attributes = kwargs.get("kind", kind), kwargs.get("attributes", attributes)
+            states_call = _states_model_call(attributes)
+            # A framework's step reports the call that its client would report again.
+            is_twice = (states_call or kind == trace.SpanKind.CLIENT) and _reports_model_call(above)
+            if not self._wish["is_asked"] and (is_twice or (states_call and _is_called_by_framework(above.get_span_context().span_id))):
+                return trace.NonRecordingSpan(above.get_span_context())
             _, tracer, unseeded = self._current()
             if context is None and not above.get_span_context().is_valid:
                 context = _remote_parent(contexts)
-            return type(tracer).start_span(unseeded, name, context, *args, **kwargs)
+            span = type(tracer).start_span(unseeded, name, context, *args, **kwargs)
+            if self._traced is not None and not states_call and span.is_recording():
+                _remember_step(self._traced, span)
+            return span
 
         @contextmanager
         def start_as_current_span(self, name, *args, **kwargs):
@@ -365,13 +406,13 @@ def _provider_type():
                 yield current
 
     class AgnoTopProvider(trace.TracerProvider):
-        def __init__(self, wish):
-            self._wish = wish
+        def __init__(self, wish, traced=None):
+            self._wish, self._traced = wish, traced
 
         def get_tracer(self, *args, **kwargs):
             names = ("instrumenting_module_name", "instrumenting_library_version", "schema_url", "attributes")
             rest = [kwargs.get(name) for name in names[len(args) :]]
-            return AgnoTopTracer(self._wish, list(args) + rest)
+            return AgnoTopTracer(self._wish, self._traced, list(args) + rest)
 
     return AgnoTopProvider
 

@@ -10,6 +10,7 @@
 mod real;
 
 mod ends;
+mod frameworks;
 mod killed;
 mod launchers;
 mod live;

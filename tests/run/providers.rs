@@ -12,9 +12,14 @@ pub(crate) const QUESTION: &str = "two tools";
 const SPANS: i64 = 7;
 
 pub(crate) fn run(directory: &Path, python: &std::ffi::OsStr, arguments: &[&str]) -> Output {
+    run_program(directory, python, "program.py", arguments)
+}
+
+/// Runs a program of this folder, and records into `seen.db`.
+pub(crate) fn run_program(directory: &Path, python: &std::ffi::OsStr, program: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
     command.args(["run", "--record", "seen.db", "--"]).arg(python);
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/program.py")).args(arguments);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run").join(program)).args(arguments);
     command.current_dir(directory).env("XDG_CONFIG_HOME", directory).env("XDG_STATE_HOME", directory).output().unwrap()
 }
 
