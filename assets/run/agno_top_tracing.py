@@ -298,8 +298,8 @@ def _instrument(needed_by, package, module_name, class_name, traced=None):
     except Exception as error:
         return _say("%s is not traced: %s: %s" % (name, type(error).__name__, error))
     if not instrumentor_type().is_instrumented_by_opentelemetry:
-        command = _install("--upgrade " + package)
-        return _say("%s is not traced: the version of %s does not fit; %s" % (name, package, command))
+        command = _install("--upgrade %s %s" % ((needed_by or "").lower(), package))
+        return _say("%s is not traced: its version and that of %s do not fit each other; %s" % (name, package, command))
     instrumentor_type.instrument = instrument
     return True
 
