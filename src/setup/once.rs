@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::agents::{AgentName, Environment, plan};
-use super::{Rule, SetupError, toml_text};
+use super::agents::{AgentName, plan};
+use super::{Environment, Rule, SetupError, toml_text};
 
 /// What makes an agent send for one start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
