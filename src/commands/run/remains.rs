@@ -55,7 +55,7 @@ pub(super) fn record_cut(snapshot: &mut Snapshot) -> Result<(), Report> {
     for part in rows.chunks(PART) {
         let payloads = snapshot.payloads(part)?;
         let store = &snapshot.store;
-        let mut exporter = Exporter::new(&Options { format: Format::OtlpProto, redactor: None, max_chars: None }, Vec::new());
+        let mut exporter = Exporter::new(&Options { format: Format::OtlpProto, ..Options::default() }, Vec::new());
         for (&row, payload) in part.iter().zip(payloads) {
             let Ok(payload) = payload else { continue };
             let trace = store.row(row).trace();
