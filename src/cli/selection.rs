@@ -45,9 +45,12 @@ impl Selection {
 }
 
 impl Selection {
-    /// Returns an error for a word that is neither a file nor the beginning of an id: what is not there is not exported.
+    /// Returns an error for a word that is neither a file, nor looks like one, nor is the beginning of an id: it is a mistake.
     pub fn refuse_unknown_words(&self) -> Result<(), String> {
-        let is_unknown = |word: &&PathBuf| word.to_str().is_some_and(|text| !text.contains(['/', '\\', ':'])) && !word.exists();
+        // No file that agno-top reads has an ending that begins with a digit.
+        let has_ending = |text: &str| text.rsplit_once('.').is_some_and(|(_, ending)| !ending.starts_with(|c: char| c.is_ascii_digit()));
+        let is_word = |text: &str| !text.contains(['/', '\\', ':']) && !has_ending(text);
+        let is_unknown = |word: &&PathBuf| word.to_str().is_some_and(is_word) && !word.exists();
         let sources = self.with_ids().sources;
         match sources.iter().find(is_unknown) {
             Some(word) => Err(format!("{} is no file and no beginning of a trace id, which are hex digits, or last", word.display())),

@@ -9,7 +9,7 @@ use crate::keymap::ENTRIES;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file named on the command line can't be read.
-    #[error("can't read the configuration file {}: {error}", path.display())]
+    #[error("can't read the configuration file {}: {error}{}", path.display(), hint(error))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -24,6 +24,11 @@ pub enum ConfigError {
         /// What is wrong and what to do.
         message: String,
     },
+}
+
+/// Returns how to write a file that is missing.
+fn hint(error: &std::io::Error) -> &'static str {
+    if error.kind() == std::io::ErrorKind::NotFound { "; agno-top config --init writes it" } else { "" }
 }
 
 /// Says where a setting belongs that stands among the keys of actions, or the other way around; empty if it does not. `table` is the table

@@ -113,7 +113,9 @@ fn a_missing_file_is_an_error_only_if_it_is_named() {
     assert!(Config::load_from(Overrides::default(), None, |_| None).unwrap().settings == Settings::default());
     let overrides = Overrides { file: Some("no/such/config.toml".into()), ..Overrides::default() };
     let error = Config::load_from(overrides, None, |_| None).unwrap_err();
-    assert!(error.to_string().starts_with("can't read the configuration file no/such/config.toml: "), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("can't read the configuration file no/such/config.toml: "), "{text}");
+    assert!(text.ends_with("; agno-top config --init writes it"), "{text}");
     assert!(std::error::Error::source(&error).is_none(), "a report would print the cause twice");
 }
 

@@ -44,10 +44,7 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     let store = &snapshot.store;
     let (data, status) = (store.trace(trace), store.trace(trace).run_status());
     let totals = store.totals_of(trace);
-    let length = match store.trace_time(trace, snapshot.now) {
-        Some(_) => format!("for {}", display::trace_time(store, trace, snapshot.now)),
-        None => "for an unknown time".to_owned(),
-    };
+    let length = display::trace_time(store, trace, snapshot.now);
     let tokens = if totals.tokens().is_none() {
         "tokens unknown".to_owned()
     } else {
@@ -65,7 +62,7 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         |out: &mut _, label: &str, value: StyledText| output.line(out, &[StyledText::new(&format::pad_right(label, 9), Style::Dim), value]);
     line(out, "trace", StyledText::new(&data.id.to_string(), Style::Strong))?;
     line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
-    line(out, "began", format!("{}, {length}", format::date_time(data.start)).into())?;
+    line(out, "began", format!("{}, for {length}", format::date_time(data.start)).into())?;
     line(out, "holds", counts.into())?;
     line(out, "session", first(&|row| store.stated_session(row)).into())?;
     line(out, "user", first(&|row| store.row(row).user).into())?;
