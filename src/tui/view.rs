@@ -32,7 +32,7 @@ use tui_input::Input;
 
 use crate::format;
 use crate::store::Store;
-use crate::tui::app::{App, Help, HitTarget, Overlay};
+use crate::tui::app::{App, Help, HitTarget, Overlay, View};
 use crate::tui::widget::put_grapheme;
 pub use detail::{exchange_texts, parameters};
 pub use hit_map::HitMap;
@@ -112,7 +112,8 @@ pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
 
 /// Writes the text of the lower pane if it is outdated. Call this before the app handles a key: scrolling and copying depend on the text.
 pub fn write_pages(app: &mut App, store: &Store) {
-    if app.detail.is_outdated() {
+    // Another view hides the detail.
+    if app.detail.is_outdated() && app.view() == View::Traces {
         let page = detail::page(&app.detail, store, &app.logs, app.now);
         app.detail.set_page(page);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Analysis, Cause};
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{By, Group, Phase, RowIx, Symbol};
+use crate::store::{By, Phase, RowIx, Symbol};
 
 /// The calls of an agent, a model or a tool from which it has a usual time.
 const MIN_CALLS: u64 = 10;
@@ -38,17 +38,18 @@ impl Analysis<'_> {
     /// Returns the slow calls, without those that are slow because of a slow call below.
     fn slow(&self) -> Vec<(RowIx, String, Nanos)> {
         let (store, stats) = (self.store, self.store.stats());
-        let kinds = [By::Agent, By::Model, By::Tool];
-        let groups: HashMap<(By, Symbol), &Group> =
-            kinds.iter().flat_map(|&by| stats.groups(by).map(move |(name, group)| ((by, name), group))).collect();
+        // What nine of ten calls take, of each agent, model and tool.
+        let mut usual_times: HashMap<(By, Symbol), Option<Nanos>> = HashMap::new();
         let mut slow: Vec<(RowIx, String, Nanos)> = Vec::new();
         // The largest excess of a slow call below each row.
         let mut below: HashMap<RowIx, Nanos> = HashMap::new();
         // From below: a call above a slow one has its reason.
         for &row in self.rows.iter().rev() {
             let (data, call) = (store.row(row), store.call_of(row));
-            let Some(times) = call.and_then(|call| groups.get(&call)).map(|group| &group.times) else { continue };
-            let usual = times.quantile(900).filter(|_| times.count() >= MIN_CALLS);
+            let Some((by, name)) = call else { continue };
+            let Some(times) = stats.group(by, name).map(|group| &group.times) else { continue };
+            let usual = || times.quantile(900).filter(|_| times.count() >= MIN_CALLS);
+            let usual = *usual_times.entry((by, name)).or_insert_with(usual);
             let took = data.duration(self.now);
             let Some(usual) = usual.filter(|&usual| took / SLOW >= usual && took - usual >= MIN_EXCESS) else { continue };
             let has_reason = below.get(&row).is_some_and(|&excess| excess >= (took - usual) / 2);

@@ -99,12 +99,17 @@ pub struct Detail {
     /// The payload of that step.
     question: Option<Arc<Payload>>,
     is_outdated: bool,
+    /// Whether the overview is outdated from the next tick on.
+    waits_for_tick: bool,
     /// See [`Page::attributes`].
     attributes: Vec<(usize, usize)>,
     /// See [`Page::marks`].
     marks: Vec<usize>,
     height: isize,
 }
+
+/// Traces with more spans have a large overview.
+const LARGE: u32 = 500;
 
 impl Default for Detail {
     fn default() -> Self {
@@ -120,6 +125,7 @@ impl Default for Detail {
             is_question_requested: false,
             question: None,
             is_outdated: false,
+            waits_for_tick: false,
             attributes: Vec::new(),
             marks: Vec::new(),
             height: 0,
@@ -212,6 +218,23 @@ impl Detail {
     /// Outdates the overview: its totals or times may have changed.
     pub(super) fn outdate_overview(&mut self) {
         self.is_outdated |= self.tab == Tab::Overview;
+    }
+
+    /// Outdates the overview when the spans of its trace, or others, have changed; that of a large trace, which costs its spans, with the next
+    /// tick.
+    pub(super) fn spans_changed(&mut self, store: &Store) {
+        let is_large = self.row().is_some_and(|row| store.trace(store.row(row).trace()).counts().spans > LARGE);
+        self.waits_for_tick = is_large && self.tab == Tab::Overview;
+        if !is_large {
+            self.outdate_overview();
+        }
+    }
+
+    /// Outdates an overview that waits for the tick. Returns whether there is one.
+    pub(super) fn tick(&mut self) -> bool {
+        let waits = std::mem::take(&mut self.waits_for_tick);
+        self.is_outdated |= waits;
+        waits
     }
 
     /// Whether the tab of contexts is open.

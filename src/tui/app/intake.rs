@@ -91,6 +91,7 @@ impl App {
                 self.show_detail(store);
                 is_changing = true;
             }
+            is_changing |= self.detail.tick();
             if store.all().running > 0 {
                 self.detail.outdate_overview();
             }
@@ -147,7 +148,7 @@ impl App {
         self.update_compare(&changes);
         self.show_detail(store);
         if !changes.traces.is_empty() {
-            self.detail.outdate_overview();
+            self.detail.spans_changed(store);
         }
     }
 
