@@ -47,7 +47,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), AgentOS (`http://HOST:7777`), files of spans (PATH.json)
+    /// SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), ClickHouse (`clickhouse://USER@HOST/DATABASE`), AgentOS (`http://HOST:7777`), files of spans (PATH.json)
     ///
     /// Default: the databases with Agno's tables in the current directory and its tmp, else a PostgreSQL database named by `DATABASE_URL`, else tmp/traces.db, unless --otlp, --grpc or --http says to listen. A path that does not exist yet is waited for. A URL may have a driver as in SQLAlchemy (`postgresql+psycopg://`); missing parts come from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. Write ./demo for a file with the name of a subcommand.
     #[arg(value_name = "SOURCE")]
@@ -224,6 +224,7 @@ pub fn exposed_password(arguments: impl IntoIterator<Item = String>) -> Option<S
                 "--to" => "--to @FILE or AGNO_TOP_SEND_TO",
                 "--forward" => "--forward @FILE or AGNO_TOP_FORWARD",
                 _ if value.starts_with("http") => "AGNO_TOP_AGENTOS_KEY or AGNO_TOP_SOURCES",
+                _ if value.to_ascii_lowercase().starts_with("clickhouse") => "CLICKHOUSE_PASSWORD or AGNO_TOP_SOURCES",
                 _ => "~/.pgpass, PGPASSWORD or AGNO_TOP_SOURCES",
             };
             return Some(format!("other users of this machine can read the password in this argument; {instead} hides it"));

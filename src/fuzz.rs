@@ -16,5 +16,6 @@ pub use filter::filter;
 pub use views::views;
 
 pub use crate::sources::agno_row_fuzz::row;
+pub use crate::sources::clickhouse::fuzz::clickhouse;
 pub use crate::sources::file::fuzz::file;
 pub use crate::sources::otlp::fuzz::otlp;

@@ -1,4 +1,4 @@
-//! Sources of spans: SQLite, PostgreSQL, files, and the OTLP listener.
+//! Sources of spans: SQLite, PostgreSQL, ClickHouse, AgentOS, files, and the OTLP listener.
 //!
 //! A source runs on a thread of its own. It sends [`Update`]s and receives [`Request`]s; a [`Hub`] holds all sources. The channel of updates is
 //! bounded: a source that is faster than its receiver waits.
@@ -7,6 +7,7 @@ pub mod agentos;
 mod agno_reviews;
 mod agno_row;
 pub mod archive;
+pub mod clickhouse;
 mod compression;
 pub mod discover;
 mod excerpt;
@@ -15,6 +16,7 @@ mod http;
 mod hub;
 pub mod otlp;
 pub mod postgres;
+mod secret;
 mod sql;
 pub mod sqlite;
 mod traffic;
@@ -325,7 +327,7 @@ pub struct Closed;
 /// Whether a text is the URL of a source, rather than a path.
 #[must_use]
 pub fn is_url(text: &str) -> bool {
-    postgres::is_url(text) || agentos::is_url(text)
+    postgres::is_url(text) || clickhouse::is_url(text) || agentos::is_url(text)
 }
 
 /// Reads what a log record holds. What can't be read of it is missing.

@@ -12,7 +12,7 @@ use crate::query::Query;
 /// The arguments of `tail`.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct TailArgs {
-    /// SQLite databases, PostgreSQL URLs, files of JSON lines; other files are read once [default: the databases found here, and OTLP]
+    /// SQLite databases, URLs of PostgreSQL or ClickHouse, files of JSON lines; other files are read once [default: the databases found here, and OTLP]
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

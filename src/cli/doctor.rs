@@ -7,7 +7,7 @@ use clap::Args;
 /// The arguments of `doctor`.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct DoctorArgs {
-    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    /// SQLite databases, URLs of PostgreSQL or ClickHouse, files [default: the databases found here, as on the screen]
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

@@ -7,7 +7,7 @@ use clap::Args;
 /// The arguments of `mcp`.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct McpArgs {
-    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    /// SQLite databases, URLs of PostgreSQL or ClickHouse, files [default: the databases found here, as on the screen]
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

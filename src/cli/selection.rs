@@ -10,7 +10,7 @@ use crate::query::{self, ParseError, Query};
 /// The sources to read, and the traces to select from them.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct Selection {
-    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    /// SQLite databases, URLs of PostgreSQL or ClickHouse, files [default: the databases found here, as on the screen]
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

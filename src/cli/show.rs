@@ -13,7 +13,7 @@ pub struct ShowArgs {
     #[arg(value_name = "TRACE")]
     pub trace: PathBuf,
 
-    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    /// SQLite databases, URLs of PostgreSQL or ClickHouse, files [default: the databases found here, as on the screen]
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
@@ -70,7 +70,7 @@ pub struct WhyArgs {
     #[arg(value_name = "TRACE")]
     pub trace: PathBuf,
 
-    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    /// SQLite databases, URLs of PostgreSQL or ClickHouse, files [default: the databases found here, as on the screen]
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

@@ -123,7 +123,7 @@ pub(super) fn source(named: Option<&Path>, config: &Config) -> Result<PathBuf, R
         bail!(UsageError(format!("there are several databases: {found}; name one")));
     };
     refuse_agentos(source)?;
-    let is_url = source.to_str().is_some_and(crate::sources::postgres::is_url);
+    let is_url = source.to_str().is_some_and(crate::sources::is_url);
     if !is_url && crate::sources::file::is_file(source) && source.exists() {
         bail!(UsageError(format!("{} is a file of spans; traces are archived from databases", source.display())));
     }

@@ -177,6 +177,9 @@ fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, up
         }
         return sources::agentos::start(url, key, limits, sender).wrap_err("can't watch the AgentOS");
     }
+    if let Some(url) = path.to_str().filter(|path| sources::clickhouse::is_url(path)) {
+        return sources::clickhouse::start_with(url, tables(config), limits, sender).wrap_err("can't watch the ClickHouse database");
+    }
     if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
         return Err(Report::new(UsageError(message)));
     }
@@ -213,7 +216,6 @@ fn refuse_url(text: &str) -> Option<String> {
         "redis" | "rediss" => "Redis",
         "mongodb" => "MongoDB",
         "mssql" => "SQL Server",
-        "clickhouse" => "ClickHouse",
         "oracle" => "Oracle",
         other => &format!("{other}://"),
     };

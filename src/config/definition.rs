@@ -134,7 +134,7 @@ macro_rules! flag {
 settings! {
     /// Sources to read if the command line names none
     ///
-    /// SQLite databases, PostgreSQL URLs (keep passwords in ~/.pgpass instead), URLs of AgentOS (http://HOST:7777), files of spans. If this is empty too: the databases with
+    /// SQLite databases, URLs of PostgreSQL (keep passwords in ~/.pgpass instead), ClickHouse or AgentOS (http://HOST:7777), files of spans. If this is empty too: the databases with
     /// Agno's tables in the current directory and its tmp, else a PostgreSQL database named by DATABASE_URL, else tmp/traces.db.
     /// (AGNO_TOP_SOURCES: paths joined by ":", or one URL)
     sources: Vec<PathBuf> = Vec::new(), Paths, All;

@@ -100,6 +100,11 @@ fn row() {
 }
 
 #[test]
+fn clickhouse() {
+    run(super::clickhouse, &seeds::clickhouse(), 5_000);
+}
+
+#[test]
 fn configuration() {
     run(super::configuration, &seeds::configuration(), 200);
 }
@@ -130,6 +135,7 @@ fn write_seeds() {
         ("otlp", seeds::otlp()),
         ("file", seeds::file()),
         ("row", seeds::row()),
+        ("clickhouse", seeds::clickhouse()),
         ("configuration", seeds::configuration()),
         ("filter", seeds::filter()),
         ("views", seeds::views()),

@@ -11,7 +11,7 @@ mod values;
 use super::attributes::{Attribute, MAX_NESTING, TOO_DEEP, Value, keep_last};
 use cursor::{Cursor, Token};
 pub use escape::{chars, decode_letters, unescape, unicode_escape};
-pub use values::{fields, items, values};
+pub use values::{entries, fields, items, values};
 
 /// A value in a JSON text, not decoded.
 #[derive(Clone, Copy, Debug, PartialEq)]

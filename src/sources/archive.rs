@@ -94,5 +94,10 @@ pub fn open(source: &Path, location: &Location, create: bool) -> Result<Box<dyn 
     if let Some(url) = source.to_str().filter(|source| super::postgres::is_url(source)) {
         return Ok(Box::new(postgres::Postgres::open(url, location)?));
     }
+    if source.to_str().is_some_and(super::clickhouse::is_url) {
+        return Err(Error(
+            "traces in ClickHouse are neither archived nor deleted here; ALTER TABLE … DROP PARTITION or a TTL deletes them".to_owned(),
+        ));
+    }
     Ok(Box::new(sqlite::Sqlite::open(source, &location.tables, create)?))
 }

@@ -82,6 +82,20 @@ pub(super) fn row() -> Vec<Vec<u8>> {
     .into()
 }
 
+/// Answers of ClickHouse: rows of both tables, and failures.
+pub(super) fn clickhouse() -> Vec<Vec<u8>> {
+    let ids = "1795600800123456789, \"1795600801123456789\", \"0af7651916cd43dd8448eb211c80319c\", \"b7ad6b7169203331\"";
+    let agno = format!("[{ids}, null, \"Agent.run\", \"OK\", null, 1795600801123456789, {:?}]", ATTRIBUTES);
+    let collector = format!(
+        "[{ids}, \"\", \"chat\", \"Error\", \"no\", \"Client\", \"\", {ATTRIBUTES}, {{\"host\": {{\"name\": \"h\"}}}}, \"shop\", \"s\", \"1\", \
+         [\"exception\"], [{{\"exception.type\": \"E\"}}], [\"0af7651916cd43dd8448eb211c80319c\"], [\"b7ad6b7169203332\"], [{{}}], [17]]"
+    );
+    let answer =
+        |row: &str| format!("{{\"meta\": [], \"data\": [{row}, {row}], \"rows\": 2, \"statistics\": {{\"rows_read\": 2}}}}").into_bytes();
+    let failure = b"Code: 60. DB::Exception: Table a.b does not exist. (UNKNOWN_TABLE) (version 24.8.1.1)".to_vec();
+    vec![answer(&agno), answer(&collector), failure]
+}
+
 /// The example, with values, variables, a theme and a list of prices.
 pub(super) fn configuration() -> Vec<Vec<u8>> {
     let theme = include_str!("../../../assets/themes/light.toml");

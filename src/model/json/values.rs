@@ -36,13 +36,23 @@ pub fn items<'a>(text: &'a [u8], mut visit: impl FnMut(&'a [u8])) -> Result<(), 
 ///
 /// Returns an error for invalid JSON, after the visits of the fields before it.
 pub fn fields<'a>(text: &'a [u8], mut visit: impl FnMut(&'a [u8], &'a [u8])) -> Result<(), JsonError> {
-    let mut cursor = Cursor::new(text);
-    let Token::Map(_) = cursor.token()? else { return Err(JsonError { at: 0, what: "not an object" }) };
-    while let Some(key) = cursor.key()? {
-        let value = value(&mut cursor)?;
+    entries(text, |key, value| {
         if let Scalar::Text(key) = key {
             visit(key, value);
         }
+    })
+}
+
+/// Visits the fields of an object, as [`fields`] does, also those whose names have escapes.
+///
+/// # Errors
+///
+/// Returns an error for invalid JSON, after the visits of the fields before it.
+pub fn entries<'a>(text: &'a [u8], mut visit: impl FnMut(Scalar<'a>, &'a [u8])) -> Result<(), JsonError> {
+    let mut cursor = Cursor::new(text);
+    let Token::Map(_) = cursor.token()? else { return Err(JsonError { at: 0, what: "not an object" }) };
+    while let Some(key) = cursor.key()? {
+        visit(key, value(&mut cursor)?);
     }
     Ok(())
 }

@@ -4,6 +4,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use super::*;
 
 /// Starts a server that gives each connection one of these answers, and returns the requests.
@@ -108,6 +111,36 @@ fn a_server_that_is_not_there_or_says_nothing_is_told_apart() {
     let server = std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
     assert_eq!(client(&origin).ask(&ask()), Err(Error::Tls("the server does not speak TLS".to_owned())));
     server.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_server_with_tls_is_trusted_only_with_its_root_certificate() {
+    let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root.pem");
+    std::fs::write(&file, certificate.cert.pem()).unwrap();
+    let key = PrivateKeyDer::Pkcs8(certificate.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let config = Arc::new(config.with_single_cert(vec![certificate.cert.der().clone()], key).unwrap());
+    for (host, roots, expected) in [
+        ("localhost", Some(file.as_path()), Ok(b"fine".to_vec())),
+        ("localhost", None, Err("the certificate is from an authority that is not trusted here")),
+        ("127.0.0.1", Some(file.as_path()), Err("the certificate names another host")),
+    ] {
+        let (listener, config) = (TcpListener::bind("127.0.0.1:0").unwrap(), config.clone());
+        let origin = format!("https://{host}:{}", listener.local_addr().unwrap().port());
+        let server = std::thread::spawn(move || {
+            let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), listener.accept().unwrap().0);
+            let mut bytes = [0; 4096];
+            if stream.read(&mut bytes).is_ok_and(|read| read > 0) {
+                stream.write_all(&answer("200 OK", "", "fine")).unwrap();
+            }
+        });
+        let found = Client::new(&origin, roots, Vec::new()).unwrap().ask(&ask()).map(|answer| answer.body);
+        assert_eq!(found, expected.map_err(|reason: &str| Error::Tls(reason.to_owned())), "{host}");
+        server.join().unwrap();
+    }
 }
 
 #[test]

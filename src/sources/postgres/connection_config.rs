@@ -15,6 +15,7 @@ use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use super::passfile;
 use super::tls::{Identity, Mode, Roots, Tls};
+use crate::sources::secret::mask;
 pub use url::is_url;
 
 /// The application name that the server shows.
@@ -109,25 +110,6 @@ impl ConnectionConfig {
     pub(super) fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| mask(&text, secret))
     }
-}
-
-/// Replaces a secret by stars. A secret of a few letters is replaced only as a whole word, because stars within words would reveal it.
-fn mask(text: &str, secret: &str) -> String {
-    const SHORT: usize = 4;
-    if secret.len() >= SHORT {
-        return text.replace(secret, "***");
-    }
-    let (mut masked, mut from) = (String::new(), 0);
-    for (at, _) in text.match_indices(secret) {
-        let in_a_word = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
-        let end = at + secret.len();
-        if at >= from && !in_a_word(text[..at].chars().next_back()) && !in_a_word(text[end..].chars().next()) {
-            masked.push_str(&text[from..at]);
-            masked.push_str("***");
-            from = end;
-        }
-    }
-    masked + &text[from..]
 }
 
 /// Sets hosts and ports. Returns them, and their form in messages.

@@ -1,5 +1,6 @@
 //! The screen before the first span: the sources, and how to write traces to them.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use ratatui::buffer::Buffer;
@@ -155,6 +156,26 @@ fn database(source: &SourceView) -> Option<[String; 2]> {
         let url = format!("postgresql+psycopg://{rest}");
         return Some(["from agno.db.postgres import PostgresDb".to_owned(), format!("PostgresDb(db_url={url:?})")]);
     }
+    if let Some((scheme, rest)) = source.name.split_once("://").filter(|(scheme, _)| matches!(*scheme, "clickhouse" | "clickhouses")) {
+        let (user, place) = rest.rsplit_once('@')?;
+        let (host, database) = place.rsplit_once('/')?;
+        let is_secure = scheme == "clickhouses";
+        let (host, port) =
+            host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).unwrap_or((host, if is_secure { "8443" } else { "8123" }));
+        let mut value = format!("ClickhouseDb(host={host:?}");
+        // What Agno assumes is left out.
+        if port != "8123" {
+            let _ = write!(value, ", port={port}");
+        }
+        if user != "default" {
+            let _ = write!(value, ", username={user:?}, password=…");
+        }
+        if database != "agno" {
+            let _ = write!(value, ", database={database:?}");
+        }
+        value.push_str(if is_secure { ", secure=True)" } else { ")" });
+        return Some(["from agno.db.clickhouse import ClickhouseDb".to_owned(), value]);
+    }
     let is_named_so = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| source.name.ends_with(ending));
     is_named_so.then(|| ["from agno.db.sqlite import SqliteDb".to_owned(), format!("SqliteDb(db_file={:?})", source.place)])
 }
@@ -178,6 +199,10 @@ mod tests {
         assert_eq!(value(server).as_deref(), Some("PostgresDb(db_url=\"postgresql+psycopg://u@h/d\")"));
         assert_eq!(value(source("x.json", waiting())), None);
         assert_eq!(value(source("postgres://u@h/d", State::Failing(String::new()))), None);
+        let server = source("clickhouses://u@h/d", waiting());
+        let expected = "ClickhouseDb(host=\"h\", port=8443, username=\"u\", password=…, database=\"d\", secure=True)";
+        assert_eq!(value(server).as_deref(), Some(expected));
+        assert_eq!(value(source("clickhouse://default@h/agno", waiting())).as_deref(), Some("ClickhouseDb(host=\"h\")"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use hyper::Uri;
 use ureq::{Proxy, ProxyProtocol};
 
 use super::EndpointError;
+use crate::sources::http::is_own_host;
 
 /// Returns the proxy for requests to `uri`; `None` if they go directly. An endpoint on this machine never has one.
 pub(super) fn choose(uri: &Uri, environment: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, EndpointError> {
@@ -31,13 +32,6 @@ pub(super) fn choose(uri: &Uri, environment: impl Fn(&str) -> Option<String>) ->
         ProxyProtocol::Https if is_https => Ok(Some(proxy)),
         _ => Err(EndpointError::UnsupportedProxy(name)),
     }
-}
-
-/// Whether a host is this machine.
-fn is_own_host(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let is_own = |address: IpAddr| address.to_canonical().is_loopback() || address.is_unspecified();
-    host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(is_own)
 }
 
 /// Whether a value of `no_proxy` names a host: its name, a domain above it, its address, a network that holds it, or `*`. An entry with a
