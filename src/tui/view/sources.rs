@@ -8,6 +8,7 @@ use super::header::{ranked, state_symbol};
 use super::styling::Styling;
 use super::{popup, put};
 use crate::format;
+use crate::model::PayloadMemory;
 use crate::sources::{Forwarding, Port, State, Traffic};
 use crate::tui::app::{App, SourceView};
 use crate::tui::widget::text::row;
@@ -118,10 +119,11 @@ fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
         metrics,
         rejected_points,
         retained_bytes,
+        memory,
         ..
     } = traffic;
     let mut counts =
-        vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*retained_bytes)), Style::new())];
+        vec![(format!("{} received, {}", format::plural(*spans, "span"), payloads_held(*retained_bytes, *memory)), Style::new())];
     if rejected_spans + refused + deferred > 0 {
         let failed = [(*rejected_spans, "span", "rejected"), (*refused, "request", "refused"), (*deferred, "request", "put off")];
         let failed = failed.into_iter().filter(|(count, ..)| *count > 0);
@@ -174,5 +176,26 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, st
         let room = |x: u16| inner.right().saturating_sub(x);
         put(buffer, x, y, room(x).min(2), line.symbol, line.styles[0]);
         put(buffer, x + 2, y, room(x + 2), &line.text, line.styles[1]);
+    }
+}
+
+/// Returns the size of the payloads, and the memory that they take if they are compressed.
+fn payloads_held(bytes: u64, memory: PayloadMemory) -> String {
+    // Less by more than what rounding hides.
+    let is_compressed = memory.taken < bytes - bytes / 8;
+    let within = if is_compressed { format!(" in {} of memory", format::bytes(memory.taken)) } else { String::new() };
+    format!("{} of payloads held{within}", format::bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_compressed_payloads_is_told() {
+        let held = |bytes, taken| payloads_held(bytes, PayloadMemory { counted: bytes, taken });
+        assert_eq!(held(3_800_000_000, 300_000_000), "3.8 GB of payloads held in 300 MB of memory");
+        assert_eq!(held(1_000_000, 1_100_000), "1.0 MB of payloads held");
+        assert_eq!(held(0, 0), "0 B of payloads held");
     }
 }
