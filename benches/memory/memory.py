@@ -5,8 +5,9 @@
 
 The load is made of conversations that real Agno agents had with a stand-in for a model, so it needs a Python with the packages of
 tests/agno/requirements.txt and numpy. Each copy of a conversation has words, ids and times of its own. This process sends it over HTTP; the programs hold
-everything. Prints resident memory, processor time from the first span until the program is quiet, the time until a payload is shown, and the
-time of a search that finds nothing: each of the server for agents (`mcp`), and of the screen at 200x60.
+everything. Prints resident memory and processor time from the first span until the program is quiet, of `tail` with a filter that nothing
+matches, and of the screen at 200x60; then how long the screen draws after a key that leads to a trace far away, with the input of its agent in the
+detail, and how long it searches all contents for a word that nothing has and for one that a quarter of the spans have.
 """
 
 import argparse
@@ -36,7 +37,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIXTURE = ROOT / "tests/fixtures/agno-3.1.10.otlp.pb"
 LIMITS = ["--max-memory", "32G", "--max-spans", "4000000"]
 PIECE = 32  # bytes that count as repeated where they occurred before
-LOOKS = 200  # payloads that are read
+QUIET = 2.0  # seconds without work after which the program has nothing left to do
+LOOKS = 100  # leaps from trace to trace
 
 
 def repeated(words, conversations_, seed):
@@ -60,7 +62,7 @@ def repeated(words, conversations_, seed):
 
 
 def write_load(path, arguments):
-    """Writes the load and returns some spans to look at: the trace, the span and the bytes that name them."""
+    """Writes the load."""
     reserved = set(re.findall(rb"[a-z]+", FIXTURE.read_bytes())) | {b"search", b"orders", b"query", b"read", b"page", b"address", b"part"}
     words, head, recorded = conversations.record(arguments.seed, arguments.conversations, reserved)
     same, other = repeated(words, recorded, arguments.seed)
@@ -78,15 +80,14 @@ def write_load(path, arguments):
 def bodies(path):
     with open(path, "rb") as load:
         while head := load.read(8):
-            length, count = struct.unpack("<II", head)
-            yield load.read(length), count
+            length, _ = struct.unpack("<II", head)
+            yield load.read(length)
 
 
 def send(port, path):
-    """Sends all requests and returns the ids of a span of some of them."""
-    connection, looked_at = socket.create_connection(("127.0.0.1", port)), []
+    connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for number, (body, _) in enumerate(bodies(path)):
+    for body in bodies(path):
         head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         while True:
             connection.sendall(head + body)
@@ -96,10 +97,6 @@ def send(port, path):
             if not answer.startswith(b"HTTP/1.1 429"):
                 sys.exit(f"refused: {answer[:200]}")
             time.sleep(0.01)
-        if number % 37 == 0:
-            span = re.search(rb"\x0a\x10(.{16})\x12\x08(.{8})", body, re.DOTALL)
-            looked_at.append((span.group(1).hex(), span.group(2).hex()))
-    return looked_at
 
 
 def free_port():
@@ -124,7 +121,7 @@ class Program:
             self.last_output = 0
             threading.Thread(target=self.read, daemon=True).start()
         else:
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=home, text=True)
+            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, cwd=home)
         for _ in range(200):
             try:
                 return socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -147,13 +144,13 @@ class Program:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def wait_until_quiet(self, spell=2.0):
-        """Returns the processor time after it grew by less than 2 % of a core for a spell."""
+    def wait_until_quiet(self):
+        """Returns the processor time after it grew by less than 2 % of a core for a while."""
         before = self.processor_time()
         while True:
-            time.sleep(spell)
+            time.sleep(QUIET)
             now = self.processor_time()
-            if now - before < 0.02 * spell:
+            if now - before < 0.02 * QUIET:
                 return now
             before = now
 
@@ -164,64 +161,59 @@ class Program:
 
     def load(self, path):
         before = self.processor_time()
-        looked_at = send(self.port, path)
-        after = self.wait_until_quiet()
-        return after - before, looked_at
-
-    def ask(self, id, method, parameters):
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": parameters}) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        send(self.port, path)
+        return self.wait_until_quiet() - before
 
     def end(self):
         self.process.kill()
         self.process.wait()
 
 
-def look(program, looked_at):
-    """Returns the milliseconds until each payload was answered."""
-    program.ask(0, "initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "measure", "version": "1"}})
-    program.process.stdin.write('{"jsonrpc": "2.0", "method": "notifications/initialized"}\n')
-    times = []
-    for number, (trace, span) in enumerate(random.Random(1).sample(looked_at, min(LOOKS, len(looked_at)))):
-        begun = time.perf_counter()
-        answer = program.ask(number + 1, "tools/call", {"name": "get_span", "arguments": {"id": trace, "span": span, "part": "attributes"}})
-        times.append((time.perf_counter() - begun) * 1000)
-        text = answer["result"]["content"][0]["text"]
-        if "openinference.span.kind" not in text:
-            sys.exit(f"the payload is not readable: {text[:300]}")
-    return times
+def type_keys(program, keys, spell):
+    """Types, and returns the milliseconds until the last output that a spell without any follows."""
+    begun = program.last_output = time.monotonic()
+    os.write(program.master, keys)
+    while time.monotonic() - program.last_output < spell:
+        time.sleep(0.002)
+    return (program.last_output - begun) * 1000
 
 
-def search(program):
-    """Types a search that finds nothing. Returns the seconds until the screen is quiet, and the processor time."""
-    before, begun = program.processor_time(), time.monotonic()
-    os.write(program.master, b"/text:qqxqq\r")
+def look(program):
+    """Opens the detail, and returns the milliseconds of each leap through the traces."""
+    for key in (b"\r", b"\t"):
+        type_keys(program, key, 0.5)
+    return sorted(type_keys(program, b"\x1b[6~" * 5, 0.15) for _ in range(LOOKS))
+
+
+def search(program, word):
+    """Searches and returns the seconds until the screen is quiet, and the processor time."""
+    before, begun, now = program.processor_time(), time.monotonic(), -1
+    os.write(program.master, b"/text:" + word + b"\r")
+    while (later := program.processor_time()) - now > 0.02:
+        now = later
+        time.sleep(QUIET)
+    passed = program.last_output - begun
+    os.write(program.master, b"\x1b")
     time.sleep(0.3)
-    while True:
-        now = program.processor_time()
-        time.sleep(0.3)
-        if program.processor_time() - now < 0.02:
-            return program.last_output - begun, program.processor_time() - before
+    return passed, later - before
 
 
 def measure(binary, path, home):
     """Returns what was seen of a build by name."""
     seen = {}
-    server = Program(binary, ["mcp", "--no-redact"], home)
-    seen["server: MB before the load"] = server.resident()[0]
-    cpu, looked_at = server.load(path)
-    seen["server: processor s"] = cpu
-    seen["server: resident MB"], seen["server: peak MB"] = server.resident()
-    times = sorted(look(server, looked_at))
-    seen["payload: median ms"], seen["payload: p99 ms"], seen["payload: most ms"] = statistics.median(times), times[len(times) * 99 // 100], times[-1]
-    server.end()
+    tail = Program(binary, ["tail", "--otlp", "--filter", "name:none"], home)
+    seen["tail: MB before the load"] = tail.resident()[0]
+    seen["tail: processor s"] = tail.load(path)
+    seen["tail: resident MB"], seen["tail: peak MB"] = tail.resident()
+    tail.end()
     screen = Program(binary, [], home, terminal=True)
-    cpu, _ = screen.load(path)
-    seen["screen: processor s"] = cpu
+    seen["screen: processor s"] = screen.load(path)
     seen["screen: resident MB"], seen["screen: peak MB"] = screen.resident()
-    seen["search: s"], seen["search: processor s"] = search(screen)
-    seen["screen: resident MB after the search"] = screen.resident()[0]
+    times = look(screen)
+    seen["look: median ms"], seen["look: p99 ms"] = statistics.median(times), times[len(times) * 99 // 100]
+    for name, word in (("absent", b"qqxqq"), ("frequent", b"read_page")):
+        seen[f"{name} word: s"], seen[f"{name} word: processor s"] = search(screen, word)
+    seen["screen: resident MB afterwards"] = screen.resident()[0]
     screen.end()
     return seen
 
