@@ -289,7 +289,7 @@ impl Watcher<'_> {
             Request::Read { ticket, wanted } => self.read_excerpt(ticket, &wanted),
             Request::Logs { ticket } => self.updates.send(Update::Read { ticket, from: None }),
             // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
-            Request::Release(_) | Request::Suspend(_) | Request::Resume => Ok(()),
+            Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume => Ok(()),
         }
     }
 
