@@ -14,6 +14,7 @@ mod excerpt;
 pub mod file;
 mod http;
 mod hub;
+pub mod mysql;
 pub mod otlp;
 pub mod postgres;
 mod secret;
@@ -327,7 +328,7 @@ pub struct Closed;
 /// Whether a text is the URL of a source, rather than a path.
 #[must_use]
 pub fn is_url(text: &str) -> bool {
-    postgres::is_url(text) || clickhouse::is_url(text) || agentos::is_url(text)
+    postgres::is_url(text) || mysql::is_url(text) || clickhouse::is_url(text) || agentos::is_url(text)
 }
 
 /// Reads what a log record holds. What can't be read of it is missing.

@@ -109,9 +109,16 @@ pub(super) fn name(source: &Path) -> String {
 }
 
 /// Refuses an AgentOS, which is only read.
-pub(super) fn refuse_agentos(source: &Path) -> Result<(), UsageError> {
-    let is_agentos = source.to_str().is_some_and(crate::sources::agentos::is_url);
-    if is_agentos { Err(UsageError("an AgentOS is only read; name the database that it keeps the traces in".to_owned())) } else { Ok(()) }
+pub(super) fn refuse_read_only(source: &Path) -> Result<(), UsageError> {
+    let is = |is_url: fn(&str) -> bool| source.to_str().is_some_and(is_url);
+    let message = match () {
+        () if is(crate::sources::agentos::is_url) => "an AgentOS is only read; name the database that it keeps the traces in",
+        () if is(crate::sources::mysql::is_url) => {
+            "a MySQL or MariaDB database is only read; its traces are not archived, deleted or restored"
+        }
+        () => return Ok(()),
+    };
+    Err(UsageError(message.to_owned()))
 }
 
 /// Returns the only source: the one that is named, the configured one, or the one found here.
@@ -122,7 +129,7 @@ pub(super) fn source(named: Option<&Path>, config: &Config) -> Result<PathBuf, R
         let found = sources.iter().map(|source| source.display().to_string()).collect::<Vec<_>>().join(", ");
         bail!(UsageError(format!("there are several databases: {found}; name one")));
     };
-    refuse_agentos(source)?;
+    refuse_read_only(source)?;
     let is_url = source.to_str().is_some_and(crate::sources::is_url);
     if !is_url && crate::sources::file::is_file(source) && source.exists() {
         bail!(UsageError(format!("{} is a file of spans; traces are archived from databases", source.display())));

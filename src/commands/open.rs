@@ -180,6 +180,9 @@ fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, up
     if let Some(url) = path.to_str().filter(|path| sources::clickhouse::is_url(path)) {
         return sources::clickhouse::start_with(url, tables(config), limits, sender).wrap_err("can't watch the ClickHouse database");
     }
+    if let Some(url) = path.to_str().filter(|path| sources::mysql::is_url(path)) {
+        return sources::mysql::start_with(url, location(config), limits, sender).wrap_err("can't watch the MySQL or MariaDB database");
+    }
     if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
         return Err(Report::new(UsageError(message)));
     }
@@ -211,8 +214,6 @@ fn refuse_url(text: &str) -> Option<String> {
     let kind = scheme.split('+').next().filter(|_| is_scheme)?.to_ascii_lowercase();
     let name = match kind.as_str() {
         "sqlite" | "file" => return Some(format!("{scheme}:// is no source; name the file by its path")),
-        "mysql" => "MySQL",
-        "mariadb" => "MariaDB",
         "redis" | "rediss" => "Redis",
         "mongodb" => "MongoDB",
         "mssql" => "SQL Server",
@@ -297,8 +298,6 @@ mod tests {
     #[test]
     fn urls_of_other_databases_are_refused_without_their_passwords() {
         for (url, start) in [
-            ("mysql://u:secret@h/d", "cannot read MySQL; send OTLP instead"),
-            ("mysql+pymysql://u:secret@h/d", "cannot read MySQL; send OTLP instead"),
             ("REDISS://:secret@h", "cannot read Redis; "),
             ("mongodb+srv://u:secret@h", "cannot read MongoDB; "),
             ("couchbase://secret", "cannot read couchbase://; "),

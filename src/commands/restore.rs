@@ -11,7 +11,7 @@ use crate::sources::archive::{Restored, open as open_tables};
 
 /// Writes an archive into a database.
 pub(super) fn run(args: &RestoreArgs, config: &Config) -> Result<Outcome, Report> {
-    old_traces::refuse_agentos(&args.to)?;
+    old_traces::refuse_read_only(&args.to)?;
     // An archive that is damaged is noticed before anything is written.
     let mut reader = Reader::open(&args.archive)?;
     let mut traces = 0;

@@ -22,7 +22,7 @@ mod session;
 mod snapshot;
 mod table;
 mod tail;
-mod tls;
+pub(super) mod tls;
 mod view;
 
 use std::collections::{HashMap, HashSet};

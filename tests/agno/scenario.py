@@ -1,6 +1,6 @@
-"""Runs agents, a team and a workflow against model_server.py, traced into a SQLite file or a PostgreSQL database (its URL).
+"""Runs agents, a team and a workflow against model_server.py, traced into a SQLite file, a PostgreSQL or a MySQL database (its URL), or a folder of a JSON store.
 
-    python scenario.py DATABASE http://127.0.0.1:PORT [--batch] [--otlp http://127.0.0.1:PORT/v1/traces]
+    python scenario.py DATABASE http://127.0.0.1:PORT [--batch] [--also DATABASE] [--otlp http://127.0.0.1:PORT/v1/traces]
 """
 
 import asyncio
@@ -26,12 +26,20 @@ from opentelemetry import trace  # noqa: E402
 DATABASE, SERVER = sys.argv[1:3]
 
 
-def database():
-    if "://" in DATABASE:
+def database(name=DATABASE):
+    if name.startswith("mysql"):
+        from agno.db.mysql import MySQLDb
+
+        return MySQLDb(db_url=name, db_schema="ai")
+    if "://" in name:
         from agno.db.postgres import PostgresDb
 
-        return PostgresDb(db_url=DATABASE)
-    return SqliteDb(db_file=DATABASE)
+        return PostgresDb(db_url=name)
+    if not name.endswith(".db"):
+        from agno.db.json import JsonDb
+
+        return JsonDb(db_path=name)
+    return SqliteDb(db_file=name)
 
 
 def gpt(name="gpt-5-mini"):
@@ -96,6 +104,12 @@ def team():
 
 
 setup_tracing(db=database(), batch_processing="--batch" in sys.argv)
+for option, other in zip(sys.argv, sys.argv[1:]):
+    if option == "--also":
+        from agno.tracing.exporter import DatabaseSpanExporter
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+        trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(DatabaseSpanExporter(db=database(other))))
 if "--otlp" in sys.argv:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor

@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(in crate::sources) enum Mode {
     /// Without TLS.
     Disable,
     /// With TLS only if the server refuses a connection without it.
@@ -32,7 +32,7 @@ pub(super) enum Mode {
 
 /// The trusted root certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Roots {
+pub(in crate::sources) enum Roots {
     /// The root certificates of this system.
     System,
     /// The certificates in a PEM file.
@@ -41,17 +41,17 @@ pub(super) enum Roots {
 
 /// The certificate with which the client identifies itself, and its key: PEM files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(in crate::sources) struct Identity {
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
 }
 
 /// The TLS settings of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tls {
-    pub(super) mode: Mode,
-    pub(super) roots: Roots,
-    pub(super) identity: Option<Identity>,
+pub(in crate::sources) struct Tls {
+    pub(in crate::sources) mode: Mode,
+    pub(in crate::sources) roots: Roots,
+    pub(in crate::sources) identity: Option<Identity>,
 }
 
 impl Tls {
@@ -67,6 +67,11 @@ impl Tls {
 
     /// Builds the connector. The error says why the root certificates can't be used.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
+        self.client_config().map(MakeRustlsConnect::new)
+    }
+
+    /// Builds the configuration of a client. The error says why the root certificates can't be used.
+    pub(in crate::sources) fn client_config(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(ring::default_provider());
         let verifies = matches!(self.mode, Mode::VerifyCa | Mode::VerifyFull);
         let roots = if verifies { self.roots.load()? } else { Vec::new() };
@@ -91,7 +96,7 @@ impl Tls {
             }
             _ => config.with_no_client_auth(),
         };
-        Ok(MakeRustlsConnect::new(config))
+        Ok(config)
     }
 }
 

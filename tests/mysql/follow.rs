@@ -1,0 +1,73 @@
+//! Following a table, and what is said where that is not possible.
+
+use agno_top::model::Origin;
+use agno_top::sources::State;
+
+use crate::server::{LOGIN, Server, spans};
+use crate::watch::id;
+
+#[test]
+fn a_tail_of_ten_thousand_spans_by_two_writers_misses_none() {
+    let Some(server) = Server::shared() else { return };
+    let schema = server.schema();
+    let mut watch = server.watch(LOGIN, &schema, u64::MAX);
+    watch.until_watching();
+    std::thread::scope(|scope| {
+        for writer in 0..2_u64 {
+            let schema = &schema;
+            // One clock is behind the other.
+            scope.spawn(move || server.run(schema, &spans((0..5000).map(|number| number * 2 + writer + 1), 5 * writer as u32)));
+        }
+        watch.until_spans(10_000);
+    });
+    assert!(watch.spans.values().all(|span| span.times == 1 && span.origin == Origin::Live));
+    assert!(watch.skipped.is_empty());
+}
+
+#[test]
+fn existing_spans_come_newest_first_up_to_the_limit_and_can_be_read_and_searched() {
+    let Some(server) = Server::shared() else { return };
+    let schema = server.schema();
+    server.run(&schema, &spans(1..3001, 0));
+    let mut watch = server.watch(LOGIN, &schema, 1000);
+    watch.until_watching();
+    assert_eq!((watch.spans.len(), watch.states.last()), (1000, Some(&State::Watching { left_out: 2000 })));
+    assert!(watch.spans.values().all(|span| span.times == 1 && span.origin == Origin::History));
+    assert!(watch.spans.contains_key(&id(3000)) && !watch.spans.contains_key(&id(2000)));
+    assert!(format!("{:?}", watch.payload(3000).unwrap()).contains("input 3000 it's"));
+    assert_eq!(watch.search("text:\"input 2999 it\""), [2999]);
+    server.run(&schema, &spans(4000..4002, 0));
+    watch.until_span(4001);
+    assert_eq!(watch.spans[&id(4001)].origin, Origin::Live);
+}
+
+#[test]
+fn a_table_that_comes_later_is_waited_for_and_odd_rows_cost_no_others() {
+    let Some(server) = Server::shared() else { return };
+    let schema = server.empty_schema();
+    let mut watch = server.watch(LOGIN, &schema, u64::MAX);
+    watch.until_message("has no table");
+    server.create(&schema);
+    let odd =
+        "INSERT INTO agno_spans VALUES ('no id', 'x', NULL, 'odd', '', '', NULL, 'soon', 'later', 0, NULL, '2026-11-22T05:59:05+00:00');";
+    server.run(&schema, &format!("{odd}{}", spans(1..3, 0)));
+    watch.until_spans(2);
+    assert_eq!(watch.skipped.len(), 1, "{:?}", watch.skipped);
+    assert!(watch.spans.values().all(|span| span.origin == Origin::Live));
+}
+
+#[test]
+fn what_is_refused_is_said_without_the_password() {
+    let Some(server) = Server::shared() else { return };
+    let schema = server.schema();
+    server.run("mysql", "CREATE USER 'viewer'@'%' IDENTIFIED BY 'sesame'");
+    for (login, said) in
+        [("agno:sesame", "refuses the connection"), ("viewer:sesame", "has no table"), ("nobody:sesame", "refuses the connection")]
+    {
+        let mut watch = server.watch(login, &schema, u64::MAX);
+        watch.until_message(said);
+        assert!(!format!("{:?}", watch.states).contains("sesame"), "{:?}", watch.states);
+    }
+    let mut watch = server.watch(&format!("{LOGIN}@127.0.0.1:1/x?sslmode=require#"), &schema, u64::MAX);
+    watch.until_message("can't be reached");
+}
