@@ -15,6 +15,7 @@ pub use configuration::configuration;
 pub use filter::filter;
 pub use views::views;
 
+pub use crate::sources::agentos::fuzz::agentos;
 pub use crate::sources::agno_row_fuzz::row;
 pub use crate::sources::clickhouse::fuzz::clickhouse;
 pub use crate::sources::file::fuzz::file;

@@ -105,6 +105,11 @@ fn clickhouse() {
 }
 
 #[test]
+fn agentos() {
+    run(super::agentos, &seeds::agentos(), 4_000);
+}
+
+#[test]
 fn configuration() {
     run(super::configuration, &seeds::configuration(), 200);
 }
@@ -136,6 +141,7 @@ fn write_seeds() {
         ("file", seeds::file()),
         ("row", seeds::row()),
         ("clickhouse", seeds::clickhouse()),
+        ("agentos", seeds::agentos()),
         ("configuration", seeds::configuration()),
         ("filter", seeds::filter()),
         ("views", seeds::views()),

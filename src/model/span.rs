@@ -71,7 +71,7 @@ pub struct SpanFacts {
     pub has_remote_parent: bool,
     /// Whether it continues the run that its run id names.
     pub continues: bool,
-    /// Whether it was made from a log event.
+    /// Whether it was made from a log event, or stands for the spans of a trace that are not told.
     pub from_log: bool,
     /// How it ended, beside its status.
     pub ending: Ending,

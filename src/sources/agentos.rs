@@ -8,6 +8,8 @@ mod address;
 mod answer;
 mod excerpt;
 mod follow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod pager;
 mod reader;
 mod rows;

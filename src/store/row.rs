@@ -209,7 +209,8 @@ impl Row {
 
     /// Returns whether the row is a step of an agent's work, or states usage.
     pub(super) fn is_work(&self) -> bool {
-        !self.placeholder && (self.span_type.is_agent_work() || self.usage != NONE)
+        // What a row stands for that was made from something else may be more than the row tells.
+        !self.placeholder && (self.span_type.is_agent_work() || self.usage != NONE || self.is_from_log())
     }
 
     /// Returns the sort key among siblings.

@@ -96,17 +96,18 @@ fn a_running_trace_is_one_row_until_its_spans_are_told() {
     running["tree"] = json!([]);
     let now = agno_top::model::time::to_isoformat(agno_top::model::time::now());
     (running["start_time"], running["end_time"]) = (now.clone().into(), now.into());
-    let (server, traces) = serve(vec![running]);
+    let (server, traces) = serve(vec![running, trace(9, 0)]);
     let mut source = Source::all(&server.url);
     source.until_watching();
-    assert_eq!((source.spans(), source.store.all().running), (1, 1));
+    assert_eq!((source.spans(), source.store.all().running), (3, 1));
+    assert!(source.store.traces().all(|trace| !source.store.is_ordinary(trace)), "nobody knows what runs in it");
     let mut whole = trace(1, 0);
     for key in ["start_time", "end_time"] {
         whole[key] = traces.lock().unwrap()[0][key].clone();
     }
-    *traces.lock().unwrap() = vec![whole];
-    source.until("the spans", |source| source.sent.len() == 3);
-    assert_eq!((source.spans(), source.store.all().running, source.store.trace_count()), (2, 0, 1));
+    *traces.lock().unwrap() = vec![whole, trace(9, 0)];
+    source.until("the spans", |source| source.sent.len() == 5);
+    assert_eq!((source.spans(), source.store.all().running, source.store.trace_count()), (4, 0, 2));
     assert_eq!(source.store.losses().evicted, 0);
 }
 

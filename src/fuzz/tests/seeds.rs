@@ -96,6 +96,22 @@ pub(super) fn clickhouse() -> Vec<Vec<u8>> {
     vec![answer(&agno), answer(&collector), failure]
 }
 
+/// Pages of traces, and traces, as AgentOS tells them.
+pub(super) fn agentos() -> Vec<Vec<u8>> {
+    let span = |id: &str, kind: &str, rest: &str| {
+        format!(
+            r#"{{"id":"b7ad6b71692033{id}","name":"Helper.arun","type":"{kind}","status":"ERROR","error":"it failed","start_time":"2026-11-30T03:38:01.5Z","end_time":"2026-11-30T03:38:02Z"{rest}}}"#
+        )
+    };
+    let call = span("33", "LLM", r#","input":"{\"a\": 1}","metadata":{"model":"claude","input_tokens":42,"output_tokens":51}"#);
+    let tool = span("34", "TOOL", r#","output":"\u001b[2J","metadata":{"tool_name":"t","parameters":"{}","session_id":"s"}"#);
+    let run = span("32", "AGENT", &format!(r#","spans":[{call},{tool}],"metadata":{{"run_id":"r","steps":["a"]}}"#));
+    let head = r#""trace_id":"0af7651916cd43dd8448eb211c80319c","name":"n","status":"OK","total_spans":4,"start_time":"2026-11-30T03:38:00Z","end_time":"2026-11-30T03:38:09Z""#;
+    let traces = [format!("{{{head},\"run_id\":\"r\",\"input\":\"hi\",\"tree\":[{run}]}}"), format!("{{{head},\"tree\":[]}}")];
+    let page = format!(r#"{{"data":[{},{}],"meta":{{"page":1,"limit":100,"total_count":2}}}}"#, traces[0], traces[1]);
+    traces.into_iter().chain([page]).map(String::into_bytes).collect()
+}
+
 /// The example, with values, variables, a theme and a list of prices.
 pub(super) fn configuration() -> Vec<Vec<u8>> {
     let theme = include_str!("../../../assets/themes/light.toml");
