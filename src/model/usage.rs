@@ -16,6 +16,7 @@ pub fn known_count(count: u64) -> Option<u32> {
 ///
 /// `input` includes cached tokens. Some conventions exclude them; [`semconv`](crate::semconv) then adds them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Usage {
     /// Input tokens, including cached ones.
     pub input: Option<u32>,

@@ -72,7 +72,7 @@ impl PackedUsage {
         let parts_unknown = self.cost == Self::NEVER_PRICED;
         let cache_unstated = self.first_token & Self::CACHE_UNSTATED != 0 && cache_read.or(cache_write).is_none();
         let is_least = self.counts[1] != Self::NO_COUNT && self.counts[1] & Self::LEAST != 0;
-        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, is_least, parts_unknown, ..Usage::default() }
+        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, parts_unknown, is_least, ..Usage::default() }
     }
 
     /// Returns whether a count or the cost is known.
