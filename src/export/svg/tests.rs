@@ -26,6 +26,8 @@ fn picture(spans: usize, palette: Palette) -> String {
         other_traces: Vec::new(),
         covers_other_traces: false,
         usage: UsageRecord::default(),
+        approvals: Vec::new(),
+        scores: Vec::new(),
         until: 1_000_000_000,
         scope: vec!["1 run leaked".to_owned()],
     };
