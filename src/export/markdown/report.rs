@@ -100,7 +100,10 @@ impl Report {
             }
             note_omitted(self.messages.len() - messages, "parts of the conversation", &mut out);
         }
-        if !self.contexts.is_empty() {
+        if contexts == 0 {
+            // Room for what comes first.
+            note_omitted(self.contexts.len(), "lines about contexts", &mut out);
+        } else {
             out.push_str("\n## Context\n\nParts marked ~ are estimated by length; they add up to the stated input.\n\n");
             for line in &self.contexts[..contexts] {
                 out.push_str(&cut(line, length.max(MIN_LENGTH)));
