@@ -14,5 +14,6 @@ mod frameworks;
 mod killed;
 mod launchers;
 mod live;
+mod misfits;
 mod programs;
 mod providers;
