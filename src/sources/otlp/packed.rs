@@ -177,13 +177,13 @@ mod tests {
         for _ in 0..2 {
             segment.extend_from_within(..);
         }
-        let packed = packer.pack(&segment).unwrap();
-        assert!(packed.len() < SEGMENT_SIZE / 4 + SEGMENT_SIZE / 64, "{}", packed.len());
+        let small = packer.pack(&segment).unwrap();
+        assert!(small.len() < SEGMENT_SIZE / 4 + SEGMENT_SIZE / 64, "{}", small.len());
         let (mut unpacked, mut stored) = (Unpacked::default(), Stored::default());
-        stored.push(4, Memory::Packed(packed.clone()), SEGMENT_SIZE - 3..SEGMENT_SIZE);
+        stored.push(4, Memory::Packed(small.clone()), SEGMENT_SIZE - 3..SEGMENT_SIZE);
         assert_eq!(stored.read(&mut unpacked), segment[SEGMENT_SIZE - 3..]);
         stored.push(5, Memory::Plain(Bytes::from_static(b"abc")), 0..2);
-        stored.push(6, Memory::Packed(packed), 0..9);
+        stored.push(6, Memory::Packed(small), 0..9);
         assert_eq!(stored.read(&mut unpacked), [&segment[SEGMENT_SIZE - 3..], b"ab", &segment[..9]].concat());
         let numbers = |unpacked: &Unpacked| unpacked.0.iter().map(|(number, _)| *number).collect::<Vec<_>>();
         assert_eq!(numbers(&unpacked), [6, 4]);
