@@ -94,6 +94,12 @@ impl Turns {
         let mut output = Output::default();
         // Events of one request may be out of order: exporters collect them from several loggers.
         records.sort_by_key(|record| record.time);
+        // Which events a program logs must be known before the first of them is read.
+        for record in records.iter().filter(|record| record.told == Told::Call) {
+            if let Some(key) = session_key(record) {
+                known(&mut self.sessions, key).logs_calls = true;
+            }
+        }
         for record in records {
             self.push(&record, &mut output);
         }
@@ -111,23 +117,17 @@ impl Turns {
     }
 
     fn push(&mut self, record: &Record<'_>, output: &mut Output) {
-        let Record { ids, group, .. } = record;
-        let service = hash(&group.origin().unwrap_or_default().service);
-        if ids.session.is_empty() && ids.prompt.is_empty() {
+        let Record { ids, .. } = record;
+        let Some(session_key) = session_key(record) else {
             if let Some(span) = turn::call_alone(record) {
                 output.spans.push(span);
             }
             return;
-        }
-        let session_key = hash(&(service, if ids.session.is_empty() { &ids.prompt } else { &ids.session }));
-        if self.sessions.len() >= MAX_SESSIONS && !self.sessions.contains_key(&session_key) {
-            self.sessions.clear();
-        }
-        let session = self.sessions.entry(session_key).or_default();
+        };
+        let session = known(&mut self.sessions, session_key);
         match record.told {
             Told::Answer => session.logs_answers = true,
             Told::Details if session.logs_calls => return,
-            Told::Call => session.logs_calls = true,
             _ => {}
         }
         if record.told == Told::SessionEnds {
@@ -182,6 +182,20 @@ impl Turns {
         }
         encoder.flush(body);
     }
+}
+
+/// Returns what is known of a session.
+fn known(sessions: &mut HashMap<u64, Session>, key: u64) -> &mut Session {
+    if sessions.len() >= MAX_SESSIONS && !sessions.contains_key(&key) {
+        sessions.clear();
+    }
+    sessions.entry(key).or_default()
+}
+
+/// Returns the key of the session that a record names, or of its prompt; `None` if it names neither.
+fn session_key(Record { ids, group, .. }: &Record<'_>) -> Option<u64> {
+    let id = if ids.session.is_empty() { &ids.prompt } else { &ids.session };
+    (!id.is_empty()).then(|| hash(&(hash(&group.origin().unwrap_or_default().service), id)))
 }
 
 /// Returns whether a record may tell of a call.

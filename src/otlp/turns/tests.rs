@@ -135,8 +135,10 @@ fn details_count_only_where_nothing_else_tells_of_the_call() {
     assert_eq!(read(&mut Turns::default(), &[details("")]).0.spans.len(), 2);
     assert_eq!(read(&mut Turns::default(), &[details("b7ad6b7169203331")]).0.spans.len(), 0, "the span has it");
     let response = event(11, "x.api_response", TRACE, &[("session.id", "s"), ("input_token_count", "7"), ("model", "m")]);
-    let (batch, _) = read(&mut Turns::default(), &[response, details("")]);
-    assert_eq!(batch.spans.iter().filter(|span| span.facts.span_type.calls_model()).count(), 1);
+    for events in [[response.clone(), details("")], [details(""), response]] {
+        let (batch, _) = read(&mut Turns::default(), &events);
+        assert_eq!(batch.spans.iter().filter(|span| span.facts.span_type.calls_model()).count(), 1, "in any order");
+    }
 }
 
 #[test]
