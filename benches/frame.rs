@@ -87,7 +87,7 @@ impl Screen {
         while Instant::now() < end {
             let begun = processor_time();
             let has_more = self.app.work(&mut self.store, Slice::of(Duration::from_millis(2)));
-            slices.push(processor_time() - begun);
+            slices.push(processor_time().saturating_sub(begun));
             if !has_more {
                 break;
             }
@@ -186,12 +186,12 @@ fn views(screen: &mut Screen) {
         for action in actions {
             screen.act(*action);
         }
-        let key = processor_time() - begun;
+        let key = processor_time().saturating_sub(begun);
         let (mut opening, mut slices) = (Vec::new(), vec![Duration::ZERO]);
         loop {
             let begun = processor_time();
             let has_more = screen.draw();
-            opening.push(processor_time() - begun);
+            opening.push(processor_time().saturating_sub(begun));
             screen.work(&mut slices);
             if !has_more && opening.len() >= 20 {
                 break;
@@ -221,7 +221,7 @@ fn times(count: usize, screen: &mut Screen, mut before: impl FnMut(&mut Screen))
         before(screen);
         let begun = processor_time();
         screen.draw();
-        processor_time() - begun
+        processor_time().saturating_sub(begun)
     };
     (0..count).map(time).collect()
 }

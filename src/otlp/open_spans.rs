@@ -91,7 +91,7 @@ mod tests {
         };
         let open = span(1, OPEN_KEY, r#"{"boolValue":true}"#);
         let others = [span(2, OPEN_KEY, r#"{"boolValue":false}"#), span(3, "other", r#"{"stringValue":"agno_top.span.pending"}"#)];
-        let all = request(&[&others[..1], &[open.clone()], &others[1..]].concat());
+        let all = request(&[&others[..1], std::slice::from_ref(&open), &others[1..]].concat());
         assert!(may_hold_open_spans(&all));
         assert_eq!(without_open_spans(&all), Ok((request(&others), true)));
         assert!(!without_open_spans(&request(&[open])).unwrap().1);

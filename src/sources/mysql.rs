@@ -240,7 +240,9 @@ impl Watcher<'_> {
                 found.push(place);
                 true
             })?;
-            found.into_iter().for_each(|place| self.remember(place));
+            for place in found {
+                self.remember(place);
+            }
             self.batches.push(batch);
         }
         if sweeps {

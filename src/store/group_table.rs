@@ -79,7 +79,9 @@ mod tests {
             });
         };
         let mut table = GroupTable::default();
-        names.iter().for_each(|&name| add(&mut table, name, 1));
+        for &name in &names {
+            add(&mut table, name, 1);
+        }
         let (mut met, mut place) = (Vec::new(), 0);
         while place < table.end() {
             met.extend(table.at(place).map(|(name, _)| name));

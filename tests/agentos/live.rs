@@ -154,7 +154,9 @@ fn what_agentos_tells_is_what_its_database_holds() {
         };
         let (ours, theirs) = (spans(database), spans(&agentos.url));
         assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
-        ours.iter().for_each(|(id, span)| compare(span, &theirs[id], &SHOWN));
+        for (id, span) in &ours {
+            compare(span, &theirs[id], &SHOWN);
+        }
     }
     // Inputs and outputs, to the character.
     let attributes = |place: &str| told(&["export", "--format", "jsonl", "-o", "-"], place, "span_id");

@@ -88,8 +88,8 @@ impl Source {
     fn read(&mut self, wanted: Wanted) -> Option<agno_top::model::Nanos> {
         self.ask(Request::Read { ticket: 7, wanted });
         self.until("an answer", |source| source.others.iter().any(|update| matches!(update, Update::Read { .. })));
-        let answers = self.others.drain(..).filter_map(|update| if let Update::Read { from, .. } = update { Some(from) } else { None });
-        answers.last().unwrap()
+        let mut answers = self.others.drain(..).filter_map(|update| if let Update::Read { from, .. } = update { Some(from) } else { None });
+        answers.next_back().unwrap()
     }
 
     /// The spans of the store.

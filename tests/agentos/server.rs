@@ -65,7 +65,8 @@ impl Server {
     pub(crate) fn start(answer: impl FnMut(&Asked) -> Told + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (asked, answer): (Arc<Mutex<Vec<Asked>>>, Arc<Mutex<Box<Answer>>>) = (Arc::default(), Arc::new(Mutex::new(Box::new(answer))));
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let answer: Arc<Mutex<Box<Answer>>> = Arc::new(Mutex::new(Box::new(answer)));
         let server = Self { url, asked: asked.clone(), answer: answer.clone() };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {

@@ -85,7 +85,7 @@ pub(super) fn row() -> Vec<Vec<u8>> {
 /// Answers of ClickHouse: rows of both tables, and failures.
 pub(super) fn clickhouse() -> Vec<Vec<u8>> {
     let ids = "1795600800123456789, \"1795600801123456789\", \"0af7651916cd43dd8448eb211c80319c\", \"b7ad6b7169203331\"";
-    let agno = format!("[{ids}, null, \"Agent.run\", \"OK\", null, 1795600801123456789, {:?}]", ATTRIBUTES);
+    let agno = format!("[{ids}, null, \"Agent.run\", \"OK\", null, 1795600801123456789, {ATTRIBUTES:?}]");
     let collector = format!(
         "[{ids}, \"\", \"chat\", \"Error\", \"no\", \"Client\", \"\", {ATTRIBUTES}, {{\"host\": {{\"name\": \"h\"}}}}, \"shop\", \"s\", \"1\", \
          [\"exception\"], [{{\"exception.type\": \"E\"}}], [\"0af7651916cd43dd8448eb211c80319c\"], [\"b7ad6b7169203332\"], [{{}}], [17]]"

@@ -41,8 +41,8 @@ const EOF: &[u8] = b"\xfe\0\0\x02\0";
 
 fn query(messages: &[&[u8]]) -> Result<Vec<Vec<Option<String>>>, Error> {
     let mut rows = Vec::new();
-    let text = |value: &Option<&[u8]>| value.map(|value| String::from_utf8(value.to_vec()).unwrap());
-    packets(1, messages).query("SELECT 1", |row| rows.push(row.iter().map(text).collect()))?;
+    let text = |value: Option<&[u8]>| value.map(|value| String::from_utf8(value.to_vec()).unwrap());
+    packets(1, messages).query("SELECT 1", |row| rows.push(row.iter().map(|value| text(*value)).collect()))?;
     Ok(rows)
 }
 

@@ -62,7 +62,7 @@ fn a_body_larger_than_a_segment_is_read_back() {
 fn old_segments_are_packed_once_there_are_many_and_stay_readable() {
     let (mut arena, mut packer) = (Arena::default(), Packer::default());
     let body =
-        |n: usize| -> Vec<u8> { (0..SEGMENT_SIZE / 2 + 1).map(|at| if at % 5 == 0 { (at / 640 + n) as u8 } else { n as u8 }).collect() };
+        |n: usize| -> Vec<u8> { (0..=SEGMENT_SIZE / 2).map(|at| if at % 5 == 0 { (at / 640 + n) as u8 } else { n as u8 }).collect() };
     let pack = |arena: &mut Arena, packer: &mut Packer| {
         let mut numbers = Vec::new();
         while let Some((number, bytes)) = arena.next_to_pack() {
@@ -82,7 +82,9 @@ fn old_segments_are_packed_once_there_are_many_and_stay_readable() {
         assert_eq!(read(&arena, extent), body(n)[..]);
     }
     assert!(arena.is_packed(&extents[0]) && !arena.is_packed(&extents[20]));
-    extents.iter().for_each(|extent| arena.free(extent));
+    for extent in &extents {
+        arena.free(extent);
+    }
     assert_eq!((arena.packed_bytes, arena.packed_count, arena.plain_used), (0, 0, 0));
     assert!(arena.held_memory() <= SEGMENT_SIZE && arena.sparse_packed.is_empty());
 }
