@@ -79,7 +79,7 @@ fn log_requests(of_agent: bool) -> Vec<ExportLogsServiceRequest> {
         let text = |text: String| Some(AnyValue { value: Some(Value::StringValue(text)) });
         let attribute = |key: &str, value: String| KeyValue { key: key.to_owned(), value: text(value), ..KeyValue::default() };
         let id = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-        let has_span = counter % 2 == 0;
+        let has_span = counter.is_multiple_of(2);
         LogRecord {
             time_unix_nano: time,
             observed_time_unix_nano: time + 20_000,

@@ -59,7 +59,6 @@ fn a_file_is_shown_without_a_shell() {
 #[test]
 fn a_browser_runs_the_page_s_script_and_shows_the_picture() {
     let Some(chromium) = std::env::var_os("AGNO_TOP_CHROMIUM") else {
-        println!("skipped: AGNO_TOP_CHROMIUM names no Chromium");
         return;
     };
     let program = Program::new();

@@ -19,7 +19,9 @@ fn list(source: &str, schema: &str) -> Vec<Value> {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let lines = String::from_utf8(done.stdout).unwrap();
     let mut traces: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    traces.iter_mut().for_each(|trace| drop(trace.as_object_mut().unwrap().remove("source")));
+    for trace in &mut traces {
+        trace.as_object_mut().unwrap().remove("source");
+    }
     traces
 }
 
