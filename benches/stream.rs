@@ -17,7 +17,7 @@ use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::{Request, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{Action, App, SourceView};
-use agno_top::tui::view::{self, HitMap, PaneLayout};
+use agno_top::tui::view::{self, HitMap};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use ratatui::Terminal;
@@ -174,10 +174,7 @@ impl Screen {
         if let Some(key) = key {
             self.app.update(&mut self.store, key, now());
         }
-        self.app.advance_filter(&self.store);
-        let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), self.app.focus);
-        self.app.tree.set_height(panes.trace_lines());
-        self.app.detail.set_size(panes.detail_size());
+        view::prepare_frame(&mut self.app, &mut self.store, Rect::new(0, 0, 200, 60));
         let Self { app, store, terminal, .. } = self;
         terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
         self.drawn = Instant::now();
