@@ -25,6 +25,8 @@ use rusqlite::{Connection, OpenFlags};
 const ROWS: u64 = 1_000_000;
 const TRACE_SPANS: u64 = 10;
 const DISTINCT_INPUTS: u64 = 200_000;
+/// The cells of the terminal.
+const SCREEN: Rect = Rect::new(0, 0, 200, 60);
 const NOW: Nanos = 1_800_000_000_000_000_000;
 
 const WORDS: [&str; 24] = [
@@ -95,7 +97,7 @@ fn store() -> Store {
 }
 
 /// Sets a filter. Prints and returns the time of the slowest step: the first frame, or a later one until all rows are matched.
-fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line: &str) -> Duration {
+fn key(app: &mut App, store: &mut Store, terminal: &mut Terminal<TestBackend>, line: &str) -> Duration {
     let start = Instant::now();
     app.set_filter(store, line.to_owned());
     terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
@@ -103,7 +105,7 @@ fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line:
     let (all_start, mut slowest) = (Instant::now(), Duration::ZERO);
     while app.tree.is_filtering() {
         let start = Instant::now();
-        app.advance_filter(store);
+        view::prepare_frame(app, store, SCREEN);
         terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
         slowest = slowest.max(start.elapsed());
     }
@@ -115,8 +117,8 @@ fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line:
 fn keys() {
     let mut store = store();
     let mut app = App::new(vec![SourceView::new("bench")], true, NOW);
-    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
+    let mut terminal = Terminal::new(TestBackend::new(SCREEN.width, SCREEN.height)).unwrap();
+    let panes = PaneLayout::new(SCREEN, app.focus);
     app.tree.set_height(panes.trace_lines());
     app.set_filter(&store, "status:error".to_owned());
     let lines = [
@@ -143,12 +145,12 @@ fn keys() {
         "trace:0000",
         "",
     ];
-    let slowest = lines.into_iter().map(|line| key(&mut app, &store, &mut terminal, line)).max();
+    let slowest = lines.into_iter().map(|line| key(&mut app, &mut store, &mut terminal, line)).max();
     // The first key of a value counts all values.
     for c in "/name:".chars() {
         let start = Instant::now();
         app.key(&mut store, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), NOW);
-        app.advance_filter(&store);
+        view::prepare_frame(&mut app, &mut store, SCREEN);
         terminal.draw(|frame| view::draw(frame, &app, &store, &mut HitMap::default())).unwrap();
         eprintln!("typing {c:?} {:.1?}", start.elapsed());
     }
