@@ -220,12 +220,16 @@ pub fn exposed_password(arguments: impl IntoIterator<Item = String>) -> Option<S
             _ => &argument,
         };
         if has_password(value) {
+            let lower = value.to_ascii_lowercase();
+            let is = |schemes: &[&str]| schemes.iter().any(|scheme| lower.starts_with(scheme));
             let instead = match flag.as_str() {
                 "--to" => "--to @FILE or AGNO_TOP_SEND_TO",
                 "--forward" => "--forward @FILE or AGNO_TOP_FORWARD",
-                _ if value.starts_with("http") => "AGNO_TOP_AGENTOS_KEY or AGNO_TOP_SOURCES",
-                _ if value.to_ascii_lowercase().starts_with("clickhouse") => "CLICKHOUSE_PASSWORD or AGNO_TOP_SOURCES",
-                _ => "~/.pgpass, PGPASSWORD or AGNO_TOP_SOURCES",
+                _ if is(&["mysql", "mariadb"]) => "MYSQL_PWD or AGNO_TOP_SOURCES",
+                _ if is(&["clickhouse"]) => "CLICKHOUSE_PASSWORD or AGNO_TOP_SOURCES",
+                _ if is(&["http"]) => "AGNO_TOP_AGENTOS_KEY or AGNO_TOP_SOURCES",
+                _ if is(&["postgres"]) => "~/.pgpass, PGPASSWORD or AGNO_TOP_SOURCES",
+                _ => "AGNO_TOP_SOURCES",
             };
             return Some(format!("other users of this machine can read the password in this argument; {instead} hides it"));
         }

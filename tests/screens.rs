@@ -499,7 +499,7 @@ fn a_stated_total_that_differs_is_shown_once() {
         (vec![alone(cached(55))], &[]),
         (vec![alone(cached(155))], &[]),
         (vec![alone(cached(156))], &["states a total of 156"]),
-        (vec![alone(with(usage(100, 50, 200), "llm.provider", json!("google")))], &[]),
+        (vec![alone(with(usage(100, 50, 200), "llm.provider", json!("google")))], &["states a total of 200"]),
         (vec![alone(many.clone())], &[]),
         (vec![agent(usage(100, 50, 150)), call(usage(100, 50, 150))], &[]),
         (vec![agent(usage(60, 30, 90)), call(usage(100, 50, 150))], &["states 90 itself"]),

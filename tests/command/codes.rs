@@ -57,9 +57,9 @@ fn a_word_that_is_no_command_and_no_file_is_not_waited_for() {
     let program = Program::new();
     let message = "agno-top: no such command or file: lsit; did you mean list?\n";
     assert_eq!(run(&program, &["lsit"]), (Some(2), message.to_owned()));
-    let (code, message) = run(&program, &["list", "mysql://u:pa55@h/d"]);
+    let (code, message) = run(&program, &["list", "mongodb://u:pa55@h/d"]);
     // A warning about the password comes first.
-    assert_eq!((code, message.contains("agno-top: cannot read MySQL; send OTLP instead")), (Some(2), true), "{message}");
+    assert_eq!((code, message.contains("agno-top: cannot read MongoDB")), (Some(2), true), "{message}");
 }
 
 #[test]

@@ -360,7 +360,12 @@ fn compare(seeds: &[u64]) {
 
 #[track_caller]
 fn similar(part: &(Option<i32>, String, String), whole: &(Option<i32>, String, String), question: &str) {
-    if part != whole {
+    // A part does not know the newest trace, which the message of a whole read tells.
+    let facts = |(code, text, errors): &(Option<i32>, String, String)| {
+        let errors: Vec<_> = errors.lines().map(|line| line.split("; the newest began").next().map(ToOwned::to_owned)).collect();
+        (*code, text.clone(), errors)
+    };
+    if facts(part) != facts(whole) {
         let line = part.1.lines().zip(whole.1.lines()).find(|(part, whole)| part != whole);
         panic!("{question}: {:?} and {:?}\n{line:#?}\n{}\n{}", part.0, whole.0, part.2, whole.2);
     }

@@ -122,7 +122,7 @@ impl TraceTree {
     pub fn fold(&mut self, store: &Store) {
         self.follow = false;
         let Some(row) = self.cursor() else { return };
-        if self.is_open(store, row) && self.child_count(store, row) > 0 {
+        if self.is_open(store, row) && self.has_lines_below(store, row) {
             self.set_open(store, row, false);
         } else if let Some(parent) = self.shown_parent(store, row) {
             self.go_to_visible(store, parent);
@@ -133,7 +133,7 @@ impl TraceTree {
     pub fn unfold(&mut self, store: &Store) {
         self.follow = false;
         let Some(row) = self.cursor() else { return };
-        if self.child_count(store, row) == 0 {
+        if !self.has_lines_below(store, row) {
             return;
         }
         if self.is_open(store, row) {
@@ -162,7 +162,7 @@ impl TraceTree {
             subtree.extend(Self::children(store, row));
             index += 1;
         }
-        subtree.retain(|&row| self.child_count(store, row) > 0);
+        subtree.retain(|&row| self.has_lines_below(store, row));
         let is_open = subtree.iter().any(|&row| !self.is_open(store, row));
         for row in subtree {
             self.set_open(store, row, is_open);

@@ -67,6 +67,13 @@ impl TraceTree {
         }
     }
 
+    /// Whether unfolding a row shows lines below it: rows, or the line that counts the internal spans of its trace.
+    #[must_use]
+    pub fn has_lines_below(&self, store: &Store, row: RowIx) -> bool {
+        let folds_spans = || store.group(store.row(row).trace()).any(|part| self.fold_of(store, part).is_some());
+        self.child_count(store, row) > 0 || (Self::is_main_head(store, row) && folds_spans())
+    }
+
     /// Returns the number of rows that are shown below a row when it is unfolded, as its children.
     #[must_use]
     pub fn child_count(&self, store: &Store, row: RowIx) -> usize {

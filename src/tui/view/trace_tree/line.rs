@@ -98,7 +98,7 @@ impl Line<'_> {
             put(buffer, x, y, end.saturating_sub(x), branch, if critical { styling.key() } else { styling.frame(false) });
             x += 1;
         }
-        if app.tree.child_count(store, row) > 0 {
+        if app.tree.has_lines_below(store, row) {
             let fold = if app.tree.is_open(store, row) { "▾" } else { "▸" };
             put(buffer, x, y, end.saturating_sub(x), fold, styling.dim());
             hits.add(Rect { x, y, width: 1, height: 1 }, HitTarget::Fold(row));

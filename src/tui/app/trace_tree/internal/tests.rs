@@ -128,6 +128,15 @@ fn an_internal_span_stays_where_shown_rows_part() {
     assert_eq!(harness.shown(), [1, 2, 3, 60]);
 }
 
+#[test]
+fn a_run_with_internal_spans_only_can_be_unfolded() {
+    let internal = (2..40).map(|id| (id, 1, SpanType::Other, false));
+    let mut harness = unfolded(&[(1, 0, SpanType::Agent, false)].into_iter().chain(internal).collect::<Vec<_>>());
+    assert_eq!((harness.shown(), harness.folded()), (vec![1], 38));
+    harness.act(Action::Fold);
+    assert_eq!(harness.folded(), 0);
+}
+
 proptest! {
     #[test]
     fn nothing_is_lost(

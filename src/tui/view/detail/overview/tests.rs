@@ -102,10 +102,9 @@ fn tokens_that_are_lower_bounds_say_why() {
         let trace = store.traces().next().unwrap();
         page(&store, store.trace(trace).roots()[0], &PayloadState::Loading, 100 * SECOND).to_text()
     };
-    for (is_least, is_final, tool, expected) in [
-        (true, false, false, "at least: the total that the span states holds more"),
-        (false, true, true, "at least: tools ran within the call"),
-    ] {
+    for (is_least, is_final, tool, expected) in
+        [(true, false, false, "at least: the total of the span holds more"), (false, true, true, "at least: tools ran within the call")]
+    {
         let text = page(is_least, is_final, tool);
         assert!(text.contains("≥4,000 in, ≥50 out") && text.contains(expected) && !text.contains("per second"), "{text}");
     }

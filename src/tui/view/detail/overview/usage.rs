@@ -147,7 +147,7 @@ impl Page {
 /// Says why the tokens are lower bounds.
 fn least(store: &Store, row: RowIx) -> &'static str {
     match store.usage(row) {
-        Some(usage) if usage.is_least => "at least: the total that the span states holds more",
+        Some(usage) if usage.is_least => "at least: the total of the span holds more",
         Some(_) if store.leaves_out_requests(row) => {
             "at least: tools ran within the call, whose requests before the last one state no tokens"
         }
