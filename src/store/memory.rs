@@ -23,7 +23,8 @@ const SHOWN_TRACE: usize = 152;
 const HISTOGRAMS: usize = 2 * 112;
 
 impl Store {
-    /// Sets how much memory the payloads take that the listener holds. Until it is reported again, it is estimated.
+    /// Sets how much memory the payloads take that the listener holds. Until it is reported again, it is estimated. The limits hold again after
+    /// [`Store::evict_excess`].
     pub fn set_payload_memory(&mut self, memory: PayloadMemory) {
         self.payload_memory = memory;
     }

@@ -12,6 +12,13 @@ use super::{Changes, Store};
 use crate::model::Nanos;
 
 impl Store {
+    /// Evicts traces until the limits hold, as [`Store::apply`] does after a batch.
+    pub fn evict_excess(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        self.shrink(&mut changes);
+        changes
+    }
+
     /// Evicts traces until the limits hold. Never evicts the newest trace, however large it is.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
         while (self.all().spans as usize > self.limits.spans || self.held_bytes() > self.limits.bytes) && self.by_start.len() > 1 {

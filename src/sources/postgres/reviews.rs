@@ -22,6 +22,8 @@ use crate::sources::sql::identifier;
 
 /// The interval of reading.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// The interval of looking for the tables while there are none.
+const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// The most evaluations whose runs are looked up at once.
 const LINKED: usize = 16;
 /// The columns of runs that are read.
@@ -35,6 +37,8 @@ pub(super) struct ReviewReader {
     read: Option<Instant>,
     /// Whether they may have changed since.
     pub(super) is_outdated: bool,
+    /// Whether there were tables.
+    has_tables: bool,
     /// What the tables said of their last change.
     mark: Option<String>,
     links: Links,
@@ -54,7 +58,8 @@ impl ReviewReader {
         origin: Origin,
         updates: &UpdateSender,
     ) -> Result<Option<Batch>, Error> {
-        if self.read.is_some_and(|read| !self.is_outdated || read.elapsed() < INTERVAL) {
+        let interval = if self.has_tables { INTERVAL } else { LOOK_INTERVAL };
+        if self.read.is_some_and(|read| !self.is_outdated || read.elapsed() < interval) {
             return Ok(None);
         }
         let origin = if self.read.is_none() { origin } else { Origin::Live };
@@ -74,6 +79,7 @@ impl ReviewReader {
 
     async fn read_in_transaction(&mut self, session: &Session, location: &Location) -> Result<Option<Reviews>, Error> {
         let tables = Tables::read(session, location).await?;
+        self.has_tables = tables.approvals.is_some() || tables.evaluations.is_some();
         let mark = tables.mark(session).await?;
         if self.mark.as_ref() == Some(&mark) {
             return Ok(None);

@@ -257,6 +257,11 @@ impl App {
     /// Sets the traffic of a listener. Warns when a port opens to other machines.
     pub fn source_traffic(&mut self, store: &mut Store, source: usize, traffic: Traffic) {
         store.set_payload_memory(traffic.memory);
+        // Payloads may take more than was estimated when traces were evicted, and no further batch may come.
+        if self.held_back.is_none() {
+            let changes = store.evict_excess();
+            self.apply_changes(store, changes);
+        }
         let Some(view) = self.sources.get_mut(source) else { return };
         let is_open = |traffic: &Traffic, address| traffic.ports.iter().any(|port| port.address == address && port.warning.is_some());
         let opened =
