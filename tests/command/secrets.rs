@@ -30,7 +30,7 @@ fn no_message_repeats_a_secret_of_the_command_line() {
         (&["tail", "--limit", "1", "--no-otlp", "postgres://u:hunter2@h:x/d"], 1),
         (&["list", "mysql://u:hunter2@127.0.0.1:1/d"], 1),
         (&["list", "mongodb://u:hunter2@h/d"], 2),
-        (&["stats", "http://u:hunter2@h/?key=hunter2"], 2),
+        (&["stats", "http://u:hunter2@h/?key=hunter2"], 1),
         (&["show", "1", "postgres://u:hunter2@"], 1),
         (&["send", "traces.db", "--to", "htp://u:hunter2@h"], 2),
         (&["send", "traces.db", "--to", "@url"], 2),
