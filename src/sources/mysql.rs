@@ -1,7 +1,7 @@
 //! Follows the spans that Agno writes to a MySQL or MariaDB database.
 //!
 //! Spans are only inserted. Their key is random, so new ones are found by the time at which they were written: each poll looks a few seconds
-//! back ([`OVERLAP`]), and a sweep an hour, for writers whose clocks differ and transactions that commit late. What was sent is remembered
+//! back (`OVERLAP`), and a sweep an hour, for writers whose clocks differ and transactions that commit late. What was sent is remembered
 //! that long, so that nothing is sent twice. All reads are short, and nothing is written.
 
 mod auth;
