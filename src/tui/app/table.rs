@@ -177,7 +177,7 @@ impl Table {
         self.order.is_empty()
     }
 
-    /// Returns the lines on the screen, from [`ListPane::top`] on.
+    /// Returns the lines on the screen, from `ListPane::top` on.
     #[must_use]
     pub fn shown(&self) -> &[Line] {
         &self.shown
