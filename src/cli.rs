@@ -91,7 +91,7 @@ pub enum Command {
     Send(SendArgs),
     /// Answer the questions of an agent about traces, over the Model Context Protocol on standard input and output
     Mcp(McpArgs),
-    /// Move old traces from a database into a compressed file
+    /// Copy old traces from a database into a compressed file; with --delete, then delete them
     Archive(ArchiveArgs),
     /// Delete old traces from a database
     Prune(PruneArgs),

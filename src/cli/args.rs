@@ -52,9 +52,9 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
 
-    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report), html (a page for a browser, one file) or svg (the tree as a picture, in the theme)
-    #[arg(long, value_name = "FORMAT", default_value = "otlp")]
-    pub format: Format,
+    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report), html (a page for a browser, one file) or svg (the tree as a picture, in the theme); without it, as --output ends in .csv, .md, .html or .svg, else otlp
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
 
     /// Hide API keys, tokens, passwords, e-mail addresses and matches of `redact_patterns`
     #[arg(long)]
@@ -71,6 +71,15 @@ pub struct ExportArgs {
     /// Show the file of --format html or svg; without --output, it is a new one in the folder for temporary files
     #[arg(long)]
     pub open: bool,
+}
+
+impl ExportArgs {
+    /// Returns the format: the stated one, or that whose files alone end like the output file.
+    pub fn format(&self) -> Format {
+        let has_ending = |format: &Format| self.output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(format.extension()));
+        let own = [Format::Csv, Format::Markdown, Format::Html, Format::Svg];
+        self.format.or_else(|| own.into_iter().find(has_ending)).unwrap_or_default()
+    }
 }
 
 /// The arguments of `send`.

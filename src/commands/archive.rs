@@ -52,6 +52,7 @@ pub(super) fn run(args: &ArchiveArgs, config: &Config) -> Result<Outcome, Report
     };
     write(path, &mut database)?;
     if !args.delete {
+        print_message(&format!("they stay in {}; with --delete they would not", database.name));
         return Ok(Outcome::Done);
     }
     delete(path, database.tables.as_mut(), database.traces, &database.name, args.vacuum)

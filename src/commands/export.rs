@@ -19,18 +19,18 @@ use crate::tui::theme::{Background, ColorSupport, Themes};
 
 /// Exports the selected traces.
 pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report> {
-    if args.max_chars.is_some() && args.format != Format::Markdown {
+    if args.max_chars.is_some() && args.format() != Format::Markdown {
         return Err(Report::new(UsageError("--max-chars is for --format markdown".to_owned())));
     }
-    if args.open && !matches!(args.format, Format::Html | Format::Svg) {
+    if args.open && !matches!(args.format(), Format::Html | Format::Svg) {
         return Err(Report::new(UsageError("--open is for --format html and svg".to_owned())));
     }
     let redaction = Redaction::of_options(args.redact, args.redact_personal);
     let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
-    let options = Options { format: args.format, redactor, max_chars: args.max_chars, palette: palette(config) };
+    let options = Options { format: args.format(), redactor, max_chars: args.max_chars, palette: palette(config) };
     let is_stdout = args.output == Path::new("-");
     let is_terminal = is_stdout && io::stdout().is_terminal();
-    if is_terminal && args.format == Format::OtlpProto {
+    if is_terminal && args.format() == Format::OtlpProto {
         bail!("otlp-proto is binary and standard output is a terminal; write it to a file with -o FILE");
     }
     refuse_to_overwrite_sources(args, config)?;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     if is_stdout && args.open {
         let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::from_trace(&snapshot.store, trace, "")).collect();
         let stem = file_stem(&records, chrono::Local::now().naive_local());
-        let path = std::env::temp_dir().join(format!("{stem}.{}", args.format.extension()));
+        let path = std::env::temp_dir().join(format!("{stem}.{}", args.format().extension()));
         let mut file = NewFile::create(&path).wrap_err_with(|| format!("can't write {}", path.display()))?;
         write(&mut snapshot, &traces, &options, file.writer())?;
         let path = file.keep()?;

@@ -240,7 +240,8 @@ fn id_prefix(value: &Value) -> Parsed<String> {
 
 fn named<T: Clone>(value: &Value, field: &'static str, names: &[(&str, T)]) -> Parsed<T> {
     let text = value.text().to_ascii_lowercase();
-    let is_alias = |name: &str| matches!((name, text.as_str()), ("model", "llm") | ("step", "chain"));
+    let is_alias =
+        |name: &str| matches!((field, name, text.as_str()), (_, "model", "llm") | (_, "step", "chain") | ("status", "error", "failed"));
     let found = names.iter().find(|(name, _)| *name == text || is_alias(name));
     found.map(|(_, named)| named.clone()).ok_or_else(|| {
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();

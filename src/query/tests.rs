@@ -175,6 +175,7 @@ fn every_field_matches_its_rows() {
         ("/all \\d\\*/", &[1]),
         ("/^Say/|/invoke$/", &[1, 2]),
         ("status:error", &[1, 3]),
+        ("status:failed", &[1, 3]),
         ("status:OK|error", &[1, 2, 3]),
         ("-status:error", &[2]),
         ("kind:llm|tool", &[2, 3]),

@@ -63,6 +63,20 @@ fn a_word_that_is_no_command_and_no_file_is_not_waited_for() {
 }
 
 #[test]
+fn the_name_of_the_file_tells_the_format_of_an_export() {
+    let program = Program::new();
+    for (name, begins) in
+        [("a.html", "<!doctype html>"), ("a.SVG", "<svg "), ("a.csv", "trace_id,"), ("a.md", "# "), ("a.json", "{\"resourceSpans\"")]
+    {
+        assert_eq!(run(&program, &["export", "bcc8", "traces.db", "-o", name]).0, Some(0), "{name}");
+        let text = std::fs::read_to_string(program.path(name)).unwrap();
+        assert!(text.to_lowercase().starts_with(&begins.to_lowercase()), "{name}: {}", &text[..100]);
+    }
+    assert_eq!(run(&program, &["export", "bcc8", "traces.db", "-o", "b.html", "--format", "jsonl"]).0, Some(0));
+    assert!(std::fs::read_to_string(program.path("b.html")).unwrap().starts_with('{'));
+}
+
+#[test]
 fn export_takes_traces_by_their_ids() {
     let program = Program::new();
     let exported = program.objects(&["export", "--format", "agno", "bcc8", "traces.db", "244858B1"]);
