@@ -75,6 +75,7 @@ pub struct ExportArgs {
 
 impl ExportArgs {
     /// Returns the format: the stated one, or that whose files alone end like the output file.
+    #[must_use]
     pub fn format(&self) -> Format {
         let has_ending = |format: &Format| self.output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(format.extension()));
         let own = [Format::Csv, Format::Markdown, Format::Html, Format::Svg];
