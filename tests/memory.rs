@@ -288,10 +288,15 @@ fn check_phases(what: &str, limit: usize, phases: &[Phase]) {
     let first = &phases[0];
     let warm_up = (0..WARM_UP).step_by(first.size as usize).map(|from| (from..from + first.size).map(first.part).collect());
     rig.send_spans(&warm_up.collect::<Vec<_>>());
+    let mut number = WARM_UP.next_multiple_of(first.size);
+    // The connection's buffer is as large as the largest request was, whatever the limit.
+    for Phase { size, part, .. } in &phases[1..] {
+        rig.send_spans(&[(number..number + size).map(part).collect()]);
+        number += size;
+    }
     rig.settle();
     // The first growth of the tables takes a fixed part of the memory.
     let before = rig.held() - rig.store.held_bytes() as usize;
-    let mut number = WARM_UP.next_multiple_of(first.size);
     for Phase { requests, size, part, events: event_count } in phases {
         for first in (0..*requests).step_by(PIPELINE) {
             let parts: Vec<Vec<Part>> = (first..(first + PIPELINE as u64).min(*requests))
@@ -311,7 +316,8 @@ fn check_phases(what: &str, limit: usize, phases: &[Phase]) {
         let (spans, evicted) = (rig.store.all().spans, rig.store.losses().evicted);
         eprintln!("{what}: {} % of the limit, {spans} spans, {evicted} evicted", held * 100 / limit);
         assert!(evicted > 0, "{what}: the limit was not reached");
-        assert!(held <= limit + limit / 10, "{what}: {held} bytes");
+        // Tables give memory back once less than a quarter of them is in use: the room that is left is not counted.
+        assert!(held <= limit + limit / 8, "{what}: {held} bytes");
         // Spans that arrive before bodies are compacted may evict more than needed.
         assert!(held >= limit / 2, "{what}: evicts too early at {held} bytes");
     }

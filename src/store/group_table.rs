@@ -27,6 +27,11 @@ impl<G: Default + PartialEq> GroupTable<G> {
         self.places.len()
     }
 
+    /// Returns the size in bytes. Places of groups that are gone stay.
+    pub(super) fn memory(&self) -> usize {
+        self.groups.places() * size_of::<(Symbol, G)>() + self.places.allocation_size()
+    }
+
     /// Returns all groups, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Symbol, &G)> {
         self.places.values().map(|&place| &self.groups[place]).map(|(name, group)| (*name, group))

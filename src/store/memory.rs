@@ -4,11 +4,9 @@
 
 use super::Store;
 use super::hash_index::INDEX;
-use super::interner::Symbol;
 use super::ix::TraceIx;
 use super::packed_usage::PackedUsage;
 use super::row::Row;
-use super::stats::Group;
 use super::trace::Trace;
 use super::tree::ChildList;
 use crate::model::{Nanos, PayloadMemory};
@@ -18,9 +16,6 @@ pub(super) const TREE: usize = 2;
 
 /// A trace on the screen in bytes: its sort key, in chunks that are half full or more, and the copy of it by index.
 const SHOWN_TRACE: usize = 152;
-
-/// The two histograms of a group with few durations: a node each.
-const HISTOGRAMS: usize = 2 * 112;
 
 impl Store {
     /// Sets how much memory the payloads take that the listener holds. Until it is reported again, it is estimated. The limits hold again after
@@ -38,8 +33,7 @@ impl Store {
             self.usages.places() * size_of::<PackedUsage>() + self.usages.live() * (INDEX + TREE * size_of::<(u64, u64, Nanos, Nanos)>());
         let traces =
             self.traces.places() * size_of::<Trace>() + self.traces.live() * (INDEX + TREE * size_of::<(Nanos, TraceIx)>() + SHOWN_TRACE);
-        let groups = self.stats.group_count() + self.selection().map_or(0, super::Stats::group_count);
-        let groups = groups * (size_of::<(Symbol, Group)>() + INDEX + HISTOGRAMS);
+        let groups = self.stats.memory() + self.selection().map_or(0, super::Stats::memory);
         let places = self.groups.memory()
             + self.model_ids.memory()
             + self.unnamed.memory()

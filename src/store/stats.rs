@@ -125,6 +125,9 @@ pub const MINUTE: Nanos = 60_000_000_000;
 /// The number of minutes that are kept: a day.
 const KEPT_MINUTES: i64 = 24 * 60;
 
+/// The two histograms of a group with few durations: a node each.
+const HISTOGRAMS: usize = 2 * 112;
+
 /// Statistics over some traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -161,9 +164,9 @@ impl Stats {
         self.groups[by as usize].end()
     }
 
-    /// Returns the number of agents, models and tools.
-    pub(super) fn group_count(&self) -> usize {
-        self.groups.iter().map(GroupTable::len).sum()
+    /// Returns the memory of the agents, models and tools in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.groups.iter().map(|groups| groups.memory() + groups.len() * HISTOGRAMS).sum()
     }
 
     /// Returns the durations of all ended runs or calls of a kind.
