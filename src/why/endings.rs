@@ -103,12 +103,14 @@ impl Analysis<'_> {
 
     fn stopped(&self, row: RowIx, status: RunStatus) -> String {
         let (data, name) = (self.store.row(row), self.name(row));
-        let time = format::duration(data.duration(data.end));
+        // Of a span that ends before it starts, no time is known.
+        let time =
+            data.time(data.end).filter(|time| *time > 0).map_or_else(String::new, |time| format!(" after {}", format::duration(time)));
         match (status, self.store.text(data.requested_tools())) {
             (RunStatus::Cut, _) => {
                 let reason = Some(short(self.store.text(self.store.error(row)))).filter(|text| !text.is_empty());
                 let reason = reason.map_or_else(String::new, |text| format!(": {text}"));
-                format!("{name} was stopped from outside after {time} (cancelled, timed out, or its reader went away){reason}")
+                format!("{name} was stopped from outside{time} (cancelled, timed out, or its reader went away){reason}")
             }
             (RunStatus::Paused, "") => format!("{name} waits for a person since {}", format::date_time(data.end)),
             (RunStatus::Paused, tools) => {

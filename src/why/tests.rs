@@ -220,6 +220,8 @@ fn a_refusal_a_cut_a_pause_and_a_loss_are_told_apart() {
     assert_found(&refused, Cause::Refusal, 2, &["guardrail pii refused: card number"]);
     let cut = [agent(1, 0, 0, 2000).ending(Ending::Cut), model(2, 1, 0, 1000)];
     assert_found(&cut, Cause::Cut, 1, &["agent Clerk was stopped from outside after 2.00s"]);
+    let timeless = [agent(1, 0, 0, 0).ending(Ending::Cut), model(2, 1, 0, 1000)];
+    assert_found(&timeless, Cause::Cut, 1, &["agent Clerk was stopped from outside (cancelled"]);
     let paused = [
         seed(1, 0, SpanType::Team, "Desk", 0, 2000).ending(Ending::Paused),
         agent(2, 1, 0, 1990).ending(Ending::Paused),

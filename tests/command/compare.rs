@@ -22,6 +22,7 @@ fn two_traces_are_compared_in_one_sentence_and_step_by_step() {
     let differing = steps.iter().filter(|step| !step["differs"].as_array().unwrap().is_empty()).count() as u64;
     assert_eq!(record["differing_steps"], differing);
 
+    assert!(program.text(&["compare", second, first, "traces.db", "--ascii"]).is_ascii());
     let text = program.text(&["compare", second, first, "traces.db"]);
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with(&format!("A  {}", record["a"]["trace_id"].as_str().unwrap())), "{text}");
