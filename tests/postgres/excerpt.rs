@@ -105,6 +105,11 @@ fn a_part_is_found_by_indexes() {
         std::fs::remove_dir_all(directory.path().join(".local")).unwrap();
     }
     let reads = writer.rows("SELECT seq_scan, idx_tup_fetch FROM pg_stat_all_tables WHERE relid = 'ai.agno_spans'::regclass");
+    let version: u32 = writer.rows("SHOW server_version_num")[0][0].as_ref().unwrap().parse().unwrap();
+    // Before 15, the counters of earlier statements come after they were reset.
+    if version < 150_000 {
+        return;
+    }
     let [scans, rows] = [0, 1].map(|column| reads[0][column].as_ref().unwrap().parse::<u64>().unwrap());
     assert!(scans == 0 && rows < 10_000, "{scans} scans of the table, {rows} rows");
 }
