@@ -48,7 +48,7 @@ pub struct CallContextRecord {
     pub before: Option<String>,
     /// The later text around that character.
     pub after: Option<String>,
-    /// Tokens that an earlier call had sent and that were read anew; `None` if the call does not state what the cache did.
+    /// Tokens that an earlier call had sent and that the provider processed again; `None` if the call does not state what the cache did.
     pub rebuilt_tokens: Option<u64>,
     /// Messages that the call before had, too.
     pub kept: Option<usize>,

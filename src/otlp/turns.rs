@@ -85,7 +85,7 @@ struct Output {
 }
 
 impl Turns {
-    /// Reads log records that may tell of calls. An event that came before changes nothing.
+    /// Reads log records that may report calls. A repeated event changes nothing.
     pub(crate) fn read(&mut self, records: &[EncodedLog<'_>]) -> ToldSpans {
         let mut records: Vec<_> = records.iter().filter_map(record).collect();
         if records.is_empty() {
@@ -198,12 +198,12 @@ fn session_key(Record { ids, group, .. }: &Record<'_>) -> Option<u64> {
     (!id.is_empty()).then(|| hash(&(hash(&group.origin().unwrap_or_default().service), id)))
 }
 
-/// Returns whether a record may tell of a call.
+/// Returns whether a record may report a call.
 pub(crate) fn may_tell(record: &EncodedLog<'_>) -> bool {
     log_events::may_tell(record.head.name) && record.head.time > 0
 }
 
-/// Returns the records of an `ExportLogsServiceRequest` that may tell of calls.
+/// Returns the records of an `ExportLogsServiceRequest` that may report calls.
 pub(crate) fn telling(body: &[u8]) -> Result<Vec<EncodedLog<'_>>, DecodeError> {
     let mut found = Vec::new();
     logs::for_each(body, |record| {

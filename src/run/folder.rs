@@ -164,7 +164,7 @@ pub fn read_notes(path: &Path) -> Vec<String> {
 pub struct UnsentSpans {
     /// The request.
     pub body: Vec<u8>,
-    /// Whether nobody else sends them to the endpoints that were set before.
+    /// Whether no other program sends them to the endpoints that were set before.
     pub is_forwarded: bool,
 }
 

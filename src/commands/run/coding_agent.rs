@@ -9,7 +9,7 @@ use crate::setup;
 
 /// Adds what makes a coding agent send, and returns the command line. The text says why one sends elsewhere.
 ///
-/// Contents are asked for if nobody else gets them.
+/// Prompts and answers are requested only if no other endpoint receives them.
 pub(super) fn prepare(
     command: &[OsString],
     port: u16,
