@@ -208,6 +208,20 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
 }
 
+/// Returns where the password of a source has its place, instead of its URL.
+#[must_use]
+pub fn password_place(url: &str) -> Option<&'static str> {
+    let scheme = url.to_ascii_lowercase();
+    let is = |names: &[&str]| names.iter().any(|name| scheme.starts_with(name));
+    match () {
+        () if is(&["mysql", "mariadb"]) => Some("MYSQL_PWD"),
+        () if is(&["clickhouse"]) => Some("CLICKHOUSE_PASSWORD"),
+        () if is(&["http"]) => Some("AGNO_TOP_AGENTOS_KEY"),
+        () if is(&["postgres"]) => Some("~/.pgpass, PGPASSWORD"),
+        () => None,
+    }
+}
+
 /// Returns a warning if an argument is a URL with a password, which other users of the machine can read.
 pub fn exposed_password(arguments: impl IntoIterator<Item = String>) -> Option<String> {
     let mut flag = String::new();
@@ -220,16 +234,11 @@ pub fn exposed_password(arguments: impl IntoIterator<Item = String>) -> Option<S
             _ => &argument,
         };
         if has_password(value) {
-            let lower = value.to_ascii_lowercase();
-            let is = |schemes: &[&str]| schemes.iter().any(|scheme| lower.starts_with(scheme));
-            let instead = match flag.as_str() {
-                "--to" => "--to @FILE or AGNO_TOP_SEND_TO",
-                "--forward" => "--forward @FILE or AGNO_TOP_FORWARD",
-                _ if is(&["mysql", "mariadb"]) => "MYSQL_PWD or AGNO_TOP_SOURCES",
-                _ if is(&["clickhouse"]) => "CLICKHOUSE_PASSWORD or AGNO_TOP_SOURCES",
-                _ if is(&["http"]) => "AGNO_TOP_AGENTOS_KEY or AGNO_TOP_SOURCES",
-                _ if is(&["postgres"]) => "~/.pgpass, PGPASSWORD or AGNO_TOP_SOURCES",
-                _ => "AGNO_TOP_SOURCES",
+            let instead = match (flag.as_str(), password_place(value)) {
+                ("--to", _) => "--to @FILE or AGNO_TOP_SEND_TO".to_owned(),
+                ("--forward", _) => "--forward @FILE or AGNO_TOP_FORWARD".to_owned(),
+                (_, Some(place)) => format!("{place} or AGNO_TOP_SOURCES"),
+                (_, None) => "AGNO_TOP_SOURCES".to_owned(),
             };
             return Some(format!("other users of this machine can read the password in this argument; {instead} hides it"));
         }

@@ -29,6 +29,7 @@ use chrono::NaiveDateTime;
 
 use crate::logs::{LogNumber, LogStore};
 use crate::model::{LogRecord, Nanos, Payload, Status, TraceId};
+use crate::regular_file;
 use crate::semconv::{is_open_span, mark_cut, remove_pending_marker};
 use crate::store::{RowIx, RunStatus, Store, TraceIx};
 
@@ -355,8 +356,7 @@ impl NewFile {
     /// Creates the file under a temporary name in the folder of `path`, which must exist.
     pub fn create(path: &Path) -> io::Result<Self> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new().prefix(".agno-top-").suffix(".tmp").tempfile_in(dir)?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file: regular_file::temporary(dir)?, path: path.to_owned() })
     }
 
     /// Returns a buffered writer.
@@ -424,6 +424,7 @@ mod tests {
             trace_id: TraceId::new([id; 16]).unwrap(),
             name: name.to_owned(),
             root: name.to_owned(),
+            label: String::new(),
             status: RunStatus::Ok,
             start: 1,
             end: Some(2),
@@ -481,7 +482,8 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_an_error() {
-        assert!(NewFile::create(Path::new("no/such/directory/a.json")).is_err());
+        let error = NewFile::create(Path::new("no/such/directory/a.json")).unwrap_err().to_string();
+        assert!(error.starts_with("No such file") && !error.contains(".tmp"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Opens a file to read.
 ///
 /// # Errors
@@ -36,6 +38,19 @@ pub(crate) fn read(path: &Path, max_size: u64) -> io::Result<Vec<u8>> {
 /// Fails like [`open`], or if the text is not UTF-8.
 pub(crate) fn read_to_string(path: &Path, max_size: u64) -> io::Result<String> {
     String::from_utf8(read(path, max_size)?).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// Creates a file under a temporary name in a folder, for a file that appears complete or not at all. Only its owner can read it.
+///
+/// # Errors
+///
+/// Fails if the system refuses. The error does not name the temporary file, of which the user knows nothing.
+pub(crate) fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new().prefix(".agno-top-").suffix(".tmp").tempfile_in(folder);
+    file.map_err(|error| {
+        let text = error.to_string();
+        io::Error::new(error.kind(), text.split_once(" at path ").map_or(&*text, |(reason, _)| reason))
+    })
 }
 
 /// Fails if the path names something else than a regular file; a file that does not exist passes.

@@ -1,6 +1,6 @@
 //! The arguments of `tail`, `export` and `send`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -48,9 +48,9 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub selection: Selection,
 
-    /// The output file, replaced if it exists; - is standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    pub output: PathBuf,
+    /// The output file, replaced if it exists; `-` is standard output, as is none.
+    #[arg(short, long, value_name = "FILE", help = "The output file, replaced if it exists; - is standard output [default: -]")]
+    output: Option<PathBuf>,
 
     /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report), html (a page for a browser, one file) or svg (the tree as a picture, in the theme); without it, as --output ends in .csv, .md, .html or .svg, else otlp
     #[arg(long, value_name = "FORMAT")]
@@ -74,10 +74,23 @@ pub struct ExportArgs {
 }
 
 impl ExportArgs {
+    /// Returns the file to write; `None` for standard output.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|output| *output != Path::new("-"))
+    }
+
+    /// Whether `--output` names standard output.
+    #[must_use]
+    pub fn names_stdout(&self) -> bool {
+        self.output.is_some() && self.file().is_none()
+    }
+
     /// Returns the format: the stated one, or that whose files alone end like the output file.
     #[must_use]
     pub fn format(&self) -> Format {
-        let has_ending = |format: &Format| self.output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(format.extension()));
+        let output = self.output.as_deref().and_then(Path::extension);
+        let has_ending = |format: &Format| output.is_some_and(|ending| ending.eq_ignore_ascii_case(format.extension()));
         let own = [Format::Csv, Format::Markdown, Format::Html, Format::Svg];
         self.format.or_else(|| own.into_iter().find(has_ending)).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eyre::{Context, Report, bail};
 
@@ -25,11 +25,13 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     if args.open && !matches!(args.format(), Format::Html | Format::Svg) {
         return Err(Report::new(UsageError("--open is for --format html and svg".to_owned())));
     }
+    if args.open && args.names_stdout() {
+        return Err(Report::new(UsageError("--open shows a file: name one with -o, or leave -o out for a new one".to_owned())));
+    }
     let redaction = Redaction::of_options(args.redact, args.redact_personal);
     let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
     let options = Options { format: args.format(), redactor, max_chars: args.max_chars, palette: palette(config) };
-    let is_stdout = args.output == Path::new("-");
-    let is_terminal = is_stdout && io::stdout().is_terminal();
+    let is_terminal = args.file().is_none() && io::stdout().is_terminal();
     if is_terminal && args.format() == Format::OtlpProto {
         bail!("otlp-proto is binary and standard output is a terminal; write it to a file with -o FILE");
     }
@@ -40,21 +42,21 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     };
     // Oldest first, as they arrived.
     traces.reverse();
-    if is_stdout && args.open {
+    if args.file().is_none() && args.open {
         let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::from_trace(&snapshot.store, trace, "")).collect();
         let stem = file_stem(&records, chrono::Local::now().naive_local());
         let path = std::env::temp_dir().join(format!("{stem}.{}", args.format().extension()));
-        let mut file = NewFile::create(&path).wrap_err_with(|| format!("can't write {}", path.display()))?;
-        write(&mut snapshot, &traces, &options, file.writer())?;
-        let path = file.keep()?;
+        let cannot = || format!("can't write {}", path.display());
+        let mut file = NewFile::create(&path).wrap_err_with(cannot)?;
+        write(&mut snapshot, &traces, &options, file.writer()).wrap_err_with(cannot)?;
+        let path = file.keep().wrap_err_with(cannot)?;
         print_message(&format!("wrote {}", path.display()));
         return show_file(&path).map(|()| Outcome::Done);
     }
-    if is_stdout {
+    let Some(path) = args.file() else {
         let out = BufWriter::new(EscapingStdout { out: io::stdout().lock(), is_terminal });
         return ignore_broken_pipe(write(&mut snapshot, &traces, &options, out).map(drop), Outcome::Done);
-    }
-    let path = &args.output;
+    };
     let spans = write_file(path, &mut snapshot, &traces, &options).wrap_err_with(|| format!("can't write {}", path.display()))?;
     let (spans, traces) = (format::plural(spans, "span"), format::plural(traces.len() as u64, "trace"));
     print_message(&format!("wrote {spans} of {traces} to {}", path.display()));
@@ -74,7 +76,7 @@ fn palette(config: &Config) -> Palette {
 }
 
 /// Writes a file, which replaces an existing one only when it is complete. Returns the number of spans.
-fn write_file(path: &PathBuf, snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options) -> Result<u64, Report> {
+fn write_file(path: &Path, snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options) -> Result<u64, Report> {
     // A pipe or a device can't be replaced.
     if path.exists() && !path.is_file() {
         let file = File::options().write(true).open(path)?;
@@ -90,9 +92,9 @@ fn write_file(path: &PathBuf, snapshot: &mut Snapshot, traces: &[TraceIx], optio
 fn refuse_to_overwrite_sources(args: &ExportArgs, config: &Config) -> Result<(), Report> {
     let named = args.selection.with_ids().sources;
     let named = if named.is_empty() { &config.sources } else { &named };
-    let is_file = args.output != Path::new("-") && args.output.is_file();
-    if is_file && open::paths(named, config).iter().any(|source| is_same(source, &args.output)) {
-        bail!("{} is one of the sources; export to another file", args.output.display());
+    let file = args.file().filter(|file| file.is_file());
+    if let Some(file) = file.filter(|file| open::paths(named, config).iter().any(|source| is_same(source, file))) {
+        bail!("{} is one of the sources; export to another file", file.display());
     }
     Ok(())
 }

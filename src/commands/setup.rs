@@ -10,7 +10,7 @@ use eyre::{Context, Report, bail, eyre};
 use super::open::{self, Listener, OpenOptions};
 use super::prune::agrees;
 use super::{Outcome, UsageError, ignore_broken_pipe, print_message};
-use crate::cli::{Agent, Client, SetupArgs};
+use crate::cli::{Agent, Client, SetupArgs, password_place};
 use crate::config::Config;
 use crate::model::{Batch, MetricBatch};
 use crate::setup::{self, AgentName, Environment, McpClient, Plan};
@@ -57,7 +57,8 @@ fn mcp(args: &SetupArgs) -> Result<Outcome, Report> {
     for source in &args.sources {
         let text = source.to_string_lossy().into_owned();
         if crate::config::url::has_password(&text) {
-            return usage("a source with a password would be written into the agent's file: use ~/.pgpass or a service file");
+            let instead = password_place(&text).unwrap_or("AGNO_TOP_SOURCES in the agent's environment");
+            return usage(&format!("the password of a source would be written into the agent's file; use {instead} instead"));
         }
         // The agent starts the server in a folder of its own.
         let is_url = text.contains("://");
@@ -66,9 +67,15 @@ fn mcp(args: &SetupArgs) -> Result<Outcome, Report> {
     let plan = setup::mcp_plan(asking, &program(), &arguments, &environment()?);
     let name = client.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
     let mut shown = vec![format!("agno-top setup mcp --agent {name}")];
-    shown.extend(args.sources.iter().map(|source| source.display().to_string()));
+    shown.extend(args.sources.iter().map(|source| shell_word(&source.to_string_lossy())));
     show_or_write(args, &plan, &shown.join(" "))?;
     Ok(Outcome::Done)
+}
+
+/// Returns a text as one word of a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+,=".contains(&byte) || !byte.is_ascii();
+    if !text.is_empty() && text.bytes().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Returns the name by which an agent finds this program, or its path.
@@ -249,4 +256,24 @@ fn service(batch: &Batch) -> &str {
 
 fn metric_service(batch: &MetricBatch) -> &str {
     batch.points.first().map_or("", |point| point.metric.service())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell_word;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_change_it() {
+        for (text, word) in [
+            ("/a/b-c_1.db", "/a/b-c_1.db"),
+            ("my traces.db", "'my traces.db'"),
+            ("mysql://me@h/d?ssl_ca=/c&x=1", "'mysql://me@h/d?ssl_ca=/c&x=1'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+            ("~/a", "'~/a'"),
+            ("", "''"),
+            ("日.db", "日.db"),
+        ] {
+            assert_eq!(shell_word(text), word);
+        }
+    }
 }

@@ -206,8 +206,7 @@ fn head() -> String {
 
 /// Returns the heading and the sums of a trace.
 fn summary(trace: &TraceRecord) -> String {
-    let name = if trace.name.is_empty() { "Trace" } else { &trace.name };
-    let mut html = format!("<h1>{}</h1>\n<dl>\n", line(name));
+    let mut html = format!("<h1>{}</h1>\n<dl>\n", line(trace.title()));
     let took = match (trace.end, trace.duration_ms) {
         (None, _) => "still running".to_owned(),
         (Some(_), Some(millis)) => format::duration((millis * 1e6) as Nanos),

@@ -131,7 +131,7 @@ impl<W: Write> SpanWriter<W> for Markdown {
 
 /// Returns the heading and the totals.
 fn summary(trace: &TraceRecord) -> String {
-    let mut text = format!("# {}\n\n", plain(if trace.name.is_empty() { "Trace" } else { &trace.name }));
+    let mut text = format!("# {}\n\n", plain(trace.title()));
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(text, "- {name}: {value}");
     };

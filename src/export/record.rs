@@ -353,6 +353,9 @@ pub struct TraceRecord {
     /// The latest time that is known of it: its end or, while it runs, now. Not written.
     #[serde(skip)]
     pub until: Nanos,
+    /// The name that the screen shows: that of the agent, the model or the tool that it is named after. Empty if it has none. Not written as JSON.
+    #[serde(skip)]
+    pub label: String,
     /// What its numbers leave out, or hold beside its run, in sentences. Not written as JSON.
     #[serde(skip)]
     pub scope: Vec<String>,
@@ -363,6 +366,11 @@ pub struct TraceRecord {
 }
 
 impl TraceRecord {
+    /// Returns the heading of a report: the name that the screen shows, else that of the span.
+    pub(super) fn title(&self) -> &str {
+        [&*self.label, &*self.name].into_iter().find(|name| !name.is_empty()).unwrap_or("Trace")
+    }
+
     /// Returns the record of a trace alone for a report at `now`; `source` is the name of its source.
     #[must_use]
     pub fn for_report(store: &Store, trace: TraceIx, source: &str, now: Nanos) -> Self {
@@ -426,6 +434,7 @@ impl TraceRecord {
             covers_other_traces: false,
             usage: UsageRecord::from_totals(&totals),
             until: data.end,
+            label: store.lead(trace).map_or_else(String::new, |lead| store.text(store.row(lead).label).to_owned()),
             scope: Vec::new(),
             approvals: store.reviewed(trace).flat_map(|row| ApprovalRecord::of(store, row)).collect(),
             scores: store.reviewed(trace).flat_map(|row| ScoreRecord::of(store, row)).collect(),

@@ -174,6 +174,7 @@ impl Redactor {
             source,
             name,
             root,
+            label,
             agent,
             session,
             user,
@@ -197,6 +198,7 @@ impl Redactor {
         self.owned(source);
         self.owned(name);
         self.owned(root);
+        self.owned(label);
         for text in [agent, session, user].into_iter().flatten() {
             self.owned(text);
         }

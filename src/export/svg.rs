@@ -183,7 +183,6 @@ impl<W: Write> SpanWriter<W> for Svg {
 
 impl Picture {
     fn new(trace: &TraceRecord) -> Self {
-        let name = if trace.name.is_empty() { "Trace" } else { &trace.name };
         let took = match (trace.end, trace.duration_ms) {
             (None, _) => format!("running for {}", format::duration(trace.until.saturating_sub(trace.start).max(0))),
             (_, Some(millis)) => format::duration((millis * 1e6) as Nanos),
@@ -193,7 +192,7 @@ impl Picture {
         facts.push(format::plural(trace.spans.into(), "span"));
         facts.extend(super::markdown::usage(&trace.usage));
         Self {
-            title: name.to_owned(),
+            title: trace.title().to_owned(),
             facts: facts.join(" · "),
             scope: trace.scope.clone(),
             axis: (trace.start, trace.until),

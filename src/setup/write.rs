@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::Edit;
+use crate::regular_file;
 
 /// The copies of a file that may be kept.
 const MAX_COPIES: u32 = 1000;
@@ -35,7 +36,7 @@ pub fn write(path: &Path, edit: &Edit) -> Result<Option<PathBuf>, WriteError> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),
     };
-    let mut new = tempfile::NamedTempFile::new_in(&directory).map_err(failed)?;
+    let mut new = regular_file::temporary(&directory).map_err(failed)?;
     new.write_all(edit.after.as_bytes()).and_then(|()| new.as_file().sync_all()).map_err(failed)?;
     let mut copy = None;
     if let Some(metadata) = metadata {

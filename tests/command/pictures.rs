@@ -11,7 +11,7 @@ fn a_picture_holds_the_tree_in_the_theme() {
     let program = Program::new();
     let svg = program.text(&["export", "8354", "traces.db", "--format", "svg"]);
     assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" "), "{svg}");
-    for wanted in [">Support_Agent.run</text>", ">refund_order</text>", ">✗ payment gateway refused refund", "fill=\"#080808\""] {
+    for wanted in [">Support Agent</text>", ">refund_order</text>", ">✗ payment gateway refused refund", "fill=\"#080808\""] {
         assert!(svg.contains(wanted), "{wanted}: {svg}");
     }
     let light = program.command(&["export", "8354", "traces.db", "--format", "svg"]).env("AGNO_TOP_THEME", "light").output().unwrap();
@@ -53,6 +53,10 @@ fn a_file_is_shown_without_a_shell() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && message.contains("nothing here shows files") && message.contains(".svg in a browser"), "{message}");
     assert_eq!(export(&["--format", "csv", "--open"], &with_opener).status.code(), Some(2));
+    assert_eq!(export(&["--format", "svg", "--open", "-o", "-"], &with_opener).status.code(), Some(2));
+    let output = export(&["--format", "svg", "-o", "no/such/folder/a.svg"], &with_opener);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("can't write no/such/folder/a.svg: No such file") && !message.contains(".tmp"), "{message}");
 }
 
 /// A browser allows the script and the style of the page under its policy, if `AGNO_TOP_CHROMIUM` names a Chromium.

@@ -95,6 +95,9 @@ fn an_agent_is_told_to_ask_after_an_answer_and_with_absolute_paths() {
     let path = program.directory.path().canonicalize().unwrap().join("a.db");
     assert!(text.contains("(or run agno-top setup mcp --agent cursor a.db postgres://me@localhost/agno --write)"), "{text}");
     assert!(text.contains(&format!("[\"mcp\",\"{}\",\"postgres://me@localhost/agno\"]", path.display())), "{text}");
+    let (_, text, _) = run(&program, &["setup", "mcp", "--agent", "cursor", "my traces.db", "mysql://me@h/d?sslmode=require&x=it's"]);
+    let words = r"'my traces.db' 'mysql://me@h/d?sslmode=require&x=it'\''s' --write)";
+    assert!(text.contains(words), "{text}");
     let file = program.path(".codex/config.toml");
     let (code, _, messages) = run(&program, &["setup", "mcp", "--agent", "codex", "--write"]);
     assert!(code == Some(2) && messages.contains("+ [mcp_servers.agno-top]") && !file.exists(), "{messages}");
@@ -104,7 +107,11 @@ fn an_agent_is_told_to_ask_after_an_answer_and_with_absolute_paths() {
         (&["setup", "mcp"][..], "needs --agent"),
         (&["setup", "mcp", "--agent", "codex", "--content"], "--content is not for"),
         (&["setup", "claude", "a.db"], "are for setup mcp"),
-        (&["setup", "mcp", "--agent", "codex", "postgres://me:secret@localhost/agno"], "would be written"),
+        (
+            &["setup", "mcp", "--agent", "codex", "postgres://me:secret@localhost/agno"],
+            "would be written into the agent's file; use ~/.pgpass, ",
+        ),
+        (&["setup", "mcp", "--agent", "codex", "mysql+pymysql://me:secret@localhost/agno"], "; use MYSQL_PWD instead"),
     ] {
         let (code, text, messages) = run(&program, arguments);
         assert!(code == Some(2) && messages.contains(message) && text.is_empty(), "{arguments:?}: {messages}");

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("query", &["model", "semconv", "store"]),
     ("sources", &["model", "otlp", "regular_file", "semconv"]),
     ("why", &["format", "model", "store"]),
-    ("export", &["context", "format", "logs", "model", "otlp", "semconv", "store", "why"]),
+    ("export", &["context", "format", "logs", "model", "otlp", "regular_file", "semconv", "store", "why"]),
     ("setup", &["regular_file"]),
     ("run", &[]),
     ("send", &["export", "model", "otlp", "sources"]),

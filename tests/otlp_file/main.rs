@@ -86,6 +86,7 @@ fn trace(first: &SpanRecord) -> TraceRecord {
         trace_id: first.trace_id,
         name: first.name.clone(),
         root: String::new(),
+        label: String::new(),
         status: RunStatus::Error,
         start: first.start,
         end: first.end,

@@ -12,6 +12,7 @@ fn trace(spans: usize) -> TraceRecord {
         trace_id: TraceId::new([1; 16]).unwrap(),
         name: HOSTILE.to_owned(),
         root: HOSTILE.to_owned(),
+        label: String::new(),
         status: RunStatus::Error,
         start: 0,
         end: Some(1_000_000_000),

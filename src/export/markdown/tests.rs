@@ -8,6 +8,7 @@ fn trace() -> TraceRecord {
         trace_id: TraceId::new([1; 16]).unwrap(),
         name: "Report_Team.run".to_owned(),
         root: "Report_Team.run".to_owned(),
+        label: String::new(),
         status: RunStatus::Error,
         start: 1_795_327_144_000_000_000,
         end: Some(1_795_327_146_500_000_000),

@@ -268,6 +268,7 @@ fn every_text_of_a_trace_is_redacted() {
         trace_id: TraceId::new([1; 16]).unwrap(),
         name: secret.to_owned(),
         root: secret.to_owned(),
+        label: secret.to_owned(),
         status: RunStatus::Ok,
         start: 1,
         end: Some(2),

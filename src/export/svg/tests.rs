@@ -12,6 +12,7 @@ fn picture(spans: usize, palette: Palette) -> String {
         trace_id: id,
         name: HOSTILE.to_owned(),
         root: String::new(),
+        label: String::new(),
         status: RunStatus::Error,
         start: 0,
         end: None,
