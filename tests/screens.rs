@@ -180,7 +180,7 @@ fn model_calls_are_numbered_in_their_run() {
 fn the_heading_of_the_detail_has_the_whole_name_and_the_place_at_80_columns() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
     stage.keys("Zg");
-    assert!(stage.text().contains("Report Team") && stage.text().contains(" 1/17 "), "{}", stage.text());
+    assert!(stage.text().contains("Report Team") && stage.text().contains(" line 1 of 17 "), "{}", stage.text());
     for _ in 0..40 {
         let text = stage.text();
         let heading = text.lines().find(|line| line.contains("Overview")).unwrap_or_default();
@@ -227,16 +227,42 @@ fn the_views_are_tabs_that_the_mouse_opens() {
 fn every_tab_of_the_detail() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("j<Enter><Enter>");
-    for tab in ["overview", "messages", "context", "input", "output", "attributes", "events"] {
+    for tab in ["overview", "why", "messages", "context", "input", "output", "attributes", "events"] {
         assert_screen(&format!("detail-{tab}"), &mut stage);
         stage.keys("]");
     }
 }
 
 #[test]
+fn a_sentence_about_what_stands_out_leads_to_its_span() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("/refund_order<Enter>g<Enter>]");
+    let text = stage.text();
+    assert!(text.contains("▸  1. tool refund_order failed: payment gateway refused"), "{text}");
+    assert!(text.contains("What decided the time"), "{text}");
+    let tab = |stage: &Stage| stage.app.detail.tab.name();
+    // Enter leads to the span of the sentence, and back in the tab the same sentence is chosen.
+    stage.keys("<Enter>");
+    let cursor = |stage: &Stage| stage.app.tree.cursor().map(|row| stage.store.row(row).id.to_string());
+    assert_eq!((cursor(&stage).as_deref(), tab(&stage)), (Some("21ee608eb9ced6b1"), "Overview"));
+    stage.keys("]jj");
+    let text = stage.text();
+    let chosen: Vec<&str> = text.lines().filter(|line| line.contains('▸')).collect();
+    assert!(chosen.iter().any(|line| line.contains('%')) && !text.contains("▸  1."), "{text}");
+    let before = cursor(&stage);
+    stage.keys("<Enter>");
+    assert_ne!(cursor(&stage), before);
+    stage.keys("]kkkk");
+    assert!(stage.text().contains("▸  1."), "{}", stage.text());
+    // Of a trace in which nothing stands out, the page says so.
+    stage.keys("<Esc>/agent:\"Parallel Agent\"<Enter>g<Enter>");
+    assert!(stage.text().contains("Nothing stands out in this trace."), "{}", stage.text());
+}
+
+#[test]
 fn the_context_of_a_run_and_of_a_call() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
-    stage.keys("<Enter>]]");
+    stage.keys("<Enter>]]]");
     let text = stage.text();
     assert!(text.contains("2 calls · 928 tokens in · 246 reused (27%) · 0 rebuilt by 0 misses"), "{text}");
     assert!(text.contains("50% from the cache"), "{text}");
@@ -326,7 +352,7 @@ fn bars_and_orders_can_be_changed() {
 fn results_are_below_their_calls() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (100, 40));
     // The last call of the agent whose tools ran in parallel.
-    stage.keys("/agent:\"Parallel Agent\"<Enter>ZG<Enter><Enter>]");
+    stage.keys("/agent:\"Parallel Agent\"<Enter>ZG<Enter><Enter>]]");
     assert_screen("detail-messages-parallel", &mut stage);
 }
 

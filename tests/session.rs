@@ -160,7 +160,7 @@ fn copy_takes_the_value_on_the_screen() {
     stage.keys("g<Enter>");
     let (what, text) = copied(&mut stage, "y");
     assert!(what.starts_with("overview, ") && text.contains("span id  ") && text.lines().count() > 4, "{what}: {text}");
-    stage.keys("]]]");
+    stage.keys("]]]]");
     let (what, text) = copied(&mut stage, "y");
     assert!(what.starts_with("input, ") && !text.is_empty(), "{what}: {text}");
     stage.keys("]]");

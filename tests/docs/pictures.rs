@@ -104,7 +104,7 @@ fn the_traces_are_shown() {
 
 #[test]
 fn messages_are_shown() {
-    let keys = "/agent:refund kind:model<Enter>ljjjjj<Enter><Enter>]";
+    let keys = "/agent:refund kind:model<Enter>ljjjjj<Enter><Enter>]]";
     check("messages", "The messages of a model call: roles, tool calls and their results", (110, 18), &[(30_000, keys, 0)]);
 }
 

@@ -51,7 +51,7 @@ fn no_control_sequence_of_a_trace_reaches_the_terminal() {
     }
     program.press("\r");
     program.wait_for("Overview");
-    for tab in 1..8 {
+    for tab in 1..9 {
         // The input and the output are equal; only the mark of the tab moves.
         let before = program.screen.screen().contents_formatted();
         program.press("]");

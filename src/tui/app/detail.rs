@@ -7,7 +7,7 @@ use crate::model::{Attribute, Payload, SourceId, SpanId, SpanType, Value};
 use crate::semconv;
 use crate::settings::named_enum;
 use crate::sources::PayloadRequest;
-use crate::store::{Phase, RowIx, Store};
+use crate::store::{Phase, RowIx, Store, TraceIx};
 use crate::tui::widget::json::LazyTail;
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
@@ -19,6 +19,8 @@ named_enum! {
         /// Facts and totals.
         #[default]
         Overview = "Overview",
+        /// What stands out in the trace, and what decided its time.
+        Why = "Why",
         /// The conversation with the model.
         Messages = "Messages",
         /// What fills the context of the model.
@@ -61,6 +63,8 @@ pub struct Page {
     pub attributes: Vec<(usize, usize)>,
     /// Lines to go to, one after another.
     pub marks: Vec<usize>,
+    /// Lines that lead to a span, each with its row.
+    pub targets: Vec<(usize, RowIx)>,
 }
 
 impl From<Document> for Page {
@@ -105,6 +109,11 @@ pub struct Detail {
     attributes: Vec<(usize, usize)>,
     /// See [`Page::marks`].
     marks: Vec<usize>,
+    /// See [`Page::targets`].
+    targets: Vec<(usize, RowIx)>,
+    /// The number of the chosen target, and the trace that the targets are about.
+    chosen: usize,
+    trace: Option<TraceIx>,
     height: isize,
 }
 
@@ -128,6 +137,9 @@ impl Default for Detail {
             waits_for_tick: false,
             attributes: Vec::new(),
             marks: Vec::new(),
+            targets: Vec::new(),
+            chosen: 0,
+            trace: None,
             height: 0,
         }
     }
@@ -154,6 +166,10 @@ impl Detail {
         }
         if shown.map(|shown| shown.row) != self.row() {
             self.pager.scroll_to_top();
+        }
+        let trace = row.map(|row| store.row(row).trace());
+        if trace != self.trace {
+            (self.trace, self.chosen) = (trace, 0);
         }
         self.shown = shown;
         self.is_requested = false;
@@ -215,16 +231,16 @@ impl Detail {
         self.is_outdated = true;
     }
 
-    /// Outdates the overview: its totals or times may have changed.
+    /// Outdates the overview, and what stands out: totals or times may have changed.
     pub(super) fn outdate_overview(&mut self) {
-        self.is_outdated |= self.tab == Tab::Overview;
+        self.is_outdated |= self.shows_sums();
     }
 
     /// Outdates the overview when the spans of its trace, or others, have changed; that of a large trace, which costs its spans, with the next
     /// tick.
     pub(super) fn spans_changed(&mut self, store: &Store) {
         let is_large = self.row().is_some_and(|row| store.trace(store.row(row).trace()).counts().spans > LARGE);
-        self.waits_for_tick = is_large && self.tab == Tab::Overview;
+        self.waits_for_tick = is_large && self.shows_sums();
         if !is_large {
             self.outdate_overview();
         }
@@ -235,6 +251,35 @@ impl Detail {
         let waits = std::mem::take(&mut self.waits_for_tick);
         self.is_outdated |= waits;
         waits
+    }
+
+    /// Whether the open tab is about more spans than the shown one.
+    fn shows_sums(&self) -> bool {
+        matches!(self.tab, Tab::Overview | Tab::Why)
+    }
+
+    /// Returns the number of the chosen line among those that lead to a span, from 0.
+    #[must_use]
+    pub fn chosen(&self) -> usize {
+        self.chosen
+    }
+
+    /// Returns the span that the chosen line leads to; `None` if the page has no such lines.
+    #[must_use]
+    pub fn target(&self) -> Option<RowIx> {
+        self.targets.get(self.chosen).map(|&(_, row)| row)
+    }
+
+    /// Chooses the next line that leads to a span, or the previous one. Returns whether there is one.
+    fn choose(&mut self, forward: bool) -> bool {
+        let chosen = if forward { Some(self.chosen + 1) } else { self.chosen.checked_sub(1) };
+        let Some((chosen, line)) = chosen.and_then(|at| Some((at, self.targets.get(at)?.0))) else { return false };
+        self.chosen = chosen;
+        // What stands below the sentence belongs to it.
+        self.pager.reveal_line(line + 1);
+        self.pager.reveal_line(line);
+        self.is_outdated = true;
+        true
     }
 
     /// Whether the tab of contexts is open.
@@ -273,8 +318,12 @@ impl Detail {
 
     /// Replaces the page.
     pub fn set_page(&mut self, page: Page) {
-        let Page { document, tail, attributes, marks } = page;
+        let Page { document, tail, attributes, marks, targets } = page;
         (self.is_outdated, self.attributes, self.marks) = (false, attributes, marks);
+        if !targets.is_empty() {
+            self.chosen = self.chosen.min(targets.len() - 1);
+        }
+        self.targets = targets;
         self.pager.open(document, tail);
     }
 
@@ -288,7 +337,7 @@ impl Detail {
     pub fn copy(&self) -> Result<(String, String), String> {
         let title = self.tab.name().to_lowercase();
         let payload = match (&self.payload, self.tab) {
-            (_, Tab::Overview | Tab::Context | Tab::Logs) => return Ok((title, self.pager.document().to_text())),
+            (_, Tab::Overview | Tab::Why | Tab::Context | Tab::Logs) => return Ok((title, self.pager.document().to_text())),
             (PayloadState::Ready(payload), _) => payload,
             (PayloadState::Loading, _) => return Err("nothing to copy: the payload is loading".to_owned()),
             (PayloadState::Failed(reason), _) => return Err(format!("nothing to copy: {reason}")),
@@ -312,6 +361,7 @@ impl Detail {
     /// Opens a tab.
     pub fn open(&mut self, tab: Tab) {
         self.tab = tab;
+        self.targets.clear();
         self.pager.scroll_to_top();
         self.is_outdated = true;
     }
@@ -332,6 +382,8 @@ impl Detail {
             Action::Unfold => self.pager.shift(8),
             Action::NextMatch if self.pager.matches().is_some() => self.pager.next_match(),
             Action::PreviousMatch if self.pager.matches().is_some() => self.pager.previous_match(),
+            Action::Down | Action::NextMatch if self.choose(true) => {}
+            Action::Up | Action::PreviousMatch if self.choose(false) => {}
             Action::NextMatch | Action::PreviousMatch if !self.marks.is_empty() => {
                 self.go_to_mark(action == Action::NextMatch);
             }

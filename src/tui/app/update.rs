@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Local};
 
-use super::{Action, App, Effect, ExportDialog, Focus, Help, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, TraceTree, View};
+use super::{Action, App, Effect, ExportDialog, Focus, Help, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, Tab, TraceTree, View};
 use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::Nanos;
@@ -108,6 +108,7 @@ impl App {
             Action::Mark => self.toggle_mark(store),
             Action::ClearMarks => self.marks.clear(),
             Action::Detail if self.focus == Focus::Traces && self.tree.toggle_foot(store, self.now) => {}
+            Action::Detail if self.focus != Focus::Traces && self.go_to_target(store) => {}
             Action::Detail => {
                 self.tree.follow = false;
                 self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::FullDetail };
@@ -181,6 +182,15 @@ impl App {
         if !is_done {
             self.show_message(reason, false, now);
         }
+    }
+
+    /// Goes to the span that the chosen line of the detail leads to, and to its overview. Returns whether there is one.
+    fn go_to_target(&mut self, store: &Store) -> bool {
+        let Some(row) = self.detail.target() else { return false };
+        self.tree.reveal(store, row);
+        self.detail.open(Tab::Overview);
+        self.focus = Focus::Detail;
+        true
     }
 
     fn go_back(&mut self, store: &Store) {

@@ -6,6 +6,7 @@ mod conversation;
 mod logs;
 mod overview;
 mod preview;
+mod why;
 
 use std::fmt::Write;
 
@@ -53,6 +54,7 @@ pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, now: Na
     let Some(row) = detail.row() else { return Page::default() };
     match (detail.tab, &detail.payload) {
         (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
+        (Tab::Why, _) => why::page(store, row, detail.chosen(), now),
         (Tab::Context, _) => context::page(&detail.context, store, row),
         (Tab::Logs, _) => logs::page(store, log_store, row).into(),
         (tab, PayloadState::Ready(payload)) => {

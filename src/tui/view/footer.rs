@@ -120,6 +120,16 @@ const DETAIL_KEYS: Hints = &[
     (&[Action::NextPane], "traces"),
 ];
 
+const WHY_KEYS: Hints = &[
+    (&[Action::Help], "help"),
+    (&[Action::Back], "back"),
+    (&[Action::Up, Action::Down], "choose"),
+    (&[Action::Detail], "go to the span"),
+    (&[Action::Fold, Action::Unfold], "tab"),
+    (&[Action::Wrap], "wrap"),
+    (&[Action::NextPane], "traces"),
+];
+
 /// Draws the line; returns the position of the terminal's cursor while the filter is edited.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) -> Option<Position> {
     if area.height == 0 {
@@ -145,6 +155,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         (Focus::Traces, View::Logs) => LOG_KEYS,
         (Focus::Traces, View::Metrics) => SERIES_KEYS,
         (Focus::Traces, _) => TABLE_KEYS,
+        (_, View::Traces) if app.detail.target().is_some() => WHY_KEYS,
         (_, View::Traces) => DETAIL_KEYS,
         _ => PAGE_KEYS,
     };

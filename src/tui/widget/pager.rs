@@ -125,6 +125,12 @@ impl Pager {
         self.show(Position { line, byte: 0 });
     }
 
+    /// Scrolls so that the beginning of a line is visible; a hidden one appears a third of the screen below the top.
+    pub fn reveal_line(&mut self, line: usize) {
+        self.lay_out_from(line);
+        self.reveal(Some(Position { line: line.min(self.document.lines().saturating_sub(1)), byte: 0 }));
+    }
+
     /// Scrolls unwrapped lines to the left by `cells`, or to the right if negative.
     pub fn shift(&mut self, cells: isize) {
         if !self.layout.wrap {

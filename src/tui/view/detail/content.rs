@@ -40,7 +40,7 @@ pub(super) struct Asked<'a> {
 /// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
 pub(super) fn page(tab: Tab, payload: &Payload, place: Place<'_>) -> Page {
     match tab {
-        Tab::Overview | Tab::Context | Tab::Logs => Page::default(),
+        Tab::Overview | Tab::Why | Tab::Context | Tab::Logs => Page::default(),
         Tab::Messages => messages(payload, place).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semconv::output_of(payload), "No output is recorded on this span."),

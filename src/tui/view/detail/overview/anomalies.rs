@@ -27,8 +27,7 @@ impl Page {
             self.fact(if index == 0 { "why" } else { "" }, &format!("{}{span}", finding.sentence), TextRole::Keyword);
         }
         if findings.len() > MAX_SENTENCES {
-            let (rest, id) = (findings.len() - MAX_SENTENCES, store.trace(trace).id);
-            self.fact("", &format!("{rest} more: agno-top why {id}"), TextRole::Faint);
+            self.fact("", &format!("{} more in the tab Why", findings.len() - MAX_SENTENCES), TextRole::Faint);
         }
         if why.is_truncated {
             let rows = format::count(store::MAX_ANALYZED_ROWS as u64);
