@@ -29,6 +29,10 @@ const PROMPT: &str = "Say hello with the shell.";
 struct Gate {
     is_open: Mutex<bool>,
     opened: Condvar,
+    /// The tool that the model calls, with its arguments, instead of the shell.
+    tool: Option<(&'static str, &'static str)>,
+    /// What the model was sent.
+    requests: Mutex<Vec<String>>,
 }
 
 impl Gate {
@@ -75,12 +79,13 @@ fn answer(mut stream: TcpStream, gate: &Gate) -> Option<()> {
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8_lossy(&body).into_owned();
     let events = match path.split('?').next()? {
-        path if path.ends_with("/messages") => anthropic(body.contains("\"tool_result\"")),
-        path if path.ends_with("/responses") => openai(body.contains("\"function_call_output\"")),
+        path if path.ends_with("/messages") => anthropic(body.contains("\"tool_result\""), gate.tool),
+        path if path.ends_with("/responses") => openai(body.contains("\"function_call_output\""), gate.tool),
         _ => {
             return stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").ok();
         }
     };
+    gate.requests.lock().unwrap().push(body);
     gate.wait();
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n").ok()?;
     for event in events {
@@ -91,7 +96,7 @@ fn answer(mut stream: TcpStream, gate: &Gate) -> Option<()> {
 }
 
 /// Five fresh tokens, 100 from the cache, 20 into it, 7 out.
-fn anthropic(has_result: bool) -> Vec<serde_json::Value> {
+fn anthropic(has_result: bool, tool: Option<(&str, &str)>) -> Vec<serde_json::Value> {
     let usage =
         serde_json::json!({"input_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20, "output_tokens": 1});
     let message = serde_json::json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
@@ -99,8 +104,8 @@ fn anthropic(has_result: bool) -> Vec<serde_json::Value> {
     let (block, delta, reason) = if has_result {
         (serde_json::json!({"type": "text", "text": ""}), serde_json::json!({"type": "text_delta", "text": "Done."}), "end_turn")
     } else {
-        let input = r#"{"command":"echo hello","description":"Say hello"}"#;
-        let block = serde_json::json!({"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}});
+        let (name, input) = tool.unwrap_or(("Bash", r#"{"command":"echo hello","description":"Say hello"}"#));
+        let block = serde_json::json!({"type": "tool_use", "id": "toolu_1", "name": name, "input": {}});
         (block, serde_json::json!({"type": "input_json_delta", "partial_json": input}), "tool_use")
     };
     vec![
@@ -114,13 +119,14 @@ fn anthropic(has_result: bool) -> Vec<serde_json::Value> {
 }
 
 /// 100 tokens in, 80 of them from the cache, and 9 out, 4 of them reasoning.
-fn openai(has_result: bool) -> Vec<serde_json::Value> {
+fn openai(has_result: bool, tool: Option<(&str, &str)>) -> Vec<serde_json::Value> {
     let item = if has_result {
         serde_json::json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": "Done.", "annotations": []}]})
     } else {
-        serde_json::json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "exec_command", "status": "completed",
-            "arguments": r#"{"cmd":"echo hello"}"#})
+        let (name, arguments) = tool.unwrap_or(("exec_command", r#"{"cmd":"echo hello"}"#));
+        serde_json::json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": name, "status": "completed",
+            "arguments": arguments})
     };
     let usage = serde_json::json!({"input_tokens": 100, "input_tokens_details": {"cached_tokens": 80}, "output_tokens": 9,
         "output_tokens_details": {"reasoning_tokens": 4}, "total_tokens": 109});
@@ -318,4 +324,71 @@ exporter = {{ otlp-http = {{ endpoint = "http://{}/v1/logs", protocol = "binary"
     assert_eq!((all.input, all.cache_read, all.output, all.reasoning), (200, 160, 18, 8));
     let texts: Vec<&str> = watch.store.rows().map(|row| watch.store.text(watch.store.row(row).input)).collect();
     assert!(texts.contains(&PROMPT) && texts.iter().any(|text| text.contains("echo hello")), "{texts:?}");
+}
+
+/// Makes an agent ask `agno-top mcp` about a database, as `setup mcp` does it, in the home of a test.
+fn set_up(client: &str, home: &Path) {
+    let database = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agno-3.1.10.sqlite");
+    let mut command = command(Path::new(env!("CARGO_BIN_EXE_agno-top")), home);
+    command.args(["setup", "mcp", "--agent", client, "--write", "--yes"]).arg(database).env_remove("CLAUDE_CONFIG_DIR");
+    command.env("CODEX_HOME", home.join("codex"));
+    assert!(command.status().unwrap().success());
+}
+
+/// Waits until an agent ends, and returns what its model was sent.
+fn requests(mut command: Command, gate: &Gate) -> String {
+    gate.open();
+    let mut agent = command.spawn().unwrap();
+    let started = Instant::now();
+    while agent.try_wait().unwrap().is_none() {
+        if started.elapsed() > TIMEOUT {
+            let _ = agent.kill();
+            panic!("the agent does not end: {:?}", gate.requests.lock().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    gate.requests.lock().unwrap().join("\n")
+}
+
+#[test]
+fn claude_code_asks_why_and_gets_it() {
+    let Some(program) = installed("claude") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let gate = Arc::new(Gate { tool: Some(("mcp__agno-top__why", r#"{"id":"8354"}"#)), ..Gate::default() });
+    let model = start_model(gate.clone());
+    set_up("claude", home.path());
+    let mut command = command(&program, home.path());
+    command.args(["-p", "Why did the run 8354 fail?", "--model", "claude-sonnet-4-5", "--allowedTools", "mcp__agno-top__why"]);
+    for (name, value) in [
+        ("ANTHROPIC_BASE_URL", format!("http://{model}").as_str()),
+        ("ANTHROPIC_API_KEY", "sk-for-this-test-only"),
+        ("DISABLE_AUTOUPDATER", "1"),
+        ("DISABLE_ERROR_REPORTING", "1"),
+        ("DISABLE_TELEMETRY", "1"),
+    ] {
+        command.env(name, value);
+    }
+    let requests = requests(command, &gate);
+    assert!(requests.contains("1. tool refund_order failed: payment gateway refused"), "{requests}");
+}
+
+#[test]
+fn codex_asks_why_and_gets_it() {
+    let Some(program) = installed("codex") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let gate = Arc::new(Gate { tool: Some(("mcp__agno_top__why", r#"{"id":"8354"}"#)), ..Gate::default() });
+    let model = start_model(gate.clone());
+    let codex_home = home.path().join("codex");
+    std::fs::create_dir_all(&codex_home).unwrap();
+    let settings = format!(
+        "model = \"gpt-5-mini\"\nmodel_provider = \"local\"\ncheck_for_update_on_startup = false\n[analytics]\nenabled = false\n\
+         [model_providers.local]\nname = \"local\"\nbase_url = \"http://{model}/v1\"\nwire_api = \"responses\"\nenv_key = \"LOCAL_KEY\"\n"
+    );
+    std::fs::write(codex_home.join("config.toml"), settings).unwrap();
+    set_up("codex", home.path());
+    let mut command = command(&program, home.path());
+    command.args(["exec", "--skip-git-repo-check", "--sandbox", "danger-full-access", "Why did the run 8354 fail?"]);
+    command.env("CODEX_HOME", codex_home).env("LOCAL_KEY", "sk-for-this-test-only");
+    let requests = requests(command, &gate);
+    assert!(requests.contains("1. tool refund_order failed: payment gateway refused"), "{requests}");
 }

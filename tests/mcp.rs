@@ -3,6 +3,10 @@
 #![allow(clippy::needless_pass_by_value, reason = "a test makes each value where it is sent")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[cfg(unix)]
+#[path = "mcp/screen.rs"]
+mod screen;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -20,6 +24,14 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
+/// Returns the server, whose files are in a home of its own.
+fn command(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
+    command.arg("mcp").env("XDG_RUNTIME_DIR", home);
+    command.env("XDG_STATE_HOME", home).env("XDG_CONFIG_HOME", home).env("TZ", "UTC").env_remove("DATABASE_URL");
+    command
+}
+
 /// A running server and its client.
 struct Client {
     child: Child,
@@ -32,9 +44,12 @@ struct Client {
 impl Client {
     fn start(arguments: &[&str], source: &Path) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
-        command.arg("mcp").args(arguments).arg(source).current_dir(home.path());
-        command.env("XDG_STATE_HOME", home.path()).env("XDG_CONFIG_HOME", home.path()).env("TZ", "UTC").env_remove("DATABASE_URL");
+        let mut command = command(home.path());
+        command.args(arguments).arg(source).current_dir(home.path());
+        Self::spawn(command, home)
+    }
+
+    fn spawn(mut command: Command, home: tempfile::TempDir) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let (sender, lines) = channel();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -46,7 +61,11 @@ impl Client {
 
     /// Starts a server and begins a session.
     fn connect(arguments: &[&str], source: &Path) -> Self {
-        let mut client = Self::start(arguments, source);
+        Self::start(arguments, source).begun()
+    }
+
+    fn begun(self) -> Self {
+        let mut client = self;
         let parameters = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
         let answer = client.request("initialize", parameters);
         assert_eq!(answer["result"]["serverInfo"]["name"], "agno-top", "{answer}");
@@ -128,7 +147,7 @@ fn a_client_finds_a_trace_and_learns_why_it_failed() {
     let tools = client.request("tools/list", json!({}));
     let tools = tools["result"]["tools"].as_array().unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["find_traces", "get_trace", "get_span", "why", "compare", "stats", "wait_for"]);
+    assert_eq!(names, ["find_traces", "get_trace", "get_span", "why", "compare", "stats", "wait_for", "current_view"]);
     for tool in tools {
         assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
         let properties = tool["inputSchema"]["properties"].as_object().unwrap();
@@ -194,6 +213,8 @@ fn wrong_calls_are_errors_that_say_what_to_do_and_the_server_goes_on() {
         ("find_traces", json!({"filter": "x".repeat(3000)}), "filter is longer than 2000 bytes"),
         ("stats", json!({"by": "colour"}), "by is one of agent, model, tool"),
         ("delete_traces", json!({}), "use one of find_traces"),
+        ("current_view", json!({}), "no screen of agno-top is open"),
+        ("current_view", json!({"path": "/"}), "unknown field `path`"),
     ] {
         let error = client.error(tool, arguments);
         assert!(error.contains(message), "{tool}: {error}");
@@ -351,7 +372,7 @@ fn the_inspector_lists_and_calls_the_tools() {
         let output = command.output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     };
-    assert_eq!(inspect(&["--method", "tools/list"])["tools"].as_array().map(Vec::len), Some(7));
+    assert_eq!(inspect(&["--method", "tools/list"])["tools"].as_array().map(Vec::len), Some(8));
     let answer = inspect(&["--method", "tools/call", "--tool-name", "get_trace", "--tool-arg", "id=8354"]);
     assert!(answer["isError"] != true && answer["content"][0]["text"].as_str().unwrap().contains("refund_order() #21ee"), "{answer}");
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use eyre::{Context, Report, bail};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::Outcome;
@@ -34,6 +35,7 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut session, mut demo) = open_session(config, is_demo)?;
+    session.service = service(config, &runtime);
     let (mut screen, mut inputs) = take_terminal(config, &session)?;
     loop {
         let end = runtime.block_on(event_loop::run(&mut screen, &mut inputs, &mut session));
@@ -42,13 +44,22 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
             open::stop(session.sources);
             return end.map(|_| Outcome::Done);
         }
-        let themes = session.app.themes;
+        let (themes, service) = (session.app.themes, session.service);
         open::stop(session.sources);
         // The next recording has a database of its own.
         drop(demo);
         (session, demo) = open_session(config, is_demo)?;
-        session.app.themes = themes;
+        (session.app.themes, session.service) = (themes, service);
     }
+}
+
+/// Returns what answers `agno-top mcp` about the screen, if anything does.
+#[cfg_attr(not(unix), allow(unused_variables, reason = "other systems have no such sockets"))]
+pub(super) fn service(config: &Config, runtime: &Runtime) -> Option<Box<dyn event_loop::Service>> {
+    #[cfg(unix)]
+    return super::mcp::serve(config, runtime.handle());
+    #[cfg(not(unix))]
+    None
 }
 
 /// Takes over the terminal, for a session.
@@ -98,8 +109,8 @@ pub(super) fn session(hub: Hub, views: Vec<SourceView>, config: &Config) -> Resu
     app.history = History::new(history::load());
     let redact_patterns = config.redact_patterns.clone();
     let prices = load_prices(config.clone())?;
-    let (store, program, is_over) = (open::store(config), None, Arc::default());
-    Ok(event_loop::Session { app, store, sources: hub, directory, redact_patterns, prices, program, is_over })
+    let (store, is_over) = (open::store(config), Arc::default());
+    Ok(event_loop::Session { app, store, sources: hub, directory, redact_patterns, prices, program: None, service: None, is_over })
 }
 
 /// Applies the settings that concern the screen. Reports an unusable theme file on the screen.

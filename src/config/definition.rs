@@ -196,6 +196,11 @@ settings! {
     /// Show the state in the terminal's title: runs that wait for a person, failed runs, cost
     title: bool = true, Bool, Screen, Flag::Switch("no-title", "Leave the terminal's title alone", false);
 
+    /// Answer agno-top mcp about what the screen shows, on a socket that only you can open
+    ///
+    /// A coding agent can then ask what you look at, and about what the screen received over OTLP.
+    socket: bool = true, Bool, Screen, Flag::Switch("no-socket", "Do not answer agno-top mcp about what the screen shows", false);
+
     /// Detail of the log file: off, error, warn, info, debug or trace
     ///
     /// The file is ~/.local/state/agno-top/agno-top.log.

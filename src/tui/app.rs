@@ -240,6 +240,10 @@ pub struct App {
     pub metrics: MetricStore,
     /// The view of metrics, if it is open.
     pub series_list: Option<SeriesList>,
+    /// Whether to note which traces change, for [`App::take_changed`].
+    pub notes_changes: bool,
+    /// The traces that changed since they were last taken.
+    changed: HashSet<TraceIx>,
     /// The traces in which, or in whose parts, something runs.
     running: HashSet<TraceIx>,
     bell: bool,

@@ -3,6 +3,7 @@
 mod copy;
 mod export;
 mod program;
+mod service;
 mod signals;
 mod updates;
 
@@ -22,6 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use self::export::PendingExport;
 use self::program::next_event;
 pub use self::program::{ProgramEvent, ProgramLink, ProgramRequest};
+pub use self::service::{Held, Service};
 use self::signals::{Resizes, end_signal};
 use super::app::{App, ContextSlice, Effect, ReadSlice, Slice};
 use crate::export::ExportedSpan;
@@ -64,6 +66,8 @@ pub struct Session {
     pub prices: oneshot::Receiver<(Prices, Option<String>)>,
     /// The program that was started with the screen.
     pub program: Option<ProgramLink>,
+    /// Answers other programs about what the screen holds.
+    pub service: Option<Box<dyn Service>>,
     /// Whether the recording that is shown has ended; it never has if none is shown.
     pub is_over: Arc<AtomicBool>,
 }
@@ -177,6 +181,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
         }
         state.send_requests();
         state.tell_program();
+        state.tell_service();
         tokio::select! {
             biased;
             message = panic_hook::happened() => bail!(message),
@@ -204,6 +209,12 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
                 }
             }
             event = next_event(&mut state.session.program) => state.handle_program(event),
+            () = service::ready(&mut state.session.service) => {
+                // An answer changes nothing on the screen.
+                if !state.answer_question() {
+                    continue;
+                }
+            }
             Some(update) = state.session.sources.recv() => state.handle_updates(update),
             _ = tick.tick() => {
                 let now = state.read_clock();

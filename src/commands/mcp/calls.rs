@@ -1,5 +1,7 @@
 //! The tools that the server offers, and their arguments.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +46,7 @@ pub(super) enum Call {
     Compare { a: String, b: String },
     Stats { by: GroupBy, filter: Option<Query> },
     WaitFor { filter: Option<Query>, seconds: u32 },
+    CurrentView,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +100,16 @@ struct WaitFor {
     timeout: Option<u32>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CurrentView {}
+
 impl Call {
+    /// Returns how long the call may wait for something to happen.
+    pub(super) fn longest_wait(&self) -> Duration {
+        if let Self::WaitFor { seconds, .. } = self { Duration::from_secs((*seconds).into()) } else { Duration::ZERO }
+    }
+
     /// Parses the arguments of a tool. The error is text for the client.
     pub(super) fn parse(tool: &str, arguments: Map<String, Value>) -> Result<Self, String> {
         if let Some(name) = arguments.iter().find(|(_, value)| value.as_str().is_some_and(|text| text.len() > MAX_ARGUMENT)) {
@@ -135,6 +147,10 @@ impl Call {
             "wait_for" => {
                 let WaitFor { filter, timeout } = read(arguments)?;
                 Self::WaitFor { filter: query(filter)?, seconds: bounded(timeout, SECONDS) }
+            }
+            "current_view" => {
+                let CurrentView {} = read(arguments)?;
+                Self::CurrentView
             }
             _ => {
                 let tools = tools();
@@ -230,6 +246,12 @@ pub(super) fn tools() -> Vec<Value> {
             json!({
                 "filter": filter(), "timeout": number("seconds to wait", SECONDS),
             }),
+        ),
+        tool(
+            "current_view",
+            "Tells what the user looks at on the open screen of agno-top: view, filter, the selected trace and span, marked traces. Ids in it can be asked.",
+            &[],
+            json!({}),
         ),
     ]
 }

@@ -9,7 +9,7 @@ use crate::metrics::MetricLosses;
 use crate::model::price::Prices;
 use crate::model::{Batch, LogBatch, MetricBatch, Nanos, Origin, PayloadRef, SourceId};
 use crate::sources::{State, Traffic};
-use crate::store::{Changes, MINUTE, Store};
+use crate::store::{Changes, MINUTE, Store, TraceIx};
 
 /// Spans and batches to hold back at most during a pause; beyond it the oldest are applied.
 pub(super) const HELD_BACK: usize = 200_000;
@@ -136,6 +136,9 @@ impl App {
             self.show_message("the traces to export were evicted from memory", true, self.now);
         }
         self.note_running(store, &changes);
+        if self.notes_changes {
+            self.changed.extend(&changes.traces);
+        }
         if !changes.traces.is_empty() || !changes.evicted.is_empty() {
             self.aggregates.store_changed();
         }
@@ -271,6 +274,11 @@ impl App {
             // The full warning is in the list of sources.
             self.show_warning(format!("{address} is open to others · {} says more", self.keymap.hint(Action::Sources)));
         }
+    }
+
+    /// Returns the traces that changed since the last call, if they are noted. One of them may be gone.
+    pub fn take_changed(&mut self) -> Vec<TraceIx> {
+        self.changed.drain().collect()
     }
 
     /// Returns whether to ring the terminal's bell, once.

@@ -61,7 +61,12 @@ impl Loop<'_> {
     }
 
     fn handle_payloads(&mut self, ticket: u64, payloads: Vec<Result<Payload, String>>) {
-        let Some(pending) = self.pending.remove(&ticket) else { return };
+        let Some(pending) = self.pending.remove(&ticket) else {
+            if let Some(service) = &mut self.session.service {
+                service.payloads(ticket, payloads);
+            }
+            return;
+        };
         if let Pending::Export(export) = pending {
             return self.write_export(*export, payloads);
         }

@@ -1,0 +1,184 @@
+//! The screen's side of its socket: what clients ask goes to the event loop, which answers between two frames.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{Receiver, Sender, channel, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::calls::Call;
+use super::desk::{Desk, Held};
+use super::replies::{self, Asked, Question};
+use super::socket::{self, Lines, Socket};
+use super::view_text;
+use crate::config::Config;
+use crate::export::Redaction;
+use crate::format;
+use crate::model::Payload;
+use crate::sources::State;
+use crate::store::TraceIx;
+use crate::tui::app::App;
+use crate::tui::event_loop::{self, Service};
+
+/// The most clients at a time.
+const MAX_CLIENTS: usize = 64;
+
+/// Calls that may wait for the event loop; a client that is faster waits.
+const CAPACITY: usize = 16;
+
+/// How long to wait after a connection could not be accepted.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers clients of the screen's socket.
+struct Served {
+    desk: Desk,
+    asked: Receiver<Asked>,
+    next: Option<Asked>,
+    /// The working directory.
+    folder: PathBuf,
+    _socket: Socket,
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Served").finish_non_exhaustive()
+    }
+}
+
+/// Returns what answers `agno-top mcp` about the screen; `None` if the settings turn it off, or no socket can be made, which the log tells.
+pub(in crate::commands) fn serve(config: &Config, runtime: &Handle) -> Option<Box<dyn Service>> {
+    if !config.socket {
+        return None;
+    }
+    match start(config, runtime) {
+        Ok(served) => Some(Box::new(served)),
+        Err(error) => {
+            tracing::warn!(%error, "no socket for agno-top mcp");
+            None
+        }
+    }
+}
+
+fn start(config: &Config, runtime: &Handle) -> io::Result<Served> {
+    let redactor = Redaction::Secrets.redactor(&config.redact_patterns).map_err(io::Error::other)?;
+    let _in_runtime = runtime.enter();
+    let (listener, socket) = socket::bind()?;
+    let (sender, asked) = channel(CAPACITY);
+    runtime.spawn(accept(listener, sender));
+    Ok(Served { desk: Desk::new(redactor), asked, next: None, folder: std::env::current_dir()?, _socket: socket })
+}
+
+async fn accept(listener: UnixListener, asked: Sender<Asked>) {
+    let places = Arc::new(Semaphore::new(MAX_CLIENTS));
+    let mut client = 0;
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        // A client without a place, or of another user, finds its connection closed.
+        if let Some(place) = places.clone().try_acquire_owned().ok().filter(|_| socket::is_own(&stream)) {
+            client += 1;
+            tokio::spawn(converse(stream, client, asked.clone(), place));
+        }
+    }
+}
+
+/// Reads what a client asks, and writes the answers. No more is read while an answer waits for the client to take it.
+async fn converse(stream: UnixStream, client: u64, asked: Sender<Asked>, _place: OwnedSemaphorePermit) {
+    let (sender, mut answers) = unbounded_channel();
+    // Dropped at the end of what the client says: then each waiting call holds one.
+    let mut sender = Some(sender);
+    let mut lines = Lines::of_client(&stream);
+    loop {
+        tokio::select! {
+            biased;
+            answer = answers.recv() => match answer {
+                Some(answer) if socket::write(&stream, &answer).await.is_ok() => {}
+                _ => break,
+            },
+            line = lines.next(), if sender.is_some() => {
+                let messages = match (line, &sender) {
+                    (Some(text), Some(sender)) => replies::read(text.as_deref(), client, sender),
+                    _ => {
+                        sender = None;
+                        vec![Asked::End { client }]
+                    }
+                };
+                for message in messages {
+                    // Without a receiver the screen is ending.
+                    if asked.send(message).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+    let _ = asked.send(Asked::End { client }).await;
+}
+
+impl Service for Served {
+    fn is_waiting(&self) -> bool {
+        self.desk.is_waiting()
+    }
+
+    fn ready<'a>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+        Box::pin(async move {
+            let deadline = self.desk.deadline();
+            tokio::select! {
+                Some(asked) = self.asked.recv(), if self.next.is_none() => self.next = Some(asked),
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
+                else => if self.next.is_none() { std::future::pending().await },
+            }
+        })
+    }
+
+    fn answer(&mut self, held: event_loop::Held<'_>) {
+        match self.next.take() {
+            Some(Asked::Call(Question { call: Call::CurrentView, reply, .. })) => {
+                let text = view_text::current_view(held.app, held.store, &self.folder, held.now);
+                reply.send(Ok(self.desk.finish(&text, "")));
+            }
+            Some(Asked::Call(Question { call, reply, .. })) => with(held, |held| self.desk.ask(held, call, reply)),
+            Some(Asked::Cancel { client, id }) => self.desk.cancel(client, &id),
+            Some(Asked::End { client }) => self.desk.end_waits(client),
+            None => {}
+        }
+        self.desk.end_overdue();
+    }
+
+    fn changed(&mut self, held: event_loop::Held<'_>, traces: &[TraceIx]) {
+        with(held, |held| self.desk.changed(held, traces));
+    }
+
+    fn payloads(&mut self, ticket: u64, payloads: Vec<Result<Payload, String>>) {
+        self.desk.payloads(ticket, payloads);
+    }
+}
+
+fn with(held: event_loop::Held<'_>, act: impl FnOnce(&mut Held<'_>)) {
+    let notes = notes(held.app);
+    act(&mut Held { hub: held.sources, store: held.store, now: held.now, notes: &notes });
+}
+
+/// Returns what is to be known of the sources, in sentences.
+fn notes(app: &App) -> Vec<String> {
+    let note = |name: &str, state: &State| match state {
+        State::Loading { .. } => Some(format!("{name} is still being read.")),
+        State::Waiting(reason) | State::Failing(reason) => Some(format!("A source can't be read: {reason}")),
+        State::Watching { .. } | State::WatchingNewest { .. } | State::Ended => None,
+    };
+    let mut notes: Vec<String> = app.sources.iter().filter_map(|source| note(&source.name, &source.state)).collect();
+    if let Some(spans) = app.held_back_spans() {
+        notes.push(format!("The screen is paused: {} wait to be shown.", format::plural(spans as u64, "span")));
+    }
+    notes
+}

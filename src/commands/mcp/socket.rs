@@ -1,0 +1,251 @@
+//! The sockets of running screens: one per screen, in a folder that only its user can enter.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use etcetera::BaseStrategy;
+use rustix::process::{Pid, geteuid, test_kill_process};
+use serde_json::{Value, json};
+use tokio::net::{UnixListener, UnixStream};
+
+/// The end of the name of a socket.
+const EXTENSION: &str = "sock";
+
+/// The most bytes of a message of a client. Calls are small, and the screen reads them between frames.
+const MAX_MESSAGE: usize = 64 << 10;
+
+/// The most bytes of an answer.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// The socket of this screen. Its file is removed when it is dropped.
+pub(super) struct Socket(PathBuf);
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Without it, the next screen removes the file.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Creates the socket of this screen, which only processes of the same user can open. Call it in a runtime.
+pub(super) fn bind() -> io::Result<(UnixListener, Socket)> {
+    let folder = folder()?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    check_folder(&folder)?;
+    remove_stale(&folder);
+    let name = format!("{}-{}", here()?, std::process::id());
+    // It gets its name when it is complete.
+    let new = folder.join(format!("{name}.new"));
+    let _ = fs::remove_file(&new);
+    let listener = net::UnixListener::bind(&new)?;
+    let socket = Socket(folder.join(format!("{name}.{EXTENSION}")));
+    listener.set_nonblocking(true)?;
+    fs::set_permissions(&new, Permissions::from_mode(0o600))?;
+    fs::rename(&new, &socket.0)?;
+    Ok((UnixListener::from_std(listener)?, socket))
+}
+
+/// Returns the sockets of screens, those of this folder first, then the newest. A screen that was killed may have left one.
+pub(super) fn screens(only_here: bool) -> Vec<PathBuf> {
+    let Ok(folder) = folder().and_then(|folder| check_folder(&folder).map(|()| folder)) else { return Vec::new() };
+    let here = here().unwrap_or_default();
+    let mut found: Vec<(bool, SystemTime, PathBuf)> = sockets(&folder)
+        .map(|path| {
+            let is_here = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&here));
+            let started = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            (is_here, started, path)
+        })
+        .filter(|(is_here, ..)| *is_here || !only_here)
+        .collect();
+    found.sort_by(|one, other| other.cmp(one));
+    found.into_iter().map(|(.., path)| path).collect()
+}
+
+/// Connects with a screen of the same user; `None` if it has ended.
+pub(super) async fn connect(path: &Path) -> Option<UnixStream> {
+    UnixStream::connect(path).await.ok().filter(is_own)
+}
+
+/// Whether the other end of a connection is a process of the same user.
+pub(super) fn is_own(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw())
+}
+
+/// Asks a screen. The error is text for the client.
+pub(super) async fn ask(stream: &UnixStream, parameters: &Value) -> Result<String, String> {
+    let ended = || "the screen has ended, or answers others: call again".to_owned();
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters});
+    write(stream, &request).await.map_err(|_| ended())?;
+    let line = Lines::new(stream, MAX_ANSWER).next().await.flatten().ok_or_else(ended)?;
+    let answer: Value = serde_json::from_str(&line).map_err(|_| ended())?;
+    let result = &answer["result"];
+    let text = result["content"][0]["text"].as_str().ok_or_else(ended)?.to_owned();
+    if result["isError"] == true { Err(text) } else { Ok(text) }
+}
+
+/// Writes a message.
+pub(super) async fn write(stream: &UnixStream, message: &Value) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    let mut rest = &line[..];
+    while !rest.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads lines of bounded length.
+pub(super) struct Lines<'a> {
+    stream: &'a UnixStream,
+    most: usize,
+    read: Vec<u8>,
+    /// The bytes of `read` that hold no line break.
+    searched: usize,
+    /// Whether the line that is read was too long.
+    is_skipping: bool,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(stream: &'a UnixStream, most: usize) -> Self {
+        Self { stream, most, read: Vec::new(), searched: 0, is_skipping: false }
+    }
+
+    /// Returns lines of what clients ask.
+    pub(super) fn of_client(stream: &'a UnixStream) -> Self {
+        Self::new(stream, MAX_MESSAGE)
+    }
+
+    /// Returns the next line, an inner `None` for one that was too long, or `None` at the end. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Option<String>> {
+        loop {
+            if let Some(at) = memchr::memchr(b'\n', &self.read[self.searched..]) {
+                let line: Vec<u8> = self.read.drain(..=self.searched + at).collect();
+                self.searched = 0;
+                let is_whole = !std::mem::take(&mut self.is_skipping);
+                return Some(is_whole.then(|| String::from_utf8_lossy(&line).into_owned()));
+            }
+            self.searched = self.read.len();
+            if self.read.len() > self.most {
+                (self.searched, self.is_skipping) = (0, true);
+                self.read.clear();
+            }
+            self.stream.readable().await.ok()?;
+            let mut bytes = [0; 4096];
+            match self.stream.try_read(&mut bytes) {
+                Ok(0) => return None,
+                Ok(count) => self.read.extend_from_slice(&bytes[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// Returns the folder of the sockets.
+fn folder() -> io::Result<PathBuf> {
+    // Paths of sockets are short, and so is that of this folder, which goes when the user has left.
+    if let Some(folder) = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute() && folder.is_dir()) {
+        return Ok(folder.join("agno-top"));
+    }
+    let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
+    Ok(base.state_dir().unwrap_or_else(|| base.cache_dir()).join("agno-top/screens"))
+}
+
+/// Returns an error unless this user alone can enter the folder.
+fn check_folder(folder: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(folder)?;
+    if !metadata.is_dir() || metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::new(ErrorKind::PermissionDenied, format!("others can enter {}: chmod 700 it", folder.display())));
+    }
+    Ok(())
+}
+
+/// Returns a name for the working directory.
+fn here() -> io::Result<String> {
+    let mut hasher = DefaultHasher::new();
+    std::env::current_dir()?.hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn sockets(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
+}
+
+/// Removes the sockets of screens that were killed.
+fn remove_stale(folder: &Path) {
+    for path in sockets(folder) {
+        let pid = path.file_stem().and_then(|name| name.to_str()?.rsplit_once('-')?.1.parse().ok()).and_then(Pid::from_raw);
+        let is_gone = pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH));
+        // A screen in a container may share the folder, where processes have other numbers.
+        let is_refused = || net::UnixStream::connect(&path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+        if is_gone && is_refused() {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn lines_are_read_up_to_a_size_and_the_next_one_after_it() {
+        runtime().block_on(async {
+            let (client, server) = UnixStream::pair().unwrap();
+            let writing = tokio::spawn(async move {
+                for value in [json!("a"), json!("x".repeat(300_000)), json!("b")] {
+                    write(&client, &value).await.unwrap();
+                }
+            });
+            let mut lines = Lines::of_client(&server);
+            let read = [lines.next().await, lines.next().await, lines.next().await, lines.next().await];
+            assert_eq!(read, [Some(Some("\"a\"\n".to_owned())), Some(None), Some(Some("\"b\"\n".to_owned())), None]);
+            writing.await.unwrap();
+        });
+    }
+
+    #[test]
+    fn sockets_of_killed_screens_are_removed_and_those_of_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        // No process has the largest number; the listener of the first one is gone.
+        for name in ["a-2147483647.sock", "b-2147483647.sock", "c-1.sock"] {
+            let listener = net::UnixListener::bind(path(name)).unwrap();
+            if name.starts_with('b') {
+                std::mem::forget(listener);
+            }
+        }
+        fs::write(path("other.txt"), "").unwrap();
+        remove_stale(folder.path());
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["b-2147483647.sock", "c-1.sock", "other.txt"]);
+    }
+
+    #[test]
+    fn a_folder_that_others_can_enter_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+        assert!(check_folder(folder.path()).is_ok());
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
+        assert!(check_folder(folder.path()).unwrap_err().to_string().contains("chmod 700"));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert!(check_folder(&link).is_err() && check_folder(&folder.path().join("none")).is_err());
+    }
+}
