@@ -82,15 +82,14 @@ async fn serve_stdin(live: &mut Live) -> Result<Outcome, Report> {
                 answer => answer,
             },
             received = lines.recv(), if sender.is_some() => {
-                match (received, &sender) {
-                    (Some(text), Some(sender)) => {
-                        has_begun = true;
-                        replies::read(text.as_deref(), STDIN, sender).into_iter().for_each(|asked| live.take(asked));
+                if let (Some(text), Some(sender)) = (received, &sender) {
+                    has_begun = true;
+                    for asked in replies::read(text.as_deref(), STDIN, sender) {
+                        live.take(asked);
                     }
-                    _ => {
-                        sender = None;
-                        live.take(Asked::End { client: STDIN });
-                    }
+                } else {
+                    sender = None;
+                    live.take(Asked::End { client: STDIN });
                 }
                 None
             }

@@ -106,12 +106,11 @@ async fn converse(stream: UnixStream, client: u64, asked: Sender<Asked>, _place:
                 _ => break,
             },
             line = lines.next(), if sender.is_some() => {
-                let messages = match (line, &sender) {
-                    (Some(text), Some(sender)) => replies::read(text.as_deref(), client, sender),
-                    _ => {
-                        sender = None;
-                        vec![Asked::End { client }]
-                    }
+                let messages = if let (Some(text), Some(sender)) = (line, &sender) {
+                    replies::read(text.as_deref(), client, sender)
+                } else {
+                    sender = None;
+                    vec![Asked::End { client }]
                 };
                 for message in messages {
                     // Without a receiver the screen is ending.
@@ -165,8 +164,8 @@ impl Service for Served {
 }
 
 fn with(held: event_loop::Held<'_>, act: impl FnOnce(&mut Held<'_>)) {
-    let notes = notes(held.app);
-    act(&mut Held { hub: held.sources, store: held.store, now: held.now, notes: &notes });
+    let event_loop::Held { app, store, sources, now } = held;
+    act(&mut Held { hub: sources, store, now, notes: &notes(app) });
 }
 
 /// Returns what is to be known of the sources, in sentences.

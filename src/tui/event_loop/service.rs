@@ -59,9 +59,7 @@ impl Loop<'_> {
             app.notes_changes = service.is_waiting();
         }
         let update = self.session.sources.try_recv();
-        let is_updated = update.is_some();
-        update.into_iter().for_each(|update| self.handle_updates(update));
-        is_updated
+        update.map(|update| self.handle_updates(update)).is_some()
     }
 
     /// Tells the service which traces have changed, if it waits for such.
