@@ -127,6 +127,7 @@ fn compare(path: &Path, tables: &mut dyn Tables, written: Counts) -> Result<u64,
 fn delete(path: &Path, tables: &mut dyn Tables, traces: u64, name: &str, vacuum: bool) -> Result<Outcome, Report> {
     let mut deleted = Deleted::default();
     let outcome = for_each_chunk(path, traces, "deleted", |chunk| old_traces::delete(tables, chunk, &mut deleted));
+    let outcome = outcome.and_then(|()| old_traces::finish(tables, &mut deleted));
     old_traces::report(deleted, name);
     if let Err(error) = outcome {
         let hint = format!("{} is complete; the same command with --resume goes on", path.display());

@@ -110,15 +110,10 @@ pub(super) fn name(source: &Path) -> String {
 
 /// Refuses an AgentOS, which is only read.
 pub(super) fn refuse_read_only(source: &Path) -> Result<(), UsageError> {
-    let is = |is_url: fn(&str) -> bool| source.to_str().is_some_and(is_url);
-    let message = match () {
-        () if is(crate::sources::agentos::is_url) => "an AgentOS is only read; name the database that it keeps the traces in",
-        () if is(crate::sources::mysql::is_url) => {
-            "a MySQL or MariaDB database is only read; its traces are not archived, deleted or restored"
-        }
-        () => return Ok(()),
-    };
-    Err(UsageError(message.to_owned()))
+    if source.to_str().is_some_and(crate::sources::agentos::is_url) {
+        return Err(UsageError("an AgentOS is only read; name the database that it keeps the traces in".to_owned()));
+    }
+    Ok(())
 }
 
 /// Returns the only source: the one that is named, the configured one, or the one found here.
@@ -159,11 +154,14 @@ fn leave_waiting(chunks: &mut [Vec<String>], tables: &mut dyn Tables) -> Result<
 /// Deletes a chunk of traces, then gives other writers time.
 pub(super) fn delete(tables: &mut dyn Tables, traces: &[TraceRows], deleted: &mut Deleted) -> Result<(), Report> {
     let begun = Instant::now();
-    let chunk = tables.delete(traces)?;
-    deleted.traces += chunk.traces;
-    deleted.spans += chunk.spans;
-    deleted.changed += chunk.changed;
+    *deleted += tables.delete(traces)?;
     std::thread::sleep(begun.elapsed().max(PAUSE));
+    Ok(())
+}
+
+/// Deletes what is still to be deleted.
+pub(super) fn finish(tables: &mut dyn Tables, deleted: &mut Deleted) -> Result<(), Report> {
+    *deleted += tables.finish()?;
     Ok(())
 }
 

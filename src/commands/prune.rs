@@ -4,8 +4,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Instant;
 
 use eyre::{Report, bail};
+use indicatif::ProgressBar;
 
-use super::old_traces::{self, Counts};
+use super::old_traces::{self, Counts, OldDatabase};
 use super::progress::progress_bar;
 use super::{Outcome, UsageError, print_message};
 use crate::cli::PruneArgs;
@@ -16,6 +17,8 @@ use crate::sources::archive::{Deleted, Recorded};
 
 /// Deletes the old traces of a database, after the user has agreed.
 pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> {
+    // What can't be deleted from is refused before anything is asked.
+    old_traces::source(args.traces.source.as_deref(), config)?;
     let may_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
     if !args.yes && !args.traces.dry_run && !may_ask {
         bail!(UsageError("prune deletes without an archive and can't ask here; add --yes, or --dry-run to look first".to_owned()));
@@ -49,16 +52,10 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
     }
     let mut deleted = Deleted::default();
     let progress = progress_bar(database.traces, "traces", "deleted");
-    for chunk in &database.chunks {
-        let rows = database.tables.read(chunk)?;
-        if let Err(error) = old_traces::delete(database.tables.as_mut(), &rows, &mut deleted) {
-            old_traces::report(deleted, &database.name);
-            return Err(error);
-        }
-        progress.inc(chunk.len() as u64);
-    }
+    let outcome = delete(&mut database, &mut deleted, &progress);
     progress.finish_and_clear();
     old_traces::report(deleted, &database.name);
+    outcome?;
     if recorded != Recorded::default() {
         let mut gone = Recorded::default();
         loop {
@@ -76,6 +73,16 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
         database.tables.vacuum()?;
     }
     Ok(Outcome::Done)
+}
+
+fn delete(database: &mut OldDatabase, deleted: &mut Deleted, progress: &ProgressBar) -> Result<(), Report> {
+    let OldDatabase { tables, chunks, .. } = database;
+    for chunk in chunks {
+        let rows = tables.read(chunk)?;
+        old_traces::delete(tables.as_mut(), &rows, deleted)?;
+        progress.inc(chunk.len() as u64);
+    }
+    old_traces::finish(tables.as_mut(), deleted)
 }
 
 /// Returns what is deleted, in words.

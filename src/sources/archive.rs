@@ -1,9 +1,11 @@
 //! Whole traces as rows of Agno's tables: read, deleted and written back, with every column as it is stored.
 //!
 //! Everything else in this program reads what it knows of a span. An archive must return what it does not know, too, so that this module
-//! moves values without looking at them: from SQLite or PostgreSQL into a file ([`mod@file`]) and back.
+//! moves values without looking at them: from a database into a file ([`mod@file`]) and back.
 
+mod clickhouse;
 pub mod file;
+mod mysql;
 mod postgres;
 mod row;
 mod sqlite;
@@ -31,6 +33,14 @@ pub struct Deleted {
     pub spans: u64,
     /// The traces that were left alone because they changed after they were archived.
     pub changed: u64,
+}
+
+impl std::ops::AddAssign for Deleted {
+    fn add_assign(&mut self, other: Self) {
+        self.traces += other.traces;
+        self.spans += other.spans;
+        self.changed += other.changed;
+    }
 }
 
 /// Requests of logs and metrics that agno-top recorded beside Agno's tables.
@@ -67,8 +77,14 @@ pub trait Tables {
     /// Returns why traces can't be deleted: missing rights, tables that refer to them; `None` if they can.
     fn obstacle(&mut self) -> Result<Option<String>, Error>;
 
-    /// Deletes these traces in one transaction, but none that has other rows now than those given.
+    /// Deletes these traces in one transaction, but none that has other rows now than those given. Some databases delete later, at
+    /// [`Tables::finish`] at the latest, and then count what they have deleted.
     fn delete(&mut self, traces: &[TraceRows]) -> Result<Deleted, Error>;
+
+    /// Deletes what is still to be deleted.
+    fn finish(&mut self) -> Result<Deleted, Error> {
+        Ok(Deleted::default())
+    }
 
     /// Returns how many recorded requests of logs and metrics came before a time. None are in a database that agno-top does not record into.
     fn recorded_before(&mut self, _before: Nanos) -> Result<Recorded, Error> {
@@ -94,10 +110,11 @@ pub fn open(source: &Path, location: &Location, create: bool) -> Result<Box<dyn 
     if let Some(url) = source.to_str().filter(|source| super::postgres::is_url(source)) {
         return Ok(Box::new(postgres::Postgres::open(url, location)?));
     }
-    if source.to_str().is_some_and(super::clickhouse::is_url) {
-        return Err(Error(
-            "traces in ClickHouse are neither archived nor deleted here; ALTER TABLE … DROP PARTITION or a TTL deletes them".to_owned(),
-        ));
+    if let Some(url) = source.to_str().filter(|source| super::clickhouse::is_url(source)) {
+        return Ok(Box::new(clickhouse::ClickHouse::open(url, location)?));
+    }
+    if let Some(url) = source.to_str().filter(|source| super::mysql::is_url(source)) {
+        return Ok(Box::new(mysql::MySql::open(url, location)?));
     }
     Ok(Box::new(sqlite::Sqlite::open(source, &location.tables, create)?))
 }

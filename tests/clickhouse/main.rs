@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and prints why it is skipped")]
 
 mod agno;
+mod archive;
 mod collector;
 mod cost;
 mod failures;

@@ -95,6 +95,13 @@ impl Server {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
+    /// Runs a statement, and returns what the client prints of its rows.
+    pub(crate) fn ask(&self, database: &str, sql: &str) -> String {
+        let done = self.client(database).args(["-N", "-B", "-e", sql]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).trim_end().to_owned()
+    }
+
     /// Creates a schema without tables, and returns its name.
     pub(crate) fn empty_schema(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -1,7 +1,7 @@
 //! The file of an archive: lines of JSON, compressed with zstd.
 //!
 //! The first line names the columns, the last one counts what stands between: a file without it is not complete. Each other line is a
-//! trace, `{"trace": {…}, "spans": [{…}]}`, with the columns of Agno's tables. Numbers and texts are JSON's; a value that JSON does not
+//! trace, `{"trace": {…}, "spans": [{…}]}`, with the columns of Agno's tables; `more` are its other rows in the table of traces. Numbers and texts are JSON's; a value that JSON does not
 //! have is an object: `{"blob": "base64"}`, `{"text": "base64"}` for a text that is not UTF-8, `{"real": "inf"}`.
 
 use std::fs::File;
@@ -48,7 +48,10 @@ impl<W: Write> Writer<W> {
     /// Writes a trace.
     pub fn write(&mut self, trace: &TraceRows) -> io::Result<()> {
         let spans: Vec<Json> = trace.spans.iter().map(|row| to_json(&self.columns.spans, row)).collect();
-        let line = json!({"trace": trace.trace.as_ref().map(|row| to_json(&self.columns.traces, row)), "spans": spans});
+        let mut line = json!({"trace": trace.trace.as_ref().map(|row| to_json(&self.columns.traces, row)), "spans": spans});
+        if !trace.more.is_empty() {
+            line["more"] = trace.more.iter().map(|row| to_json(&self.columns.traces, row)).collect();
+        }
         writeln!(self.out, "{line}")?;
         self.traces += 1;
         self.spans += trace.spans.len() as u64;
@@ -131,10 +134,12 @@ impl Reader {
             row => Some(from_json(traces, row)?),
         };
         let spans = line["spans"].as_array()?.iter().map(|row| from_json(spans, row)).collect::<Option<Vec<_>>>()?;
+        let more = line["more"].as_array().map_or(&[][..], Vec::as_slice);
+        let more = more.iter().map(|row| from_json(traces, row)).collect::<Option<Vec<_>>>()?;
         let in_trace = trace.as_ref().and_then(|row| row.get(self.columns.of_trace("trace_id")?));
         let in_span = || spans.first().and_then(|row| row.get(self.columns.of_span("trace_id")?));
         let id = in_trace.or_else(in_span)?.text()?.to_owned();
-        Some(TraceRows { id, trace, spans })
+        Some(TraceRows { id, trace, more, spans })
     }
 
     fn line(&mut self) -> io::Result<Option<Json>> {

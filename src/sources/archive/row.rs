@@ -63,6 +63,8 @@ pub struct TraceRows {
     pub id: String,
     /// The row in the table of traces; `None` if there is none.
     pub trace: Option<Vec<Value>>,
+    /// Its other rows in the table of traces: ClickHouse has one for each batch of spans.
+    pub more: Vec<Vec<Value>>,
     /// The rows in the table of spans, in the order of their span ids.
     pub spans: Vec<Vec<Value>>,
 }
@@ -71,7 +73,7 @@ impl TraceRows {
     /// Returns the size of all values in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.trace.iter().chain(&self.spans).flatten().map(Value::size).sum()
+        self.trace.iter().chain(&self.more).chain(&self.spans).flatten().map(Value::size).sum()
     }
 
     /// Returns a value of the row in the table of traces.
@@ -93,7 +95,10 @@ pub(super) fn by_trace(
         ids.iter().map(|id| (id.clone(), TraceRows { id: id.clone(), ..TraceRows::default() })).collect();
     for row in traces {
         if let Some(trace) = trace_id.and_then(|column| found.get_mut(&text(&row, column))) {
-            trace.trace = Some(row);
+            match trace.trace {
+                Some(_) => trace.more.push(row),
+                None => trace.trace = Some(row),
+            }
         }
     }
     for row in spans {

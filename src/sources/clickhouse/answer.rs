@@ -7,12 +7,12 @@ use super::error::Error;
 
 /// The rows of an answer.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(in crate::sources) struct Rows {
     body: Vec<u8>,
     /// Where `data` is in the body.
     data: std::ops::Range<usize>,
     /// The number of rows.
-    pub(super) count: u64,
+    pub(in crate::sources) count: u64,
     /// The rows of tables that the server read.
     pub(super) read: u64,
 }
@@ -43,7 +43,7 @@ impl Rows {
     }
 
     /// Calls `f` with the cells of each row, as JSON.
-    pub(super) fn for_each(&self, mut f: impl FnMut(&[&[u8]])) {
+    pub(in crate::sources) fn for_each(&self, mut f: impl FnMut(&[&[u8]])) {
         let mut cells = Vec::new();
         // The rows were parsed before.
         let _ = json::items(&self.body[self.data.clone()], |row| {
@@ -54,14 +54,14 @@ impl Rows {
     }
 
     /// Returns the number in a column of the first row.
-    pub(super) fn first_number(&self, column: usize) -> Option<i64> {
+    pub(in crate::sources) fn first_number(&self, column: usize) -> Option<i64> {
         let mut found = None;
         self.for_each(|cells| found = found.or_else(|| number(cells.get(column)?)));
         found
     }
 
     /// Returns the texts of a column.
-    pub(super) fn texts(&self, column: usize) -> Vec<String> {
+    pub(in crate::sources) fn texts(&self, column: usize) -> Vec<String> {
         let mut found = Vec::new();
         self.for_each(|cells| found.extend(cells.get(column).and_then(|cell| text(cell))));
         found
@@ -79,7 +79,7 @@ fn statistic(value: &[u8]) -> u64 {
 }
 
 /// Returns the text of a cell, of a number its digits; `None` for null.
-pub(super) fn text(cell: &[u8]) -> Option<String> {
+pub(in crate::sources) fn text(cell: &[u8]) -> Option<String> {
     match parse_value(cell).ok()? {
         Value::Null => None,
         Value::Text(text) => Some(text),

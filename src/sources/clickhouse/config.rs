@@ -15,11 +15,11 @@ const PORTS: [u16; 2] = [8123, 8443];
 
 /// A database, and how to ask for it.
 #[derive(Clone)]
-pub(super) struct Config {
+pub(in crate::sources) struct Config {
     /// The URL without password and options, for messages.
-    pub(super) name: String,
-    pub(super) user: String,
-    pub(super) database: String,
+    pub(in crate::sources) name: String,
+    pub(in crate::sources) user: String,
+    pub(in crate::sources) database: String,
     /// The table of spans, if the URL names one.
     pub(super) table: Option<String>,
     /// Scheme, host and port.
@@ -56,7 +56,7 @@ fn parts(text: &str) -> Option<(bool, &str, &str)> {
 
 impl Config {
     /// Parses a URL. `environment` returns the value of an environment variable. The error does not repeat the URL.
-    pub(super) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub(in crate::sources) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let (mut is_secure, driver, rest) = parts(url).ok_or("it does not begin with clickhouse://")?;
         if !["", "http", "https", "connect"].iter().any(|known| driver.eq_ignore_ascii_case(known)) {
             return Err(format!(

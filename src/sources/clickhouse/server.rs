@@ -52,18 +52,18 @@ enum Manners {
 
 /// A value that is bound to a parameter of a statement, `{name:Type}`.
 #[derive(Clone, Debug)]
-pub(super) struct Parameter(&'static str, String);
+pub(in crate::sources) struct Parameter(&'static str, String);
 
 impl Parameter {
-    pub(super) fn text(name: &'static str, value: &str) -> Self {
+    pub(in crate::sources) fn text(name: &'static str, value: &str) -> Self {
         Self(name, escaped(value))
     }
 
-    pub(super) fn number(name: &'static str, value: i64) -> Self {
+    pub(in crate::sources) fn number(name: &'static str, value: i64) -> Self {
         Self(name, value.to_string())
     }
 
-    pub(super) fn texts<T: AsRef<str>>(name: &'static str, values: impl IntoIterator<Item = T>) -> Self {
+    pub(in crate::sources) fn texts<T: AsRef<str>>(name: &'static str, values: impl IntoIterator<Item = T>) -> Self {
         Self(name, array(values))
     }
 }
@@ -94,7 +94,7 @@ impl Condition {
 
 /// A server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(in crate::sources) struct Server {
     client: Client,
     manners: Manners,
     /// The rows of tables that the server read for the questions so far.
@@ -103,13 +103,13 @@ pub(super) struct Server {
 
 impl Server {
     /// The error says why the URL can't be used.
-    pub(super) fn new(config: &Config) -> Result<Self, String> {
+    pub(in crate::sources) fn new(config: &Config) -> Result<Self, String> {
         let client = Client::new(&config.origin, config.roots.as_deref(), config.headers.clone())?;
         Ok(Self { client, manners: Manners::ReadOnly, rows_read: 0 })
     }
 
     /// Asks a `SELECT`, without its format.
-    pub(super) fn query(&mut self, sql: &str, parameters: &[Parameter]) -> Result<Rows, Error> {
+    pub(in crate::sources) fn query(&mut self, sql: &str, parameters: &[Parameter]) -> Result<Rows, Error> {
         loop {
             match self.query_once(sql, parameters) {
                 Err(Error::Settings) if self.manners != Manners::Plain => {
@@ -119,6 +119,17 @@ impl Server {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Runs a statement that may change something, with the rights and the settings of the user. `data` are the rows that it inserts. Since it
+    /// may not be run twice, a broken connection is an error. Returns the answer as it is.
+    pub(in crate::sources) fn execute(&mut self, sql: &str, parameters: &[Parameter], data: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut path = "/?wait_end_of_query=1".to_owned();
+        push_parameters(&mut path, parameters);
+        let body = [sql.as_bytes(), data].concat();
+        let ask = Ask { path: &path, headers: &[], body: Some(&body), timeout: TIMEOUT, limit: MAX_ANSWER };
+        let answer = self.client.ask_once(&ask)?;
+        if answer.is_success() { Ok(answer.body) } else { Err(Error::of_answer(&answer)) }
     }
 
     fn query_once(&mut self, sql: &str, parameters: &[Parameter]) -> Result<Rows, Error> {
@@ -131,9 +142,7 @@ impl Server {
         for (name, value) in settings {
             let _ = write!(path, "&{name}={value}");
         }
-        for Parameter(name, value) in parameters {
-            let _ = write!(path, "&param_{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
-        }
+        push_parameters(&mut path, parameters);
         let body = format!("{sql} FORMAT JSONCompact");
         let ask = Ask { path: &path, headers: &[], body: Some(body.as_bytes()), timeout: TIMEOUT, limit: MAX_ANSWER };
         let answer = self.client.ask(&ask)?;
@@ -150,5 +159,11 @@ impl Server {
     pub(super) fn check_completeness(&mut self) -> Result<(), Error> {
         let found = self.query(CUTTING, &[])?.texts(0);
         if found.is_empty() { Ok(()) } else { Err(Error::Cuts(found.join(", "))) }
+    }
+}
+
+fn push_parameters(path: &mut String, parameters: &[Parameter]) {
+    for Parameter(name, value) in parameters {
+        let _ = write!(path, "&param_{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
     }
 }

@@ -37,7 +37,7 @@ const LISTED: usize = 9;
 
 /// Who wrote a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(in crate::sources) enum Shape {
     /// Agno's `ClickhouseDb`.
     Agno,
     /// The collector's exporter.
@@ -46,10 +46,10 @@ pub(super) enum Shape {
 
 /// A table of spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Table {
-    pub(super) shape: Shape,
+pub(in crate::sources) struct Table {
+    pub(in crate::sources) shape: Shape,
     pub(super) database: String,
-    pub(super) name: String,
+    pub(in crate::sources) name: String,
     columns: HashSet<String>,
     /// Identifies the table: another one of the same name has another.
     pub(super) uuid: String,
@@ -61,7 +61,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Finds the table of spans.
-    pub(super) fn find(server: &mut Server, config: &Config, tables: &Tables) -> Result<Self, Error> {
+    pub(in crate::sources) fn find(server: &mut Server, config: &Config, tables: &Tables) -> Result<Self, Error> {
         server.check_completeness()?;
         let database = Parameter::text("database", &config.database);
         let names = AGNO.iter().chain(&AGNO_OPTIONAL).chain(&COLLECTOR).chain(&COLLECTOR_OPTIONAL);
@@ -198,9 +198,14 @@ fn missing(server: &mut Server, database: &Parameter) -> Result<Error, Error> {
     Ok(Error::NoTable(others))
 }
 
-fn quoted(database: &str, table: &str) -> String {
-    let quote = |name: &str| format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"));
-    format!("{}.{}", quote(database), quote(table))
+/// Returns the quoted name of a table.
+pub(in crate::sources) fn quoted(database: &str, table: &str) -> String {
+    format!("{}.{}", identifier(database), identifier(table))
+}
+
+/// Quotes a name.
+pub(in crate::sources) fn identifier(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }
 
 #[cfg(test)]
