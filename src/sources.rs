@@ -20,7 +20,9 @@ pub mod postgres;
 mod secret;
 mod sql;
 pub mod sqlite;
+mod tls;
 mod traffic;
+mod watcher;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use agno_row::fuzz as agno_row_fuzz;

@@ -16,12 +16,12 @@ mod rows;
 mod search;
 mod server;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_row::Hits;
-use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
-use crate::model::{PayloadRef, SpanId};
+use super::watcher::{self, Backoff, Engine, Polled, Searched, Unsearched};
+use super::{Closed, Handle, ReadLimits, Search, UpdateSender, Wanted};
+use crate::model::{Nanos, Payload, PayloadQuery, PayloadRef, SpanId};
 use address::Address;
 pub use address::is_url;
 use follow::Follow;
@@ -31,8 +31,6 @@ use server::Server;
 
 /// The wait before a new attempt after a failure: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
-/// The wait where nothing is read but on demand.
-const ON_DEMAND: Duration = Duration::from_secs(3600);
 /// The payloads after which a poll may come.
 const PAYLOADS: usize = 256;
 
@@ -45,18 +43,16 @@ pub fn start(url: &str, key: Option<&str>, limits: ReadLimits, updates: UpdateSe
     let invalid = |reason: String| std::io::Error::new(std::io::ErrorKind::InvalidInput, reason);
     let mut server = Server::new(Address::parse(url).map_err(invalid)?, key).map_err(invalid)?;
     super::spawn(server.name.clone(), updates, move |updates, inbox| {
-        let mut watcher = Watcher {
+        let engine = AgentOs {
             server: &mut server,
             updates,
-            on_demand: limits.on_demand,
             reader: Reader::default(),
             follow: Follow::new(limits),
             next: Instant::now(),
-            retry: RETRY[0],
-            state: None,
-            scan: None,
+            retry: Backoff::new(RETRY),
+            limit: limits.limit,
         };
-        let _ended = watcher.run(inbox);
+        watcher::run(engine, limits.on_demand, updates, inbox);
     })
 }
 
@@ -75,144 +71,67 @@ pub fn origin_without_key(url: &str) -> Option<String> {
     Address::parse(url).ok().filter(|address| address.key.is_none()).map(|address| address.origin)
 }
 
-struct Watcher<'a> {
+struct AgentOs<'a> {
     server: &'a mut Server,
     updates: &'a UpdateSender,
-    on_demand: bool,
     reader: Reader,
     follow: Follow,
     /// When to ask next.
     next: Instant,
     /// The wait after the next failure.
-    retry: Duration,
-    /// The state that was sent last.
-    state: Option<State>,
-    /// The running search.
-    scan: Option<Scan>,
+    retry: Backoff,
+    /// The most traces that are searched: no more are shown.
+    limit: u64,
 }
 
-impl Watcher<'_> {
-    fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
-        let mut wait = Duration::ZERO;
-        loop {
-            match inbox.recv_timeout(wait) {
-                Ok(request) => self.answer(request)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
-            }
-            wait = self.poll()?;
-            if self.scan.is_some() {
-                wait = wait.min(self.continue_search()?);
-            }
-        }
-    }
+impl Engine for AgentOs<'_> {
+    type Scan = Scan;
+    const PAYLOADS: usize = PAYLOADS;
 
-    /// Asks the next question if it is due. Returns how long to wait for the one after it.
-    fn poll(&mut self) -> Result<Duration, Closed> {
-        if self.on_demand {
-            return Ok(ON_DEMAND);
-        }
+    /// Asks the next question if it is due.
+    fn poll(&mut self) -> Result<Polled, Closed> {
         let now = Instant::now();
         if self.next > now {
-            return Ok(self.next - now);
+            return Ok(Polled::quiet(self.next - now));
         }
-        let wait = match self.follow.step(&mut self.reader, self.server, self.updates) {
+        let polled = match self.follow.step(&mut self.reader, self.server, self.updates) {
             Ok(wait) => {
-                self.retry = RETRY[0];
-                self.send_state(self.follow.state())?;
-                wait
+                self.retry.reset();
+                Polled::with(self.follow.state(), wait)
             }
             Err(Stop::Closed(closed)) => return Err(closed),
-            Err(Stop::Failed(error)) => {
-                self.send_state(error.state(self.server))?;
-                let wait = self.retry;
-                self.retry = (wait * 2).min(RETRY[1]);
-                wait
-            }
+            Err(Stop::Failed(error)) => Polled::with(error.state(self.server), self.retry.next()),
         };
-        self.next = Instant::now() + wait;
-        Ok(wait)
+        self.next = Instant::now() + polled.wait;
+        Ok(polled)
     }
 
-    /// Searches a page. Returns how long to wait before the next one.
-    fn continue_search(&mut self) -> Result<Duration, Closed> {
-        let Some(mut scan) = self.scan.take() else { return Ok(RETRY[0]) };
+    fn payloads(&mut self, addresses: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
+        self.reader.payloads(addresses, self.server)
+    }
+
+    fn begin(&self, search: Search) -> Scan {
+        Scan::new(search, self.limit)
+    }
+
+    fn search(&mut self, scan: &mut Scan) -> Result<Searched, Unsearched> {
         let begun = Instant::now();
         match scan.slice(self.server, self.updates) {
-            Ok(hits) => {
-                self.updates.send_hits(scan.ticket, hits, Some(scan.progress()), None)?;
-                self.scan = (!scan.is_done()).then_some(scan);
-                Ok(begun.elapsed().min(RETRY[0]))
-            }
+            Ok(hits) => Ok(Searched { hits, progress: scan.progress(), wait: begun.elapsed().min(RETRY[0]) }),
+            Err(Stop::Closed(closed)) => Err(Unsearched::Closed(closed)),
+            Err(Stop::Failed(error)) => Err(Unsearched::Failed(Some(error.message(self.server)))),
+        }
+    }
+
+    fn check(&mut self, addresses: &[(PayloadRef, SpanId)], query: &PayloadQuery) -> Result<(Hits, Option<String>), Unsearched> {
+        Ok(search::check(&self.reader, addresses, query, self.server))
+    }
+
+    fn read(&mut self, wanted: &Wanted) -> Result<Option<Nanos>, Closed> {
+        match excerpt::send(wanted, &mut self.reader, self.server, self.updates) {
+            Ok(from) => Ok(from),
             Err(Stop::Closed(closed)) => Err(closed),
-            Err(Stop::Failed(error)) => {
-                let message = error.message(self.server);
-                self.updates.send_hits(scan.ticket, Hits::new(), Some(super::Progress::default()), Some(message))?;
-                Ok(RETRY[0])
-            }
+            Err(Stop::Failed(_)) => Ok(None),
         }
-    }
-
-    fn send_state(&mut self, state: State) -> Result<(), Closed> {
-        if self.state.as_ref() != Some(&state) {
-            self.updates.send(Update::State(self.updates.id, state.clone()))?;
-            self.state = Some(state);
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, request: Request) -> Result<(), Closed> {
-        match request {
-            Request::Payloads { ticket, addresses } => {
-                let payloads = self.in_parts(&addresses, |watcher, part| Ok(watcher.reader.payloads(part, watcher.server)))?;
-                self.updates.send(Update::Payloads { ticket, payloads })
-            }
-            Request::Check { ticket, query, addresses } => {
-                self.in_parts(&addresses, |watcher, part| {
-                    let (hits, error) = search::check(&watcher.reader, part, &query, watcher.server);
-                    watcher.updates.send_hits(ticket, hits, None, error)?;
-                    Ok(Vec::<()>::new())
-                })?;
-                Ok(())
-            }
-            Request::Search(search) => {
-                self.scan = Some(Scan::new(search));
-                Ok(())
-            }
-            Request::StopSearch => {
-                self.scan = None;
-                Ok(())
-            }
-            Request::Read { ticket, wanted } => self.read(ticket, &wanted),
-            Request::Logs { ticket } => self.updates.send(Update::Read { ticket, from: None }),
-            // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
-            Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume => Ok(()),
-        }
-    }
-
-    /// Handles addresses in parts, so that new spans need not wait for many.
-    fn in_parts<T>(
-        &mut self,
-        addresses: &[(PayloadRef, SpanId)],
-        mut handle: impl FnMut(&mut Self, &[(PayloadRef, SpanId)]) -> Result<Vec<T>, Closed>,
-    ) -> Result<Vec<T>, Closed> {
-        let mut all = Vec::new();
-        for part in addresses.chunks(PAYLOADS) {
-            if !all.is_empty() {
-                self.poll()?;
-            }
-            all.extend(handle(self, part)?);
-        }
-        Ok(all)
-    }
-
-    /// Reads traces on demand. After an error only a read of everything can tell, and says why.
-    fn read(&mut self, ticket: u64, wanted: &Wanted) -> Result<(), Closed> {
-        let from = match excerpt::send(wanted, &mut self.reader, self.server, self.updates) {
-            Ok(from) => from,
-            Err(Stop::Closed(closed)) => return Err(closed),
-            Err(Stop::Failed(_)) => None,
-        };
-        self.updates.send(Update::Read { ticket, from })
     }
 }

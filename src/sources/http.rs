@@ -37,7 +37,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// A question to the server. It must be one that may be asked twice: after a broken connection the client asks again.
+/// A question to the server.
 #[derive(Clone, Debug)]
 pub(super) struct Ask<'a> {
     /// Path and query, encoded, beginning with `/`.
@@ -60,6 +60,8 @@ pub(super) struct Answer {
     pub(super) media_type: String,
     /// The time of the server, as it states it.
     pub(super) date: Option<String>,
+    /// Where a redirect leads, without what may be secret.
+    pub(super) location: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -107,7 +109,8 @@ impl Client {
         Ok(Self { agent: config.build().into(), name: format!("{scheme}://{authority}"), headers })
     }
 
-    /// Asks, and reads the answer. A connection that breaks is tried once more: a server may have closed it while it was idle.
+    /// Asks what may be asked twice, and reads the answer. A connection that breaks is tried once more: a server may have closed it while it
+    /// was idle.
     pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Error> {
         match self.ask_once(ask) {
             Err(Error::Cut) => self.ask_once(ask),
@@ -115,7 +118,8 @@ impl Client {
         }
     }
 
-    fn ask_once(&self, ask: &Ask<'_>) -> Result<Answer, Error> {
+    /// Asks once, which is for what may not be done twice.
+    pub(super) fn ask_once(&self, ask: &Ask<'_>) -> Result<Answer, Error> {
         let method = if ask.body.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::builder().method(method).uri(format!("{}{}", self.name, ask.path));
         for (name, value) in self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(ask.headers.iter().copied()) {
@@ -129,9 +133,10 @@ impl Client {
         };
         let (head, body) = response.map_err(|error| describe(&error, ask))?.into_parts();
         let date = head.headers.get("date").and_then(|date| date.to_str().ok()).map(ToOwned::to_owned);
+        let location = head.headers.get("location").and_then(|location| place(location.to_str().ok()?));
         let media_type = body.mime_type().unwrap_or_default().to_ascii_lowercase();
         let body = body.into_with_config().limit(ask.limit).read_to_vec().map_err(|error| describe(&error, ask))?;
-        Ok(Answer { status: head.status.as_u16(), media_type, date, body })
+        Ok(Answer { status: head.status.as_u16(), media_type, date, location, body })
     }
 
     fn run(&self, request: Request<impl ureq::AsSendBody>, ask: &Ask<'_>) -> Result<ureq::http::Response<Body>, ureq::Error> {
@@ -156,7 +161,10 @@ impl Answer {
     pub(super) fn refusal(&self) -> String {
         let status = self.status;
         let what = match status {
-            300..=399 => "it redirects to another address; name that one".to_owned(),
+            300..=399 => match &self.location {
+                Some(location) => format!("it redirects to {location} ({status}), which is not followed; name that address"),
+                None => format!("it redirects to another address ({status}), which is not followed"),
+            },
             401 => "it asks for a login, or refuses the one given (401)".to_owned(),
             403 => "it forbids this login to read (403)".to_owned(),
             407 => "a proxy asks for a login (407)".to_owned(),
@@ -170,6 +178,20 @@ impl Answer {
         let quote = quote(&self.body);
         if quote.is_empty() { what } else { format!("{what}: {quote}") }
     }
+}
+
+/// Returns the address or path that a redirect names, without user, query and fragment, which may hold secrets.
+fn place(location: &str) -> Option<String> {
+    let location = location.split(['?', '#']).next().unwrap_or_default();
+    let shown = match location.split_once("//") {
+        Some((scheme, rest)) => {
+            let end = rest.find(['/', '\\']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            format!("{scheme}//{}{path}", authority.rsplit('@').next().unwrap_or_default())
+        }
+        None => location.to_owned(),
+    };
+    Some(quote(shown.as_bytes())).filter(|shown| !shown.is_empty())
 }
 
 /// Returns the beginning of a body in one line; empty for binary data.

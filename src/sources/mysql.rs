@@ -12,26 +12,24 @@ mod table;
 mod wire;
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_row::{self, Hits};
 use super::postgres::Location;
-use super::{Closed, Handle, Progress, ReadLimits, Request, Search, State, Update, UpdateSender};
-use crate::model::{Batch, Nanos, Origin, Payload, PayloadQuery, SpanId, time};
-use config::Config;
-use connection::Session;
-use error::Error;
-use table::{Place, Table, before, literal, with_ids};
-
+use super::watcher::{self, Backoff, Engine, Polled, Searched, Unsearched};
+use super::{Closed, Handle, Progress, ReadLimits, Search, State, Update, UpdateSender, Wanted};
+use crate::model::{Batch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SpanId, time};
+pub(super) use config::Config;
 pub use config::is_url;
+pub(super) use connection::Session;
+pub(super) use error::Error;
+use table::{Place, Table, before, with_ids};
+pub(super) use table::{identifier, literal};
 
 /// The interval of polls.
 const POLL: Duration = Duration::from_millis(100);
 /// The interval of polls while the table does not exist.
 const MISSING_POLL: Duration = Duration::from_millis(500);
-/// The interval of polls where nothing is read but on demand.
-const ON_DEMAND: Duration = Duration::from_secs(3600);
 /// The wait before a new attempt after a failure: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 /// How far each poll looks back.
@@ -58,7 +56,7 @@ pub fn start_with(url: &str, location: Location, limits: ReadLimits, updates: Up
         .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is not the URL of a database: {error}")))?;
     let name = format!("{}/{}", config.name, location.schema);
     super::spawn(name, updates, move |updates, inbox| {
-        let mut watcher = Watcher {
+        let engine = MySql {
             config,
             table: Table { schema: location.schema, name: location.tables.spans },
             limits,
@@ -70,12 +68,11 @@ pub fn start_with(url: &str, location: Location, limits: ReadLimits, updates: Up
             left_out: 0,
             oldest: None,
             swept: Instant::now(),
-            retry: RETRY[0],
-            state: None,
+            retry: Backoff::new(RETRY),
+            is_checked: false,
             batches: Vec::new(),
-            scan: None,
         };
-        let _ended = watcher.run(inbox);
+        watcher::run(engine, limits.on_demand, updates, inbox);
     })
 }
 
@@ -90,14 +87,14 @@ struct Load {
 }
 
 /// A running search, and the last row that was searched.
-struct Scan {
+pub(super) struct Scan {
     search: Search,
     last: Option<Place>,
     done: u64,
     total: u64,
 }
 
-struct Watcher<'a> {
+struct MySql<'a> {
     config: Config,
     table: Table,
     limits: ReadLimits,
@@ -114,56 +111,86 @@ struct Watcher<'a> {
     oldest: Option<Place>,
     swept: Instant,
     /// The wait after the next failure.
-    retry: Duration,
-    /// The state that was sent last.
-    state: Option<State>,
+    retry: Backoff,
+    /// Whether the table was looked at, and nothing failed since.
+    is_checked: bool,
     /// The batches to send.
     batches: Vec<Batch>,
-    scan: Option<Scan>,
 }
 
-impl Watcher<'_> {
-    fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
-        let mut wait = Duration::ZERO;
-        loop {
-            match inbox.recv_timeout(wait) {
-                Ok(request) => self.answer(request)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
-            }
-            wait = self.poll()?;
-            if self.scan.is_some() {
-                wait = wait.min(self.continue_search()?);
-            }
-        }
-    }
+impl Engine for MySql<'_> {
+    type Scan = Scan;
+    const PAYLOADS: usize = usize::MAX;
 
-    /// Reads new rows, and a page of existing ones. Returns how long to wait before the next poll.
-    fn poll(&mut self) -> Result<Duration, Closed> {
-        if self.limits.on_demand {
-            return Ok(ON_DEMAND);
-        }
-        let outcome = self.read();
+    /// Reads new rows, and a page of existing ones.
+    fn poll(&mut self) -> Result<Polled, Closed> {
+        let outcome = self.read_new();
         // What was read before an error counts as sent.
         for batch in std::mem::take(&mut self.batches) {
             if !batch.spans.is_empty() || !batch.skipped.is_empty() {
                 self.updates.send(Update::Batch(batch))?;
             }
         }
-        match outcome {
-            Ok(()) => {
-                self.retry = RETRY[0];
-                self.send_state(match &self.load {
-                    Some(Load { done, total, .. }) => State::Loading { done: *done, total: (*total).max(*done) },
-                    None => State::Watching { left_out: self.left_out },
-                })?;
-                Ok(if self.load.is_some() { Duration::ZERO } else { POLL })
+        self.is_checked = outcome.is_ok();
+        if let Err(error) = outcome {
+            return Ok(self.failed(&error));
+        }
+        self.retry.reset();
+        Ok(match &self.load {
+            Some(Load { done, total, .. }) => Polled::with(State::Loading { done: *done, total: (*total).max(*done) }, Duration::ZERO),
+            None => Polled::with(State::Watching { left_out: self.left_out }, POLL),
+        })
+    }
+
+    fn payloads(&mut self, addresses: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
+        let mut found = HashMap::new();
+        let outcome = self.texts(addresses, |row| {
+            if let Some(id) = SpanId::parse(value(row, 1)) {
+                found.insert(id, agno_row::payload(value(row, 2), value(row, 3)));
             }
-            Err(error) => self.failed(&error),
+        });
+        let failure = outcome.err().map(|error| self.message(&error));
+        let gone = || format!("this span is no longer in {}", self.config.name);
+        let mut payload = |id| match &failure {
+            Some(message) => Err(message.clone()),
+            None => found.remove(id).ok_or_else(gone),
+        };
+        addresses.iter().map(|(_, id)| payload(id)).collect()
+    }
+
+    fn begin(&self, search: Search) -> Scan {
+        Scan { search, last: None, done: 0, total: 0 }
+    }
+
+    fn search(&mut self, scan: &mut Scan) -> Result<Searched, Unsearched> {
+        match self.search_rows(scan) {
+            Ok((hits, true)) => Ok(Searched { hits, progress: Progress { done: 1, total: 1 }, wait: Duration::ZERO }),
+            Ok((hits, false)) => {
+                let progress = Progress { done: scan.done, total: scan.total.max(scan.done + 1) };
+                Ok(Searched { hits, progress, wait: Duration::ZERO })
+            }
+            // The next poll connects again.
+            Err(Error::Lost(_)) => Err(Unsearched::Later(POLL)),
+            Err(error) => Err(Unsearched::Failed((!error.is_waiting()).then(|| self.message(&error)))),
         }
     }
 
-    fn failed(&mut self, error: &Error) -> Result<Duration, Closed> {
+    fn check(&mut self, addresses: &[(PayloadRef, SpanId)], query: &PayloadQuery) -> Result<(Hits, Option<String>), Unsearched> {
+        let mut hits = Hits::new();
+        match self.texts(addresses, |row| hits.extend(hit(row, query))) {
+            Ok(()) => Ok((hits, None)),
+            Err(error) => Err(Unsearched::Failed(Some(self.message(&error)))),
+        }
+    }
+
+    /// A part is not read: everything is, and says what is wrong.
+    fn read(&mut self, _: &Wanted) -> Result<Option<Nanos>, Closed> {
+        Ok(None)
+    }
+}
+
+impl MySql<'_> {
+    fn failed(&mut self, error: &Error) -> Polled {
         if !error.keeps_connection() {
             self.session = None;
         }
@@ -173,13 +200,8 @@ impl Watcher<'_> {
             // All rows of a table that comes are new.
             load.origin = Origin::Live;
         }
-        self.send_state(error.state(&self.config, &self.table.schema, &self.table.name))?;
-        if error.is_waiting() {
-            return Ok(MISSING_POLL);
-        }
-        let wait = self.retry;
-        self.retry = (wait * 2).min(RETRY[1]);
-        Ok(wait)
+        let state = error.state(&self.config, &self.table.schema, &self.table.name);
+        Polled::with(state, if error.is_waiting() { MISSING_POLL } else { self.retry.next() })
     }
 
     /// Takes the connection, or opens one.
@@ -209,16 +231,16 @@ impl Watcher<'_> {
         outcome
     }
 
-    fn read(&mut self) -> Result<(), Error> {
-        self.with_session(|watcher, session| {
-            if watcher.state.is_none() || !matches!(watcher.state, Some(State::Watching { .. } | State::Loading { .. })) {
-                watcher.table.check(session)?;
+    fn read_new(&mut self) -> Result<(), Error> {
+        self.with_session(|engine, session| {
+            if !engine.is_checked {
+                engine.table.check(session)?;
             }
-            if !watcher.newest.is_empty() || watcher.load.is_none() {
-                watcher.tail(session)?;
+            if !engine.newest.is_empty() || engine.load.is_none() {
+                engine.tail(session)?;
             }
-            if watcher.load.is_some() {
-                watcher.page(session)?;
+            if engine.load.is_some() {
+                engine.page(session)?;
             }
             Ok(())
         })
@@ -319,61 +341,18 @@ impl Watcher<'_> {
         time::parse(&self.newest).map_or_else(Vec::new, |newest| agno_row::second(newest.saturating_sub(by), false).into_bytes())
     }
 
-    fn send_state(&mut self, state: State) -> Result<(), Closed> {
-        if self.state.as_ref() != Some(&state) {
-            self.updates.send(Update::State(self.updates.id, state.clone()))?;
-            self.state = Some(state);
-        }
-        Ok(())
-    }
-
     fn message(&self, error: &Error) -> String {
         error.message(&self.config, &self.table.schema, &self.table.name)
     }
 
-    fn answer(&mut self, request: Request) -> Result<(), Closed> {
-        match request {
-            Request::Payloads { ticket, addresses } => {
-                let ids: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
-                let mut found = self.payloads(&ids).map_err(|error| self.message(&error));
-                let gone = || format!("this span is no longer in {}", self.config.name);
-                let payloads = ids.iter().map(|id| match &mut found {
-                    Ok(found) => found.remove(id).ok_or_else(gone),
-                    Err(message) => Err(message.clone()),
-                });
-                let payloads = payloads.collect();
-                self.updates.send(Update::Payloads { ticket, payloads })
-            }
-            Request::Check { ticket, query, addresses } => {
-                let ids: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
-                match self.check(&ids, &query) {
-                    Ok(hits) => self.updates.send_hits(ticket, hits, None, None),
-                    Err(error) => self.updates.send_hits(ticket, Hits::new(), None, Some(self.message(&error))),
-                }
-            }
-            Request::Search(search) => {
-                self.scan = Some(Scan { search, last: None, done: 0, total: 0 });
-                Ok(())
-            }
-            Request::StopSearch => {
-                self.scan = None;
-                Ok(())
-            }
-            // A part is not read: everything is, and says what is wrong.
-            Request::Read { ticket, .. } | Request::Logs { ticket } => self.updates.send(Update::Read { ticket, from: None }),
-            // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
-            Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume => Ok(()),
-        }
-    }
-
     /// Visits the ids, the attributes and the status message of spans.
-    fn texts(&mut self, ids: &[SpanId], mut visit: impl FnMut(&[Option<&[u8]>])) -> Result<(), Error> {
-        self.with_session(|watcher, session| {
-            for ids in ids.chunks(IDS) {
-                let ids: Vec<String> = ids.iter().map(|id| literal(id.to_string().as_bytes())).collect();
+    fn texts(&mut self, addresses: &[(PayloadRef, SpanId)], mut visit: impl FnMut(&[Option<&[u8]>])) -> Result<(), Error> {
+        self.with_session(|engine, session| {
+            for part in addresses.chunks(IDS) {
+                let ids: Vec<String> = part.iter().map(|(_, id)| literal(id.to_string().as_bytes())).collect();
                 let sql = format!(
                     "SELECT trace_id, span_id, attributes, status_message FROM {} WHERE span_id IN ({})",
-                    watcher.table.quoted(),
+                    engine.table.quoted(),
                     ids.join(", ")
                 );
                 session.query(&sql, &mut visit)?;
@@ -382,59 +361,16 @@ impl Watcher<'_> {
         })
     }
 
-    fn payloads(&mut self, ids: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
-        let mut found = HashMap::new();
-        self.texts(ids, |row| {
-            if let Some(id) = SpanId::parse(value(row, 1)) {
-                found.insert(id, agno_row::payload(value(row, 2), value(row, 3)));
-            }
-        })?;
-        Ok(found)
-    }
-
-    fn check(&mut self, ids: &[SpanId], query: &PayloadQuery) -> Result<Hits, Error> {
-        let mut hits = Hits::new();
-        self.texts(ids, |row| hits.extend(hit(row, query)))?;
-        Ok(hits)
-    }
-
-    /// Searches the next rows. Returns how long to wait before the next ones.
-    fn continue_search(&mut self) -> Result<Duration, Closed> {
-        let Some(mut scan) = self.scan.take() else { return Ok(POLL) };
-        let ticket = scan.search.ticket;
-        match self.search(&mut scan) {
-            Ok((hits, is_done)) => {
-                let progress = if is_done {
-                    Progress { done: 1, total: 1 }
-                } else {
-                    Progress { done: scan.done, total: scan.total.max(scan.done + 1) }
-                };
-                self.updates.send_hits(ticket, hits, Some(progress), None)?;
-                self.scan = (!is_done).then_some(scan);
-                Ok(Duration::ZERO)
-            }
-            Err(Error::Lost(_)) => {
-                // The next poll connects again.
-                self.scan = Some(scan);
-                Ok(POLL)
-            }
-            Err(error) => {
-                let failure = (!error.is_waiting()).then(|| self.message(&error));
-                self.updates.send_hits(ticket, Hits::new(), Some(Progress::default()), failure)?;
-                Ok(POLL)
-            }
-        }
-    }
-
-    fn search(&mut self, scan: &mut Scan) -> Result<(Hits, bool), Error> {
-        self.with_session(|watcher, session| {
+    /// Searches the next rows. Returns whether these were the last.
+    fn search_rows(&mut self, scan: &mut Scan) -> Result<(Hits, bool), Error> {
+        self.with_session(|engine, session| {
             if scan.last.is_none() {
-                scan.total = watcher.table.count(session)?;
+                scan.total = engine.table.count(session)?;
             }
             let (mut hits, mut rows, mut last) = (Hits::new(), 0, scan.last.clone());
             let sql = format!(
                 "SELECT trace_id, span_id, attributes, status_message, created_at FROM {} {}",
-                watcher.table.quoted(),
+                engine.table.quoted(),
                 before(scan.last.as_ref(), None, SEARCHED)
             );
             session.query(&sql, |row| {

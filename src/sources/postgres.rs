@@ -22,12 +22,9 @@ mod session;
 mod snapshot;
 mod table;
 mod tail;
-pub(super) mod tls;
 mod view;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -35,8 +32,9 @@ use tokio::runtime::{Builder, Runtime};
 use super::agno_row::Hits;
 use super::sql::identifier;
 use super::sqlite::Tables;
-use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
-use crate::model::{Batch, Origin, Payload, PayloadQuery, SpanId};
+use super::watcher::{self, Backoff, Engine, Polled, Searched, Unsearched};
+use super::{Closed, Handle, ReadLimits, Search, State, Update, UpdateSender, Wanted};
+use crate::model::{Batch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SpanId};
 use connection::Connection;
 pub(super) use connection_config::ConnectionConfig;
 pub use connection_config::is_url;
@@ -50,8 +48,6 @@ pub(super) use session::{Parameter, Session};
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
 /// The interval of polls while only other databases of the server are written.
 const APART_POLL: Duration = Duration::from_secs(1);
-/// The interval of polls where nothing is read but on demand.
-const ON_DEMAND: Duration = Duration::from_secs(3600);
 /// The interval of polls while the table does not exist.
 const MISSING_POLL: Duration = Duration::from_millis(100);
 /// The pause between two steps of a sweep or a search.
@@ -106,152 +102,141 @@ pub fn start_with(url: &str, location: Location, limits: ReadLimits, updates: Up
     let runtime = Builder::new_current_thread().enable_all().build()?;
     super::spawn(config.name.clone(), updates, move |updates, inbox| {
         let progress = Progress::new(updates.clone(), limits);
-        let mut watcher = Watcher {
+        let engine = Postgres {
             config,
             location,
             updates,
             progress,
             connection: Connection::default(),
-            state: None,
-            retry: RETRY[0],
+            is_read: false,
+            retry: Backoff::new(RETRY),
             batches: Vec::new(),
-            scan: None,
-            checks: Vec::new(),
             excerpt: HashSet::new(),
             reviews: ReviewReader::default(),
+            runtime: &runtime,
         };
-        let _ended = watcher.run(inbox, &runtime);
+        watcher::run(engine, limits.on_demand, updates, inbox);
     })
 }
 
-struct Watcher<'a> {
+struct Postgres<'a> {
     config: ConnectionConfig,
     location: Location,
     updates: &'a UpdateSender,
     progress: Progress,
     connection: Connection,
-    /// The state that was sent last.
-    state: Option<State>,
+    /// Whether everything was read, and nothing failed since.
+    is_read: bool,
     /// The wait after the next failure.
-    retry: Duration,
+    retry: Backoff,
     /// The batches to send.
     batches: Vec<Batch>,
-    /// The running search.
-    scan: Option<Scan>,
-    /// Spans that were read after it began and are still to be searched.
-    checks: Vec<Check>,
     /// The ids of the traces that were sent on demand.
     excerpt: HashSet<String>,
     reviews: ReviewReader,
+    runtime: &'a Runtime,
 }
 
-/// Spans to search.
-struct Check {
-    ticket: u64,
-    query: Arc<PayloadQuery>,
-    spans: Vec<SpanId>,
-}
+impl Engine for Postgres<'_> {
+    type Scan = Scan;
+    const PAYLOADS: usize = usize::MAX;
 
-impl Watcher<'_> {
-    fn run(&mut self, inbox: &Receiver<Request>, runtime: &Runtime) -> Result<(), Closed> {
-        let mut wait = Duration::ZERO;
-        loop {
-            match inbox.recv_timeout(wait) {
-                Ok(request) => self.answer(request, runtime)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
+    /// Checks whether anything changed, and then reads new rows and a page.
+    fn poll(&mut self) -> Result<Polled, Closed> {
+        let runtime = self.runtime;
+        let outcome = runtime.block_on(self.read_new());
+        self.send_batches()?;
+        let Err(error) = outcome else {
+            self.retry.reset();
+            let mut state = self.progress.state();
+            if self.connection.is_paused() && self.is_read {
+                let name = &self.config.name;
+                state = State::Waiting(format!(
+                    "{name} is a standby whose replay is paused; new spans come when pg_wal_replay_resume() is called"
+                ));
             }
-            wait = self.poll(runtime)?;
-            self.check(runtime)?;
-            if self.scan.is_some() {
-                wait = wait.min(self.continue_search(runtime)?);
-            }
-        }
-    }
-
-    /// Searches a slice. Returns how long to wait before the next one.
-    fn continue_search(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
-        let Some(mut scan) = self.scan.take() else { return Ok(POLL[0]) };
-        // Without a connection the search waits for the next one.
-        let Some(session) = &self.connection.session else {
-            self.scan = Some(scan);
-            return Ok(POLL[0]);
+            self.is_read = matches!(state, State::Watching { .. } | State::Waiting(_));
+            let wait = match (self.progress.load.is_some(), self.progress.is_behind()) {
+                (true, _) => Duration::ZERO,
+                (false, true) => STEP,
+                (false, false) if self.connection.is_apart() => APART_POLL,
+                (false, false) => POLL[usize::from(self.connection.is_idle())],
+            };
+            return Ok(Polled::with(state, wait));
         };
-        match runtime.block_on(scan.slice(session, &self.location)) {
-            Ok(hits) => {
-                let progress = scan.progress();
-                self.updates.send_hits(scan.search.ticket, hits, Some(progress), None)?;
-                self.scan = (progress.done < progress.total).then_some(scan);
-                Ok(STEP)
-            }
-            Err(Error::Slow) if scan.shrink() => {
-                self.scan = Some(scan);
-                Ok(STEP)
-            }
-            Err(Error::Lost(_)) => {
-                // The next poll connects again.
-                self.scan = Some(scan);
-                Ok(POLL[0])
-            }
-            Err(error) => {
-                // If Agno has not written anything yet there is nothing to search, which is no failure.
-                let failure = (!error.is_waiting()).then(|| error.message(&self.config, &self.location));
-                self.updates.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
-                Ok(POLL[0])
-            }
+        Ok(self.failed(&error))
+    }
+
+    fn payloads(&mut self, addresses: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
+        let runtime = self.runtime;
+        let spans: Vec<SpanId> = addresses.iter().map(|&(_, span)| span).collect();
+        let found = runtime.block_on(self.payloads_of(&spans)).map_err(|error| error.message(&self.config, &self.location));
+        let gone = || format!("this span is no longer in {}", self.config.name);
+        let payload = |span| match &found {
+            Ok(found) => found.get(span).cloned().ok_or_else(gone),
+            Err(message) => Err(message.clone()),
+        };
+        spans.iter().map(payload).collect()
+    }
+
+    fn begin(&self, search: Search) -> Scan {
+        Scan::new(search)
+    }
+
+    fn search(&mut self, scan: &mut Scan) -> Result<Searched, Unsearched> {
+        // Without a connection the search waits for the next one.
+        let Some(session) = &self.connection.session else { return Err(Unsearched::Later(POLL[0])) };
+        match self.runtime.block_on(scan.slice(session, &self.location)) {
+            Ok(hits) => Ok(Searched { hits, progress: scan.progress(), wait: STEP }),
+            Err(Error::Slow) if scan.shrink() => Err(Unsearched::Later(STEP)),
+            // The next poll connects again.
+            Err(Error::Lost(_)) => Err(Unsearched::Later(POLL[0])),
+            Err(error) => Err(Unsearched::Failed(self.failure(&error))),
         }
     }
 
-    /// Searches spans that were read after the search had begun. Without a connection they wait for the next one.
-    fn check(&mut self, runtime: &Runtime) -> Result<(), Closed> {
-        while let (Some(session), Some(check)) = (&self.connection.session, self.checks.last()) {
-            let outcome = runtime.block_on(search::check(session, &self.location, &check.spans, &check.query));
-            if matches!(outcome, Err(Error::Lost(_))) {
-                // The next poll connects again.
-                return Ok(());
-            }
-            let ticket = check.ticket;
-            self.checks.pop();
-            match outcome {
-                Ok(hits) => self.updates.send_hits(ticket, hits, None, None)?,
-                Err(error) => self.updates.send_hits(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
-            }
+    fn check(&mut self, addresses: &[(PayloadRef, SpanId)], query: &PayloadQuery) -> Result<(Hits, Option<String>), Unsearched> {
+        let Some(session) = &self.connection.session else { return Err(Unsearched::Later(POLL[0])) };
+        let spans: Vec<SpanId> = addresses.iter().map(|&(_, span)| span).collect();
+        match self.runtime.block_on(search::check(session, &self.location, &spans, query)) {
+            Ok(hits) => Ok((hits, None)),
+            Err(Error::Lost(_)) => Err(Unsearched::Later(POLL[0])),
+            Err(error) => Err(Unsearched::Failed(Some(error.message(&self.config, &self.location)))),
         }
-        Ok(())
     }
 
-    /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.
-    fn poll(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
-        if self.progress.limits.on_demand {
-            return Ok(ON_DEMAND);
+    fn read(&mut self, wanted: &Wanted) -> Result<Option<Nanos>, Closed> {
+        let runtime = self.runtime;
+        let found = runtime.block_on(async {
+            self.connection.connect(&self.config, &mut self.progress).await?;
+            match &self.connection.session {
+                Some(session) => excerpt::read(session, &self.location, wanted, &self.excerpt, self.updates).await,
+                None => Ok(None),
+            }
+        });
+        if !self.reviews.has_read() && runtime.block_on(self.read_reviews(Origin::History)).is_ok() {
+            self.send_batches()?;
         }
-        let outcome = runtime.block_on(self.read());
-        for batch in std::mem::take(&mut self.batches) {
+        let Some(found) = found.ok().flatten() else { return Ok(None) };
+        self.excerpt.extend(found.ids);
+        for batch in found.batches {
             self.updates.send(Update::Batch(batch))?;
         }
-        match outcome {
-            Ok(()) => {
-                self.retry = RETRY[0];
-                let mut state = self.progress.state();
-                if self.connection.is_paused() && matches!(self.state, Some(State::Watching { .. } | State::Waiting(_))) {
-                    let name = &self.config.name;
-                    state = State::Waiting(format!(
-                        "{name} is a standby whose replay is paused; new spans come when pg_wal_replay_resume() is called"
-                    ));
-                }
-                self.send_state(state)?;
-                Ok(match (self.progress.load.is_some(), self.progress.is_behind()) {
-                    (true, _) => Duration::ZERO,
-                    (false, true) => STEP,
-                    (false, false) if self.connection.is_apart() => APART_POLL,
-                    (false, false) => POLL[usize::from(self.connection.is_idle())],
-                })
-            }
-            Err(error) => self.failed(&error),
-        }
+        Ok(Some(found.from))
+    }
+}
+
+impl Postgres<'_> {
+    fn send_batches(&mut self) -> Result<(), Closed> {
+        std::mem::take(&mut self.batches).into_iter().try_for_each(|batch| self.updates.send(Update::Batch(batch)))
     }
 
-    async fn read(&mut self) -> Result<(), Error> {
+    /// Returns the message about an error. If Agno has not written anything yet, that is no failure.
+    fn failure(&self, error: &Error) -> Option<String> {
+        (!error.is_waiting()).then(|| error.message(&self.config, &self.location))
+    }
+
+    async fn read_new(&mut self) -> Result<(), Error> {
         self.connection.connect(&self.config, &mut self.progress).await?;
         let changed = self.connection.has_changed(&mut self.progress).await?;
         self.reviews.is_outdated |= changed;
@@ -278,16 +263,15 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    fn failed(&mut self, error: &Error) -> Result<Duration, Closed> {
+    fn failed(&mut self, error: &Error) -> Polled {
         self.connection.set_unread();
-        let lost = matches!(error, Error::Lost(_));
         if !error.keeps_connection() {
             self.connection.session = None;
         }
-        if lost && self.retry == RETRY[0] {
+        if matches!(error, Error::Lost(_)) && self.retry.is_fresh() {
             // A pooler or a restart may accept a new connection at once.
-            self.retry = RETRY[0] * 2;
-            return Ok(Duration::ZERO);
+            self.retry.next();
+            return Polled::quiet(Duration::ZERO);
         }
         if error.is_waiting() {
             self.progress.set_missing();
@@ -297,82 +281,13 @@ impl Watcher<'_> {
         }
         // The table may have been altered.
         self.progress.definition = None;
-        self.send_state(error.state(&self.config, &self.location))?;
-        if error.is_waiting() && !matches!(error, Error::Hidden) {
-            return Ok(MISSING_POLL);
-        }
-        let wait = self.retry;
-        self.retry = (wait * 2).min(RETRY[1]);
-        Ok(wait)
+        let state = error.state(&self.config, &self.location);
+        self.is_read = matches!(state, State::Waiting(_));
+        let is_missing = error.is_waiting() && !matches!(error, Error::Hidden);
+        Polled::with(state, if is_missing { MISSING_POLL } else { self.retry.next() })
     }
 
-    fn send_state(&mut self, state: State) -> Result<(), Closed> {
-        if self.state.as_ref() != Some(&state) {
-            self.updates.send(Update::State(self.updates.id, state.clone()))?;
-            self.state = Some(state);
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, request: Request, runtime: &Runtime) -> Result<(), Closed> {
-        let (ticket, addresses) = match request {
-            Request::Payloads { ticket, addresses } => (ticket, addresses),
-            Request::Check { ticket, query, addresses } => {
-                let spans = addresses.into_iter().map(|(_, span)| span).collect();
-                self.checks.push(Check { ticket, query, spans });
-                return Ok(());
-            }
-            Request::Search(search) => {
-                self.scan = Some(Scan::new(search));
-                self.checks.clear();
-                return Ok(());
-            }
-            Request::StopSearch => {
-                self.scan = None;
-                return Ok(());
-            }
-            Request::Read { ticket, wanted } => return self.read_excerpt(ticket, &wanted, runtime),
-            Request::Logs { ticket } => return self.updates.send(Update::Read { ticket, from: None }),
-            // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
-            Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume => return Ok(()),
-        };
-        let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
-        let mut found = runtime.block_on(self.payloads(&spans)).map_err(|error| error.message(&self.config, &self.location));
-        let gone = || format!("this span is no longer in {}", self.config.name);
-        let payloads = spans.iter().map(|span| match &mut found {
-            Ok(found) => found.get(span).cloned().ok_or_else(gone),
-            Err(message) => Err(message.clone()),
-        });
-        let payloads = payloads.collect();
-        self.updates.send(Update::Payloads { ticket, payloads })
-    }
-
-    /// Reads traces on demand. After an error only a read of everything can tell, and says why.
-    fn read_excerpt(&mut self, ticket: u64, wanted: &Wanted, runtime: &Runtime) -> Result<(), Closed> {
-        let found = runtime.block_on(async {
-            self.connection.connect(&self.config, &mut self.progress).await?;
-            match &self.connection.session {
-                Some(session) => excerpt::read(session, &self.location, wanted, &self.excerpt, self.updates).await,
-                None => Ok(None),
-            }
-        });
-        if !self.reviews.has_read() && runtime.block_on(self.read_reviews(Origin::History)).is_ok() {
-            for batch in std::mem::take(&mut self.batches) {
-                self.updates.send(Update::Batch(batch))?;
-            }
-        }
-        let found = found.ok().flatten();
-        let from = found.as_ref().map(|found| found.from);
-        if let Some(found) = found {
-            self.excerpt.extend(found.ids);
-            for batch in found.batches {
-                self.updates.send(Update::Batch(batch))?;
-            }
-        }
-        self.updates.send(Update::Read { ticket, from })
-    }
-
-    async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
+    async fn payloads_of(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
         // A connection that died is noticed only when it is used.
         for _ in 0..2 {
             self.connection.connect(&self.config, &mut self.progress).await?;

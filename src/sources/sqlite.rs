@@ -23,15 +23,15 @@ mod search;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_reviews::{self, Links};
 use super::agno_row::Hits;
 use super::sql::{LOGS_TABLE, METRICS_TABLE};
-use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender, Wanted};
+use super::watcher::{self, Engine, Polled, Searched, Unsearched};
+use super::{Closed, Handle, ReadLimits, Search, State, Update, UpdateSender, Wanted};
 use crate::model::review::Reviews;
-use crate::model::{MetricBatch, Nanos, Origin, PayloadQuery, PayloadRef, SpanId};
+use crate::model::{MetricBatch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SpanId};
 use crate::otlp::metrics;
 use access::Database;
 pub(super) use access::read_with_retries;
@@ -59,8 +59,6 @@ const TRANSIENT_TIME: Duration = Duration::from_millis(1500);
 const PAYLOADS: usize = 128;
 /// The attempts to search a slice before other requests are handled.
 const SEARCH_TRIES: u32 = 2;
-/// The interval of polls where nothing is read but on demand.
-const ON_DEMAND: Duration = Duration::from_secs(3600);
 /// The interval of reading approvals and evaluations.
 const REVIEWS: Duration = Duration::from_millis(250);
 /// The attempts to read payloads during a write.
@@ -96,18 +94,16 @@ pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: Up
     let name = path.display().to_string();
     super::spawn(name.clone(), updates, move |updates, inbox| {
         let progress = Progress::new(updates.id, limits);
-        let mut watcher = Watcher {
+        let engine = Sqlite {
             path,
             name,
             tables,
             updates,
             progress,
             sent: Sent::default(),
-            state: None,
             read_state: None,
             idle_polls: 0,
             failing_since: None,
-            scan: None,
             excerpt: HashSet::new(),
             recorded: (None, [0; 2]),
             reviews: None,
@@ -116,27 +112,23 @@ pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: Up
             reviews_mark: None,
             links: Links::new(),
         };
-        let _ended = watcher.run(inbox);
+        watcher::run(engine, limits.on_demand, updates, inbox);
     })
 }
 
-struct Watcher<'a> {
+struct Sqlite<'a> {
     path: PathBuf,
     name: String,
     tables: Tables,
     updates: &'a UpdateSender,
     progress: Progress,
     sent: Sent,
-    /// The state that was sent last.
-    state: Option<State>,
     /// The file state before the read that completed.
     read_state: Option<FileState>,
     /// The polls since the last change.
     idle_polls: u32,
     /// When reading began to fail.
     failing_since: Option<Instant>,
-    /// The running search.
-    scan: Option<Scan>,
     /// The ids of the traces that were sent on demand.
     excerpt: HashSet<String>,
     /// The file whose recorded metrics and log records were read, and the last row of each.
@@ -153,98 +145,20 @@ struct Watcher<'a> {
     links: Links,
 }
 
-impl Watcher<'_> {
-    fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
-        let mut wait = Duration::ZERO;
-        loop {
-            match inbox.recv_timeout(wait) {
-                Ok(request) => self.answer(request)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
-            }
-            wait = self.poll()?;
-            if self.scan.is_some() {
-                wait = wait.min(self.continue_search()?);
-            }
-        }
-    }
+impl Engine for Sqlite<'_> {
+    type Scan = Scan;
+    const PAYLOADS: usize = PAYLOADS;
 
-    /// Searches a slice. Returns how long to wait before the next one.
-    fn continue_search(&mut self) -> Result<Duration, Closed> {
-        let Some(mut scan) = self.scan.take() else { return Ok(POLL) };
-        // The result of a slice is valid only if the whole read succeeds.
-        match self.search_slice(&scan) {
-            Ok((next, hits)) => {
-                scan = next;
-                self.updates.send_hits(scan.search.ticket, hits, Some(scan.progress()), None)?;
-                self.scan = (!scan.is_done()).then_some(scan);
-                Ok(Duration::ZERO)
-            }
-            Err(error) if error.is_transient() => {
-                self.scan = Some(scan);
-                Ok(TRANSIENT_RETRY)
-            }
-            Err(error) => {
-                // If Agno has not written anything yet there is nothing to search, which is no failure.
-                let failure = match error.state(&self.name, &self.tables, true) {
-                    State::Failing(message) => Some(message),
-                    _ => None,
-                };
-                self.updates.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
-                Ok(POLL)
-            }
-        }
-    }
-
-    /// Searches the next slice. Returns the search after it and its hits.
-    fn search_slice(&self, scan: &Scan) -> Result<(Scan, Hits), Error> {
-        let mut next = scan.clone();
-        if !next.has_begun() {
-            access::read_with_retries(&self.path, SEARCH_TRIES, |database| next.begin(database, &self.tables))?;
-        }
-        let mut parts = next.parts.iter().copied().map(|part| {
-            let (search, tables) = (&scan.search, &self.tables);
-            move |database: &Database| search::slice(database, tables, search, part)
-        });
-        let Some(newer) = parts.next() else { return Ok((next, Hits::new())) };
-        let (newer, older) = access::read_both_with_retries(&self.path, SEARCH_TRIES, newer, parts.next().as_ref())?;
-        drop(parts);
-        let hits = next.add(newer, older);
-        Ok((next, hits))
-    }
-
-    /// Searches spans that were read after the search had begun.
-    fn check(&mut self, ticket: u64, query: &PayloadQuery, addresses: &[(PayloadRef, SpanId)]) -> Result<(), Closed> {
-        let mut chunks = addresses.chunks(PAYLOADS).peekable();
-        while let Some(chunk) = chunks.next() {
-            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, query))
-            {
-                Ok(hits) => self.updates.send_hits(ticket, hits, None, None)?,
-                Err(error) => {
-                    let message = error.message(&self.name, &self.tables, true);
-                    return self.updates.send_hits(ticket, Hits::new(), None, Some(message));
-                }
-            }
-            if chunks.peek().is_some() {
-                self.poll()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.
-    fn poll(&mut self) -> Result<Duration, Closed> {
-        if self.progress.limits.on_demand {
-            return Ok(ON_DEMAND);
-        }
+    /// Checks whether the file changed, and then reads a page.
+    fn poll(&mut self) -> Result<Polled, Closed> {
         let file_state = match FileState::read(&self.path, self.read_state.as_ref()) {
             Ok(state) if self.read_state.as_ref() == Some(&state) => {
                 self.idle_polls = self.idle_polls.saturating_add(1);
                 self.read_reviews()?;
-                return Ok(if self.idle_polls < IDLE_AFTER { POLL } else { IDLE_POLL });
+                return Ok(Polled::quiet(if self.idle_polls < IDLE_AFTER { POLL } else { IDLE_POLL }));
             }
             Ok(state) => state,
-            Err(error) => return self.failed(&error),
+            Err(error) => return Ok(self.failed(&error)),
         };
         self.idle_polls = 0;
         self.progress.set_file(file_state.main.file);
@@ -272,15 +186,95 @@ impl Watcher<'_> {
                     self.read_recorded(file_state.main.file)?;
                     self.read_reviews()?;
                 }
-                self.send_state(self.progress.state())?;
-                if self.progress.is_behind() {
-                    return Ok(Duration::ZERO);
+                let is_behind = self.progress.is_behind();
+                if !is_behind {
+                    self.read_state = Some(file_state);
                 }
-                self.read_state = Some(file_state);
-                Ok(POLL)
+                Ok(Polled::with(self.progress.state(), if is_behind { Duration::ZERO } else { POLL }))
             }
-            Err(error) => self.failed(&error),
+            Err(error) => Ok(self.failed(&error)),
         }
+    }
+
+    fn payloads(&mut self, addresses: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
+        match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, addresses)) {
+            Ok(found) => {
+                let gone = || format!("this span is no longer in {}", self.name);
+                found.into_iter().map(|found| found.ok_or_else(gone)).collect()
+            }
+            Err(error) => {
+                let message = error.message(&self.name, &self.tables, true);
+                vec![Err(message); addresses.len()]
+            }
+        }
+    }
+
+    fn begin(&self, search: Search) -> Scan {
+        // Rows beyond the limit are not shown, so that they are not searched either.
+        let oldest = self.progress.checkpoints.oldest().filter(|_| self.progress.left_out > 0).map(|checkpoint| checkpoint.row);
+        Scan::new(search, oldest)
+    }
+
+    fn search(&mut self, scan: &mut Scan) -> Result<Searched, Unsearched> {
+        // The result of a slice is valid only if the whole read succeeds.
+        match self.search_slice(scan) {
+            Ok((next, hits)) => {
+                *scan = next;
+                Ok(Searched { hits, progress: scan.progress(), wait: Duration::ZERO })
+            }
+            Err(error) if error.is_transient() => Err(Unsearched::Later(TRANSIENT_RETRY)),
+            // If Agno has not written anything yet there is nothing to search, which is no failure.
+            Err(error) => Err(Unsearched::Failed(match error.state(&self.name, &self.tables, true) {
+                State::Failing(message) => Some(message),
+                _ => None,
+            })),
+        }
+    }
+
+    fn check(&mut self, addresses: &[(PayloadRef, SpanId)], query: &PayloadQuery) -> Result<(Hits, Option<String>), Unsearched> {
+        let check = |database: &Database| search::check_rows(database, &self.tables, addresses, query);
+        let found = access::read_with_retries(&self.path, PAYLOAD_TRIES, check);
+        found.map(|hits| (hits, None)).map_err(|error| Unsearched::Failed(Some(error.message(&self.name, &self.tables, true))))
+    }
+
+    fn read(&mut self, wanted: &Wanted) -> Result<Option<Nanos>, Closed> {
+        let (tables, sent, updates) = (&self.tables, &self.excerpt, self.updates);
+        let read = |database: &Database| excerpt::read(database, tables, wanted, sent, updates);
+        let found = access::read_with_retries(&self.path, PAYLOAD_TRIES, read).ok().flatten();
+        let from = found.as_ref().map(|found| found.from);
+        if self.reviews.is_none() {
+            self.read_reviews()?;
+        }
+        if let Some(found) = found {
+            self.excerpt.extend(found.ids);
+            for batch in found.batches {
+                self.updates.send(Update::Batch(batch))?;
+            }
+        }
+        Ok(from)
+    }
+
+    fn read_logs(&mut self) -> Result<(), Closed> {
+        self.read_recorded_in(LOGS_TABLE)
+    }
+}
+
+impl Sqlite<'_> {
+    /// Searches the next slice. Returns the search after it and its hits.
+    fn search_slice(&self, scan: &Scan) -> Result<(Scan, Hits), Error> {
+        let mut next = scan.clone();
+        if !next.has_begun() {
+            access::read_with_retries(&self.path, SEARCH_TRIES, |database| next.begin(database, &self.tables))?;
+        }
+        let mut parts = next.parts.iter().copied().map(|part| {
+            let (search, tables) = (&scan.search, &self.tables);
+            move |database: &Database| search::slice(database, tables, search, part)
+        });
+        let Some(newer) = parts.next() else { return Ok((next, Hits::new())) };
+        let (newer, older) = access::read_both_with_retries(&self.path, SEARCH_TRIES, newer, parts.next().as_ref())?;
+        drop(parts);
+        let hits = next.add(newer, older);
+        Ok((next, hits))
     }
 
     /// Sends recorded metrics and log records that were not sent yet. An error is left to the next read, which the file's next change causes.
@@ -364,86 +358,17 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    /// Reads traces on demand. After an error only a read of everything can tell, and says why.
-    fn read_excerpt(&mut self, ticket: u64, wanted: &Wanted) -> Result<(), Closed> {
-        let (tables, sent, updates) = (&self.tables, &self.excerpt, self.updates);
-        let read = |database: &Database| excerpt::read(database, tables, wanted, sent, updates);
-        let found = access::read_with_retries(&self.path, PAYLOAD_TRIES, read).ok().flatten();
-        let from = found.as_ref().map(|found| found.from);
-        if self.reviews.is_none() {
-            self.read_reviews()?;
-        }
-        if let Some(found) = found {
-            self.excerpt.extend(found.ids);
-            for batch in found.batches {
-                self.updates.send(Update::Batch(batch))?;
-            }
-        }
-        self.updates.send(Update::Read { ticket, from })
-    }
-
-    fn failed(&mut self, error: &Error) -> Result<Duration, Closed> {
+    fn failed(&mut self, error: &Error) -> Polled {
         self.read_state = None;
         let since = *self.failing_since.get_or_insert_with(Instant::now);
         if error.is_transient() && since.elapsed() < TRANSIENT_TIME {
-            return Ok(TRANSIENT_RETRY);
+            return Polled::quiet(TRANSIENT_RETRY);
         }
         let state = error.state(&self.name, &self.tables, self.progress.existed());
         if matches!(state, State::Waiting(_)) {
             self.progress.set_missing();
         }
         let wait = if matches!(state, State::Waiting(_)) { POLL } else { RETRY };
-        self.send_state(state)?;
-        Ok(wait)
-    }
-
-    fn send_state(&mut self, state: State) -> Result<(), Closed> {
-        if self.state.as_ref() != Some(&state) {
-            self.updates.send(Update::State(self.updates.id, state.clone()))?;
-            self.state = Some(state);
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, request: Request) -> Result<(), Closed> {
-        let (ticket, addresses) = match request {
-            Request::Payloads { ticket, addresses } => (ticket, addresses),
-            Request::Check { ticket, query, addresses } => return self.check(ticket, &query, &addresses),
-            Request::Search(search) => {
-                // Rows beyond the limit are not shown, so that they are not searched either.
-                let oldest = self.progress.checkpoints.oldest().filter(|_| self.progress.left_out > 0).map(|checkpoint| checkpoint.row);
-                self.scan = Some(Scan::new(search, oldest));
-                return Ok(());
-            }
-            Request::StopSearch => {
-                self.scan = None;
-                return Ok(());
-            }
-            Request::Read { ticket, wanted } => return self.read_excerpt(ticket, &wanted),
-            Request::Logs { ticket } => {
-                self.read_recorded_in(LOGS_TABLE)?;
-                return self.updates.send(Update::Read { ticket, from: None });
-            }
-            // Payloads are in the file: there is no memory to release. A reader has no clients that could wait.
-            Request::Release(_) | Request::Take(..) | Request::Suspend(_) | Request::Resume => return Ok(()),
-        };
-        let mut payloads = Vec::with_capacity(addresses.len());
-        let mut chunks = addresses.chunks(PAYLOADS).peekable();
-        while let Some(chunk) = chunks.next() {
-            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, chunk)) {
-                Ok(found) => {
-                    payloads.extend(found.into_iter().map(|found| found.ok_or_else(|| format!("this span is no longer in {}", self.name))));
-                }
-                Err(error) => {
-                    let message = error.message(&self.name, &self.tables, true);
-                    payloads.extend(chunk.iter().map(|_| Err(message.clone())));
-                }
-            }
-            if chunks.peek().is_some() {
-                // An export asks for many. New spans must not wait for it.
-                self.poll()?;
-            }
-        }
-        self.updates.send(Update::Payloads { ticket, payloads })
+        Polled::with(state, wait)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use agno_top::sources::{ReadLimits, State};
+use agno_top::sources::{ReadLimits, State, Wanted};
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn refusals_say_what_is_wrong_and_what_to_do() {
         assert!(text.contains("does not answer as AgentOS does"), "{body}: {text}");
     }
     let failed = failure(Told::refuse(500, "Error searching traces"), None);
-    assert!(failed.contains("status 500") && failed.ends_with("; trying again"), "{failed}");
+    assert_eq!(failed, r#": it answered with status 500: {"detail":"Error searching traces"}"#);
 }
 
 #[test]
@@ -71,12 +71,14 @@ fn a_key_follows_no_redirect() {
     let location = other.url.clone();
     let server = Server::start(move |_| {
         let mut told = Told::refuse(307, "");
-        told.headers.push(("location".to_owned(), format!("{location}/traces/search")));
+        let location = location.replace("//", "//user:s3cret@");
+        told.headers.push(("location".to_owned(), format!("{location}/traces/search?key=s3cret")));
         told
     });
     let mut source = Source::open(&server.url, Some("s3cret"), ReadLimits::of(10));
     let message = source.failure();
-    assert!(message.contains("it redirects to another address"), "{message}");
+    let said = format!("it redirects to {}/traces/search (307), which is not followed; name that address", other.url);
+    assert!(message.contains(&said), "{message}");
     assert_eq!(other.asked().len(), 0);
 }
 
@@ -125,6 +127,42 @@ fn a_part_that_is_not_valid_spoils_no_other() {
     source.until_watching();
     assert_eq!(source.sent.len(), 3);
     assert_eq!(source.skipped, [format!("trace {:032x}: the id of a span is not 16 hex digits", 2)]);
+}
+
+#[test]
+fn a_trace_with_thousands_of_roots_leads_to_a_few_questions() {
+    let mut wide = trace(1, 0);
+    let root = |id: u64| {
+        let mut root = trace(1, 0)["tree"][0].clone();
+        (root["id"], root["type"], root["spans"]) = (format!("{id:016x}").into(), "LLM".into(), Value::Null);
+        root
+    };
+    wide["tree"] = (1..=3000).map(root).collect();
+    wide["total_spans"] = 3000.into();
+    let server = Server::start(move |asked| {
+        // A span alone is as large as AgentOS lets it be.
+        let large = json!({"id": "0000000000000001", "start_time": "2026-11-30T03:00:00Z", "input": "x".repeat(3 << 20)});
+        if asked.path.contains("span_id=") { Told::json(&large) } else { answer(&[wide.clone()], asked) }
+    });
+    let mut source = Source::all(&server.url);
+    source.until_watching();
+    assert_eq!(source.spans(), 3000);
+    assert!(server.asked().iter().filter(|asked| asked.path.contains("span_id=")).count() <= 16);
+    let said = "of its roots have the times of the trace: AgentOS tells their own one by one";
+    assert!(source.skipped.len() == 1 && source.skipped[0].ends_with(said), "{:?}", source.skipped);
+}
+
+#[test]
+fn pages_that_repeat_end_whatever_count_is_stated() {
+    let traces: Vec<Value> = (1..=100).map(|number| trace(number, 0)).collect();
+    let server = Server::start(move |_| Told::json(&json!({"data": traces, "meta": {"total_count": 1_000_000_000_000_000_u64}})));
+    let mut source = Source::all(&server.url);
+    source.until_watching();
+    source.until("polls", |_| server.asked().len() > 12);
+    assert_eq!(source.sent.len(), 200);
+    let said = "the list of traces: AgentOS states 1000000000000000 traces, and its pages bring the same ones again and again";
+    assert_eq!(source.skipped, [said], "it is said once");
+    assert_eq!(source.read(Wanted::Newest(1_000_000)), Some(i64::MIN));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::postgres;
 use crate::real::{models, python};
 use crate::server::{LOGIN, Server};
 
@@ -27,17 +28,19 @@ fn list(source: &str, schema: &str) -> Vec<Value> {
 
 #[test]
 fn one_scenario_in_each_store_is_told_alike() {
-    let (Some(server), Some(python)) = (Server::shared(), python()) else { return };
+    let (Some(server), Some(postgres), Some(python)) = (Server::shared(), postgres::Server::shared(), python()) else { return };
     let (_models, address) = models(&python);
     let folder = tempfile::tempdir().unwrap();
     let [sqlite, store] = ["agno.db", "store"].map(|name| folder.path().join(name));
     let (schema, url) = ("ai", server.url(LOGIN, "mysql"));
+    let other = postgres.url(&postgres.empty_database());
     let mut scenario = Command::new(python);
-    scenario.arg("tests/agno/scenario.py").arg(&sqlite).arg(address).args(["--also", &url, "--also"]).arg(&store);
+    scenario.arg("tests/agno/scenario.py").arg(&sqlite).arg(address).args(["--also", &url, "--also", &other, "--also"]).arg(&store);
     let done = scenario.output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let expected = list(sqlite.to_str().unwrap(), schema);
     assert!(expected.len() > 5);
     assert_eq!(list(&url, schema), expected);
+    assert_eq!(list(&other, schema), expected);
     assert_eq!(list(Path::new(&store).join("agno_spans.json").to_str().unwrap(), schema), expected);
 }

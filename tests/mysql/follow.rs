@@ -71,3 +71,15 @@ fn what_is_refused_is_said_without_the_password() {
     let mut watch = server.watch(&format!("{LOGIN}@127.0.0.1:1/x?sslmode=require#"), &schema, u64::MAX);
     watch.until_message("can't be reached");
 }
+
+#[test]
+fn a_server_of_another_kind_is_told_within_seconds() {
+    // It accepts connections and says nothing, as a server does that waits for a request.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mysql://u:sesame@{}/x", listener.local_addr().unwrap());
+    let limits = agno_top::sources::ReadLimits::of(1);
+    let location = agno_top::sources::postgres::Location::default();
+    let mut watch = crate::watch::Watch::start(|updates| agno_top::sources::mysql::start_with(&url, location, limits, updates));
+    watch.until_message("says nothing within 4 seconds, where MySQL and MariaDB greet at once");
+    assert!(!format!("{:?}", watch.states).contains("sesame"));
+}

@@ -31,6 +31,29 @@ fn new_rows_are_sent_once_as_live() {
 }
 
 #[test]
+fn a_tail_of_ten_thousand_spans_by_two_writers_misses_none() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut watch = server.watch(&database);
+    watch.until_watching();
+    std::thread::scope(|scope| {
+        for number in 0..2_u64 {
+            let mut writer = server.writer(&database);
+            // The clock of one writer is an hour behind.
+            scope.spawn(move || {
+                for part in 0..100 {
+                    let from = 1 + number * 5000 + part * 50;
+                    writer.run(&spans_at(from, from + 50, -3600 * number as i64));
+                }
+            });
+        }
+        watch.until_spans(10_000);
+    });
+    once_each(&watch);
+    assert!(watch.spans.values().all(|span| span.origin == Origin::Live));
+}
+
+#[test]
 #[ignore = "measures"]
 fn the_time_from_a_commit_to_its_update() {
     let Some(server) = Server::shared() else { return };

@@ -31,6 +31,29 @@ fn new_rows_are_sent_once_as_live() {
 }
 
 #[test]
+fn a_tail_of_ten_thousand_spans_by_two_writers_misses_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let first = Writer::wal(&path);
+    let second = Writer::open(&path, "PRAGMA busy_timeout = 20000");
+    let mut watch = Watch::new(&path);
+    watch.until_watching();
+    std::thread::scope(|scope| {
+        for (number, mut writer) in [first, second].into_iter().enumerate() {
+            scope.spawn(move || {
+                writer.run("PRAGMA busy_timeout = 20000");
+                for part in 0..100 {
+                    let from = 1 + number as u64 * 5000 + part * 50;
+                    writer.run(&spans(from, from + 50));
+                }
+            });
+        }
+        watch.until_spans(10_000);
+    });
+    assert!(watch.spans.values().all(|span| span.times == 1 && span.origin == Origin::Live));
+}
+
+#[test]
 fn a_transaction_is_seen_when_it_commits() {
     both(|mut writer, mut watch| {
         writer.run(&spans(1, 2));

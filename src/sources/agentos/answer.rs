@@ -126,6 +126,8 @@ pub(super) struct Trace<'a> {
     pub(super) invalid: (u64, Vec<String>),
     /// The spans that AgentOS stores of the trace.
     pub(super) stored: u64,
+    /// Whether spans lie deeper in the tree than is read.
+    pub(super) is_cut: bool,
 }
 
 /// A span in the tree of its trace.
@@ -151,7 +153,7 @@ impl<'a> Trace<'a> {
         let end = object.time("end_time").ok_or("its end_time is not a time")?;
         let stored = object.count("total_spans").unwrap_or_default();
         let tree = if let Some(Scalar::Other(tree)) = object.get("tree") { tree } else { &[] };
-        let mut trace = Self { id, start, end, object, nodes: Vec::new(), invalid: Default::default(), stored };
+        let mut trace = Self { id, start, end, object, nodes: Vec::new(), invalid: Default::default(), stored, is_cut: false };
         trace.walk(tree);
         Ok(trace)
     }
@@ -177,9 +179,7 @@ impl<'a> Trace<'a> {
                         }
                         self.nodes.push(node);
                         match below {
-                            Some(_) if depth == MAX_DEPTH => {
-                                self.refuse(format!("the spans below {id} are nested deeper than {MAX_DEPTH}"));
-                            }
+                            Some(_) if depth == MAX_DEPTH => self.is_cut = true,
                             Some(below) => open.push((below, Some(id), depth + 1)),
                             None => {}
                         }
@@ -202,9 +202,23 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// The number of spans that AgentOS stores and leaves out of the tree.
-    pub(super) fn left_out(&self) -> u64 {
+    /// The number of spans that AgentOS stores, but that were not found in the tree.
+    pub(super) fn missing(&self) -> u64 {
         self.stored.saturating_sub(self.nodes.len() as u64).saturating_sub(self.invalid.0)
+    }
+
+    /// Says which spans were not found in the tree; `None` if all were.
+    pub(super) fn gap(&self) -> Option<String> {
+        let (missing, stored) = (self.missing(), self.stored);
+        match (self.is_cut, missing) {
+            (false, 0) => None,
+            (false, _) => Some(format!("AgentOS stores {stored} spans of it and leaves {missing} out of the tree")),
+            (true, 0) => Some(format!("its spans that are nested deeper than {MAX_DEPTH} are not read")),
+            // What lies that deep is not counted.
+            (true, _) => Some(format!(
+                "{missing} of the {stored} spans that AgentOS stores are nested deeper than {MAX_DEPTH}, or left out of the tree"
+            )),
+        }
     }
 
     /// Whether the trace is nothing but a request for traces, as agno-top and AgentOS's own page make them.
@@ -222,7 +236,7 @@ impl<'a> Trace<'a> {
     pub(super) fn unclear_roots(&self) -> Vec<SpanId> {
         let roots: Vec<&Node<'_>> = self.nodes.iter().filter(|node| node.is_bare).collect();
         let others = || self.nodes.iter().filter(|node| !node.is_bare);
-        let is_alone = roots.len() == 1 && self.left_out() == 0 && self.invalid.0 == 0;
+        let is_alone = roots.len() == 1 && self.missing() == 0 && self.invalid.0 == 0;
         let has_own_times = || !others().any(|node| node.start <= self.start || node.end.is_none_or(|end| end >= self.end));
         let is_clear = |root: &Node<'_>| {
             let kind = root.object.text("type");

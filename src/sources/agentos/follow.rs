@@ -10,7 +10,7 @@ use super::answer::Page;
 use super::pager::{Filter, Pager};
 use super::reader::{Reader, Stop, Taken};
 use super::server::{Error, Server};
-use crate::model::{Nanos, Origin};
+use crate::model::{Nanos, Origin, Skipped};
 use crate::sources::{ReadLimits, State, Update, UpdateSender};
 
 const SECOND: Nanos = 1_000_000_000;
@@ -214,10 +214,13 @@ pub(super) fn read(
     };
     let page = Page::read(&text).map_err(|error| Error::Foreign(format!("its answer is not JSON as AgentOS writes it ({error})")))?;
     let taken = take(&page.traces, server)?;
-    pager.advance(&page, taken.iter().filter_map(|taken| taken.start).min());
-    if let Some(skipped) = pager.succeed() {
+    let circles = pager.advance(&page, taken.iter().filter_map(|taken| taken.start).min());
+    // Every walk meets them again.
+    let circles = circles.filter(|_| !std::mem::replace(&mut server.has_circles, true));
+    let skipped: Vec<Skipped> = circles.into_iter().chain(pager.succeed()).collect();
+    if !skipped.is_empty() {
         let mut batch = updates.batch(Origin::History);
-        batch.skipped.push(skipped);
+        batch.skipped = skipped;
         updates.send(Update::Batch(batch))?;
     }
     Ok(taken)

@@ -19,7 +19,7 @@ pub fn agentos(bytes: &[u8]) {
                 continue;
             }
         };
-        let _ = (trace.unclear_roots(), trace.is_request_for_traces(), trace.left_out(), rows::summary_payload(&trace));
+        let _ = (trace.unclear_roots(), trace.is_request_for_traces(), trace.gap(), rows::summary_payload(&trace));
         let mut batch = Batch::new(SourceId(0), Origin::History);
         let row = rows::summary(&trace, None, PayloadRef(0), &mut batch);
         assert_eq!((row.trace, row.parent), (trace.id, None));

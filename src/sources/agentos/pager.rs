@@ -1,6 +1,10 @@
 //! Questions for traces, page by page, the newest start first.
 //!
 //! A page continues at the start of the oldest trace so far instead of at a number, so that traces that come meanwhile shift nothing.
+//! Pages that repeat what came end the walk, however many traces the server claims to have.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use serde_json::{Value, json};
 
@@ -13,6 +17,8 @@ const LIMIT: u64 = 100;
 const SHRINK: u64 = 10;
 /// The unit of AgentOS's times.
 const MICROSECOND: Nanos = 1000;
+/// The most traces in a row that came before: as many as a page may hold that began at the moment where the walk goes on.
+const MAX_REPEATS: usize = LIMIT as usize;
 
 /// Which traces to ask for.
 #[derive(Clone, Debug, Default)]
@@ -36,11 +42,16 @@ pub(super) struct Pager {
     pub(super) total: Option<u64>,
     /// The trace that was left out since it can't be asked for, and why.
     skipped: Option<Skipped>,
+    /// Hashes of the traces that came since `began_until` changed, and the traces in a row that came before.
+    came: HashSet<u64>,
+    repeats: usize,
+    hasher: RandomState,
 }
 
 impl Pager {
     pub(super) fn new(filter: Filter) -> Self {
-        Self { filter, page: 1, limit: LIMIT, is_done: false, total: None, skipped: None }
+        let (came, hasher) = (HashSet::new(), RandomState::new());
+        Self { filter, page: 1, limit: LIMIT, is_done: false, total: None, skipped: None, came, repeats: 0, hasher }
     }
 
     /// Asks for one trace, to learn how many there are.
@@ -63,19 +74,29 @@ impl Pager {
         question.to_string()
     }
 
-    /// Goes on after a page; `oldest` is the oldest start in it, if any could be read.
-    pub(super) fn advance(&mut self, page: &Page<'_>, oldest: Option<Nanos>) {
-        self.total.get_or_insert(page.total);
+    /// Goes on after a page; `oldest` is the oldest start in it, if any could be read. Returns what is said if the pages go round in circles.
+    pub(super) fn advance(&mut self, page: &Page<'_>, oldest: Option<Nanos>) -> Option<Skipped> {
+        let total = *self.total.get_or_insert(page.total);
         let asked = self.page.saturating_mul(self.limit);
         self.is_done = page.total <= asked || page.traces.is_empty();
+        let before = self.came.len();
+        self.came.extend(page.traces.iter().map(|trace| self.hasher.hash_one(trace)));
+        self.repeats = if self.came.len() > before { 0 } else { self.repeats + page.traces.len() };
+        if self.repeats > MAX_REPEATS && !self.is_done {
+            self.is_done = true;
+            let reason = format!("AgentOS states {total} traces, and its pages bring the same ones again and again");
+            return Some(Skipped { place: "the list of traces".to_owned(), reason });
+        }
         // Times may be stored more exactly than they are told.
         let next = oldest.map(|oldest| (oldest.div_euclid(MICROSECOND) + 1).saturating_mul(MICROSECOND));
         match next {
             Some(next) if self.filter.began_until.is_none_or(|before| next < before) => {
                 (self.filter.began_until, self.page) = (Some(next), 1);
+                self.came.clear();
             }
             _ => self.page += 1,
         }
+        None
     }
 
     /// Goes on after a failure that may be due to the size of the page, or to a trace in it: the next page is smaller; a trace for which there
@@ -123,7 +144,7 @@ mod tests {
             pager.question(),
             r#"{"group_by":"run","page":1,"limit":100,"filter":{"op":"GTE","key":"end_time","value":"1970-01-01T00:00:00+00:00"}}"#
         );
-        pager.advance(&page(100, 150), Some(5_000_500));
+        assert_eq!(pager.advance(&page(100, 150), Some(5_000_500)), None);
         let question: Value = serde_json::from_str(&pager.question()).unwrap();
         assert_eq!(question["filter"]["conditions"][1]["value"], "1970-01-01T00:00:00.005001+00:00");
         assert!(!pager.is_done);

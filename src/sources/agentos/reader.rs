@@ -7,12 +7,15 @@ use super::answer::Trace;
 use super::rows;
 use super::server::{Error, Server};
 use crate::model::{Batch, Nanos, Origin, Payload, PayloadRef, Skipped, SpanId, TraceId};
-use crate::sources::{Closed, Update, UpdateSender};
+use crate::sources::{Closed, Update, UpdateSender, http};
 
 /// How long a trace may be unchanged while it runs: as long as others without news are not lost.
 const SILENCE: Nanos = 60_000_000_000;
 /// The spans after which a batch is sent.
 const BATCH: usize = 2048;
+/// The most roots of a trace that are asked for alone, and the most bytes of these answers.
+const MAX_ROOTS: usize = 16;
+const MAX_ROOT_BYTES: usize = 32 << 20;
 
 /// Why reading stops.
 #[derive(Debug)]
@@ -144,7 +147,7 @@ impl Reader {
             return Ok(unchanged);
         }
         let own = complete(&trace, server)?;
-        let trace = trace.with_own(&own);
+        let trace = trace.with_own(&own.roots);
         // A clock that is ahead must not hide what comes from others.
         self.latest = self.latest.max(Some(trace.end.min(server.now())));
         if !is_known {
@@ -153,7 +156,7 @@ impl Reader {
         known.print = print;
         let is_left_out = !is_known && self.left_out.is_some_and(|[start, end]| trace.start <= start && trace.end <= end);
         if !is_left_out && !trace.is_request_for_traces() {
-            self.add(&trace, &mut known, batch, server, updates)?;
+            self.add(&trace, own.untold, &mut known, batch, server, updates)?;
         }
         self.known.insert(id, known);
         Ok(Taken { is_new: true, ..unchanged })
@@ -162,13 +165,14 @@ impl Reader {
     fn add(
         &mut self,
         trace: &Trace<'_>,
+        untold: usize,
         known: &mut Known,
         batch: &mut Batch,
         server: &Server,
         updates: &UpdateSender,
     ) -> Result<(), Closed> {
         let is_silent = is_silent(trace.end, server.now());
-        let is_partial = trace.nodes.is_empty() || trace.left_out() > 0;
+        let is_partial = trace.nodes.is_empty() || trace.missing() > 0;
         if is_partial && !is_silent {
             self.unsettled.insert(trace.id, trace.end);
         } else {
@@ -196,16 +200,16 @@ impl Reader {
             }
             known.has_spans = true;
         }
-        let left_out = if is_silent && !trace.nodes.is_empty() { trace.left_out() } else { 0 };
+        let gap = if trace.nodes.is_empty() || !(is_silent || trace.is_cut) { None } else { trace.gap() };
         let (invalid, reasons) = &trace.invalid;
-        if !known.is_told && (*invalid > 0 || left_out > 0) {
+        if !known.is_told && (*invalid > 0 || gap.is_some() || untold > 0) {
             known.is_told = true;
             let more = invalid - reasons.len() as u64;
             let more = (more > 0).then(|| format!("{more} more spans of the tree can't be read"));
-            let absent =
-                (left_out > 0).then(|| format!("AgentOS stores {} spans of it and leaves {left_out} out of the tree", trace.stored));
+            let untold =
+                (untold > 0).then(|| format!("{untold} of its roots have the times of the trace: AgentOS tells their own one by one"));
             let skipped = |reason| Skipped { place: format!("trace {}", trace.id), reason };
-            batch.skipped.extend(reasons.iter().cloned().chain(more).chain(absent).map(skipped));
+            batch.skipped.extend(reasons.iter().cloned().chain(more).chain(gap).chain(untold).map(skipped));
         }
         Ok(())
     }
@@ -252,23 +256,36 @@ fn read_payloads(id: TraceId, server: &mut Server) -> Result<HashMap<SpanId, Pay
 /// Returns the payloads of a trace that was read.
 pub(super) fn payloads_of(trace: Trace<'_>, server: &mut Server) -> Result<Vec<(SpanId, Payload)>, Error> {
     let own = complete(&trace, server)?;
-    let trace = trace.with_own(&own);
+    let trace = trace.with_own(&own.roots);
     if trace.nodes.is_empty() {
         return Ok(vec![(rows::summary_id(&trace), rows::summary_payload(&trace))]);
     }
     Ok(trace.nodes.iter().map(|node| (node.id, rows::payload(&trace, node))).collect())
 }
 
-/// Asks for the roots about which the tree does not tell enough. Without an answer about them, the tree must do.
-fn complete(trace: &Trace<'_>, server: &mut Server) -> Result<Vec<(SpanId, Vec<u8>)>, Error> {
-    let mut own = Vec::new();
-    for root in trace.unclear_roots() {
-        match server.span(trace.id, root) {
-            Ok(text) => own.push((root, text)),
-            Err(Error::Gone | Error::Failed(_)) => {}
+/// Roots as AgentOS tells them alone.
+#[derive(Debug, Default)]
+struct Own {
+    roots: Vec<(SpanId, Vec<u8>)>,
+    /// The number of other roots about which the tree does not tell enough.
+    untold: usize,
+}
+
+/// Asks for the roots about which the tree does not tell enough, within limits. Without an answer about them, the tree must do.
+fn complete(trace: &Trace<'_>, server: &mut Server) -> Result<Own, Error> {
+    let (mut own, mut room) = (Own::default(), MAX_ROOT_BYTES);
+    let unclear = trace.unclear_roots();
+    for root in unclear.iter().take(MAX_ROOTS) {
+        match server.span(trace.id, *root, room) {
+            Ok(text) => {
+                room = room.saturating_sub(text.len());
+                own.roots.push((*root, text));
+            }
+            Err(Error::Gone | Error::Failed(_) | Error::Http(http::Error::TooLarge(_))) => {}
             Err(error) => return Err(error),
         }
     }
+    own.untold = unclear.len() - own.roots.len();
     Ok(own)
 }
 

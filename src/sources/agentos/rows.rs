@@ -106,14 +106,14 @@ fn notes(trace: &Trace<'_>) -> Vec<(String, String)> {
         }
         trace.object.get(column).map(text)
     });
-    let left_out = trace.left_out();
     if trace.nodes.is_empty() {
+        let missing = trace.missing();
         notes.push((
             "spans".to_owned(),
-            format!("{left_out} stored; AgentOS tells them once the root is stored, which may be in another program"),
+            format!("{missing} stored; AgentOS tells them once the root is stored, which may be in another program"),
         ));
-    } else if left_out > 0 {
-        notes.push(("left out".to_owned(), format!("{left_out} of the {} spans that AgentOS stores", trace.stored)));
+    } else {
+        notes.extend(trace.gap().map(|gap| ("left out".to_owned(), gap)));
     }
     notes
 }

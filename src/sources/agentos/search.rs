@@ -15,21 +15,22 @@ use crate::sources::{Progress, Search, UpdateSender};
 /// A running search.
 #[derive(Debug)]
 pub(super) struct Scan {
-    pub(super) ticket: u64,
     query: Arc<PayloadQuery>,
     pager: Pager,
     /// The traces that were searched: the one with which a page begins was on the page before.
     searched: HashSet<TraceId>,
+    /// The most traces that are searched.
+    limit: u64,
 }
 
 impl Scan {
-    pub(super) fn new(search: Search) -> Self {
+    pub(super) fn new(search: Search, limit: u64) -> Self {
         let filter = Filter { ended_since: search.since, began_until: search.until, id: None };
-        Self { ticket: search.ticket, query: search.query, pager: Pager::new(filter), searched: HashSet::new() }
+        Self { query: search.query, pager: Pager::new(filter), searched: HashSet::new(), limit }
     }
 
-    pub(super) fn is_done(&self) -> bool {
-        self.pager.is_done
+    fn is_done(&self) -> bool {
+        self.pager.is_done || self.searched.len() as u64 >= self.limit
     }
 
     /// Returns the progress in traces.

@@ -35,6 +35,8 @@ pub(super) struct Server {
     asked: u64,
     /// The time of the server when it last answered, and when that was.
     time: Option<(Nanos, Instant)>,
+    /// Whether it was said that its pages repeat.
+    pub(super) has_circles: bool,
 }
 
 /// Why a question has no answer. [`Error::message`] tells the user about it.
@@ -71,7 +73,7 @@ impl Error {
             format!("{}{more}", names.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", "))
         };
         match self {
-            Self::Http(error) => format!("{name}: {error}; trying again"),
+            Self::Http(error) => format!("{name}: {error}"),
             Self::Login(reason) if *has_key => format!("{name} refuses the key (401{reason})"),
             Self::Login(reason) => {
                 format!("{name} asks for a key (401{reason}); put it into AGNO_TOP_AGENTOS_KEY, agentos_key of the settings or the URL")
@@ -88,7 +90,7 @@ impl Error {
             ),
             Self::Foreign(what) => format!("{name} does not answer as AgentOS does: {what}"),
             Self::Gone => format!("{name} no longer has this"),
-            Self::Failed(reason) | Self::Refused(reason) => format!("{name}: {reason}; trying again"),
+            Self::Failed(reason) | Self::Refused(reason) => format!("{name}: {reason}"),
         }
     }
 
@@ -109,7 +111,8 @@ impl Server {
         let key = address.key.as_deref().or(key);
         let headers = key.map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
         let client = Client::new(&address.origin, None, headers.into_iter().collect())?;
-        Ok(Self { client, name: address.name(), has_key: key.is_some(), address, random: RandomState::new(), asked: 0, time: None })
+        let (name, has_key, random) = (address.name(), key.is_some(), RandomState::new());
+        Ok(Self { client, name, has_key, address, random, asked: 0, time: None, has_circles: false })
     }
 
     /// Returns the time of the server, as far as it is known.
@@ -119,33 +122,33 @@ impl Server {
 
     /// Asks for a page of traces, each with its tree; `body` is the question as JSON.
     pub(super) fn search(&mut self, body: &str) -> Result<Vec<u8>, Error> {
-        self.ask("/traces/search", "", Some(body))
+        self.ask("/traces/search", "", Some(body), MAX_ANSWER)
     }
 
     /// Asks for a trace with its tree.
     pub(super) fn trace(&mut self, id: TraceId) -> Result<Vec<u8>, Error> {
-        self.ask(&format!("/traces/{id}"), "", None)
+        self.ask(&format!("/traces/{id}"), "", None, MAX_ANSWER)
     }
 
-    /// Asks for a span alone.
-    pub(super) fn span(&mut self, trace: TraceId, span: SpanId) -> Result<Vec<u8>, Error> {
-        self.ask(&format!("/traces/{trace}"), &format!("?span_id={span}"), None)
+    /// Asks for a span alone, for an answer of at most `limit` bytes.
+    pub(super) fn span(&mut self, trace: TraceId, span: SpanId, limit: usize) -> Result<Vec<u8>, Error> {
+        self.ask(&format!("/traces/{trace}"), &format!("?span_id={span}"), None, limit as u64)
     }
 
-    fn ask(&mut self, path: &str, query: &str, body: Option<&str>) -> Result<Vec<u8>, Error> {
-        let answer = self.send(&self.address.path(path, query), body)?;
+    fn ask(&mut self, path: &str, query: &str, body: Option<&str>, limit: u64) -> Result<Vec<u8>, Error> {
+        let answer = self.send(&self.address.path(path, query), body, limit)?;
         if answer.is_success() {
             return if answer.is_page() { Err(Error::Foreign("it answers with a web page".to_owned())) } else { Ok(answer.body) };
         }
         Err(self.explain(&answer))
     }
 
-    fn send(&mut self, path: &str, body: Option<&str>) -> Result<Answer, Error> {
+    fn send(&mut self, path: &str, body: Option<&str>, limit: u64) -> Result<Answer, Error> {
         let parent = self.unsampled_parent();
         let json = ("content-type", "application/json");
         let headers = [("traceparent", parent.as_str()), ("accept", "application/json"), json];
         let headers = if body.is_some() { &headers[..] } else { &headers[..2] };
-        let ask = Ask { path, headers, body: body.map(str::as_bytes), timeout: TIMEOUT, limit: MAX_ANSWER };
+        let ask = Ask { path, headers, body: body.map(str::as_bytes), timeout: TIMEOUT, limit };
         let answer = self.client.ask(&ask).map_err(Error::Http)?;
         let date = answer.date.as_deref().and_then(|date| DateTime::parse_from_rfc2822(date).ok()?.timestamp_nanos_opt());
         if let Some(date) = date {
@@ -189,7 +192,7 @@ impl Server {
     fn databases(&mut self) -> Vec<String> {
         let mut names = Vec::new();
         let path = format!("{}/config", self.address.prefix);
-        if let Ok(answer) = self.send(&path, None)
+        if let Ok(answer) = self.send(&path, None, MAX_ANSWER)
             && answer.is_success()
             && let Ok(config) = Object::read(&answer.body)
             && let Some(Scalar::Other(traces)) = config.get("traces")
@@ -207,7 +210,7 @@ impl Server {
     /// Returns the version of Agno, if it tells one.
     fn version(&mut self) -> Option<String> {
         let path = format!("{}/info", self.address.prefix);
-        let answer = self.send(&path, None).ok().filter(Answer::is_success)?;
+        let answer = self.send(&path, None, MAX_ANSWER).ok().filter(Answer::is_success)?;
         let version = brief(&Object::read(&answer.body).ok()?.text("agno_version"));
         (!version.is_empty()).then_some(version)
     }

@@ -22,7 +22,7 @@ mod code {
 
 /// The reason why a database can't be read. [`Error::message`] tells the user about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Error {
+pub(in crate::sources) enum Error {
     /// No answer.
     Http(http::Error),
     /// The server refuses the login.
@@ -106,7 +106,7 @@ impl Error {
     }
 
     /// Returns the message for the user, without secrets. `table` is the one that is sought.
-    pub(super) fn message(&self, config: &Config, table: &str) -> String {
+    pub(in crate::sources) fn message(&self, config: &Config, table: &str) -> String {
         let Config { name: server, user, database, .. } = config;
         let table = format!("{database}.{}", config.table.as_deref().unwrap_or(table));
         match self {
@@ -126,14 +126,14 @@ impl Error {
             Self::NoColumn(column) => format!(
                 "{table} in {server} has no column {column}; it is neither Agno's table of spans nor one of the OpenTelemetry collector"
             ),
-            Self::Changed => format!("{table} in {server} changed while it was read; trying again"),
+            Self::Changed => format!("{table} in {server} changed while it was read"),
             Self::Settings => format!("{server} refuses the settings that agno-top asks with"),
             Self::Limit { reason, .. } => format!("a limit of {server} ends even a small question: {}", config.redact(reason)),
             Self::Cuts(setting) => format!(
                 "{server} would answer only a part of a question: the profile of {user} has {setting} and does not let it be changed; \
                  name another user"
             ),
-            Self::Busy => format!("{server} has too many questions to answer; trying again"),
+            Self::Busy => format!("{server} has too many questions to answer"),
             Self::Other(reason) => format!("{server} can't be read: {}", config.redact(reason)),
         }
     }
@@ -150,7 +150,7 @@ impl Error {
     }
 
     /// Whether a smaller question may be answered.
-    pub(super) fn is_too_large(&self) -> bool {
+    pub(in crate::sources) fn is_too_large(&self) -> bool {
         matches!(self, Self::Limit { .. } | Self::Http(http::Error::TooLarge(_) | http::Error::Slow(_)))
     }
 

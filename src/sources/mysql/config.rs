@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-use crate::sources::postgres::tls::{Mode, Roots, Tls};
+use crate::sources::tls::{Mode, Roots, Tls};
 
 /// A database, and how to connect to it.
 #[derive(Clone, Debug)]
-pub(super) struct Config {
+pub(in crate::sources) struct Config {
     /// The URL without password and options, for messages.
-    pub(super) name: String,
-    pub(super) user: String,
+    pub(in crate::sources) name: String,
+    pub(in crate::sources) user: String,
     pub(super) password: String,
     pub(super) host: String,
     pub(super) port: u16,
@@ -34,7 +34,7 @@ fn after_scheme(text: &str) -> Option<&str> {
 
 impl Config {
     /// Parses a URL. The error does not repeat it, because it may contain a password.
-    pub(super) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub(in crate::sources) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let rest = after_scheme(url).ok_or("it does not begin with mysql:// or mariadb://")?;
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,27 +11,54 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::config::Config;
-use super::error::Error;
+use super::error::{Error, NO_ANSWER};
 use super::wire::Packets;
-use crate::sources::postgres::tls::Mode;
+use crate::sources::tls::Mode;
 
-/// How long connecting and each answer may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long each message may take until the login is done. A server greets at once.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection to the server, encrypted or not.
-pub(super) trait Stream: Read + Write + Send {}
+pub(in crate::sources) trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
 /// An open connection.
-pub(super) type Session = Packets<Box<dyn Stream>>;
+pub(in crate::sources) type Session = Packets<Box<dyn Stream>>;
+
+/// Another handle of the connection's socket, which shares its settings.
+enum Socket {
+    #[cfg(unix)]
+    Local(UnixStream),
+    Remote(TcpStream),
+}
+
+impl Socket {
+    /// Limits the time of each read and each write.
+    fn limit(&self, time: Duration) -> std::io::Result<()> {
+        let time = Some(time);
+        match self {
+            #[cfg(unix)]
+            Self::Local(socket) => socket.set_read_timeout(time).and_then(|()| socket.set_write_timeout(time)),
+            Self::Remote(socket) => socket.set_read_timeout(time).and_then(|()| socket.set_write_timeout(time)),
+        }
+    }
+}
 
 impl Config {
     /// Connects, with or without TLS as the settings allow.
-    pub(super) fn connect(&self) -> Result<Session, Error> {
-        let (stream, is_local) = self.open()?;
+    pub(in crate::sources) fn connect(&self) -> Result<Session, Error> {
+        let (stream, socket) = self.open()?;
+        let is_local = !matches!(socket, Socket::Remote(_));
+        socket.limit(LOGIN_TIMEOUT)?;
         let mut packets = Packets::new(stream);
-        let greeting = packets.greeting()?;
+        let greeting = packets.greeting().map_err(|error| match error {
+            Error::Lost(reason) if reason == NO_ANSWER => Error::Silent(LOGIN_TIMEOUT),
+            error => error,
+        })?;
         let mode = if is_local { Mode::Disable } else { self.tls.mode };
         let is_encrypted = match mode {
             Mode::Disable | Mode::Allow => false,
@@ -42,17 +71,17 @@ impl Config {
             packets = packets.upgrade(|stream| self.encrypt(stream))?;
         }
         packets.log_in(&greeting, &self.user, &self.password, is_encrypted, is_encrypted || is_local)?;
+        socket.limit(TIMEOUT)?;
         Ok(packets)
     }
 
-    fn open(&self) -> Result<(Box<dyn Stream>, bool), Error> {
+    fn open(&self) -> Result<(Box<dyn Stream>, Socket), Error> {
         let failed = |error: std::io::Error| Error::Unreachable(error.to_string());
         #[cfg(unix)]
         if let Some(path) = &self.socket {
-            let stream = std::os::unix::net::UnixStream::connect(path).map_err(failed)?;
-            stream.set_read_timeout(Some(TIMEOUT))?;
-            stream.set_write_timeout(Some(TIMEOUT))?;
-            return Ok((Box::new(stream), true));
+            let stream = UnixStream::connect(path).map_err(failed)?;
+            let socket = Socket::Local(stream.try_clone()?);
+            return Ok((Box::new(stream), socket));
         }
         let mut outcome = Err(Error::Unreachable("its name has no address".to_owned()));
         for address in (self.host.as_str(), self.port).to_socket_addrs().map_err(failed)? {
@@ -63,9 +92,8 @@ impl Config {
         }
         let stream = outcome?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
-        Ok((Box::new(stream), false))
+        let socket = Socket::Remote(stream.try_clone()?);
+        Ok((Box::new(stream), socket))
     }
 
     fn encrypt(&self, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, Error> {

@@ -1,17 +1,23 @@
 //! The reasons why a database can't be read, and their messages.
 
 use std::io;
+use std::time::Duration;
 
 use super::config::Config;
 use crate::sources::{State, agno_row};
 
+/// What is said where an answer does not come in time.
+pub(super) const NO_ANSWER: &str = "the server does not answer";
+
 /// The reason why a database can't be read. [`Error::message`] tells the user about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Error {
+pub(in crate::sources) enum Error {
     /// The server does not answer.
     Unreachable(String),
     /// The connection broke.
     Lost(String),
+    /// It accepts connections and says nothing for so long.
+    Silent(Duration),
     /// What answers speaks another protocol.
     NoServer,
     /// The server asks for the password itself, and the connection is not encrypted.
@@ -57,13 +63,19 @@ impl Error {
     }
 
     /// Returns the message for the user, without secrets.
-    pub(super) fn message(&self, config: &Config, schema: &str, table: &str) -> String {
+    pub(in crate::sources) fn message(&self, config: &Config, schema: &str, table: &str) -> String {
         let (server, user) = (&config.name, &config.user);
         let redact = |reason: &str| config.redact(reason);
         let table = format!("{schema}.{table}");
         match self {
             Self::Unreachable(reason) => format!("{server} can't be reached: {}", redact(reason)),
             Self::Lost(reason) => format!("the connection to {server} was lost: {}", redact(reason)),
+            Self::Silent(time) => {
+                format!(
+                    "{server} says nothing within {} seconds, where MySQL and MariaDB greet at once; is the port right?",
+                    time.as_secs()
+                )
+            }
             Self::NoServer => format!("{server} does not answer as MySQL or MariaDB do"),
             Self::NotPrivate => {
                 format!("{server} asks for the password itself, which is only sent over TLS; add ?sslmode=require to the URL")
@@ -92,7 +104,7 @@ impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Lost("it was closed".to_owned()),
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Lost("the server does not answer".to_owned()),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Lost(NO_ANSWER.to_owned()),
             _ => Self::Lost(error.to_string()),
         }
     }

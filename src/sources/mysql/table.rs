@@ -109,12 +109,12 @@ pub(super) fn with_ids<'a>(ids: impl Iterator<Item = &'a [u8]>) -> String {
 }
 
 /// Quotes a name.
-pub(super) fn identifier(name: &str) -> String {
+pub(in crate::sources) fn identifier(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
 /// Writes a text as a literal that holds in every mode of the server.
-pub(super) fn literal(text: &[u8]) -> String {
+pub(in crate::sources) fn literal(text: &[u8]) -> String {
     use std::fmt::Write;
     let mut sql = "_utf8mb4 X'".to_owned();
     for byte in text {

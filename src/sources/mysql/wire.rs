@@ -23,7 +23,7 @@ const PLUGIN_AUTH: u32 = 1 << 19;
 const CLIENT: u32 = LONG_PASSWORD | PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH;
 
 /// A stream of packets.
-pub(super) struct Packets<S> {
+pub(in crate::sources) struct Packets<S> {
     stream: BufReader<S>,
     sequence: u8,
 }
@@ -172,7 +172,7 @@ impl<S: Read + Write> Packets<S> {
     }
 
     /// Runs a statement. Visits the rows: the values as text, `None` for null.
-    pub(super) fn query(&mut self, sql: &str, mut visit: impl FnMut(&[Option<&[u8]>])) -> Result<(), Error> {
+    pub(in crate::sources) fn query(&mut self, sql: &str, mut visit: impl FnMut(&[Option<&[u8]>])) -> Result<(), Error> {
         self.sequence = 0;
         self.write(&[b"\x03", sql.as_bytes()].concat())?;
         let first = self.read()?;

@@ -14,8 +14,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use super::passfile;
-use super::tls::{Identity, Mode, Roots, Tls};
 use crate::sources::secret::mask;
+use crate::sources::tls::{Identity, Mode, Roots, Tls};
 pub use url::is_url;
 
 /// The application name that the server shows.

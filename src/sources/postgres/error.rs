@@ -68,7 +68,7 @@ impl Error {
             Self::NoPassword => format!("{server} asks for a password; put it into ~/.pgpass, PGPASSWORD or the URL"),
             Self::Refused(reason) => format!("{server} refuses the connection: {}", redact(reason)),
             Self::NoDatabase => format!("there is no database of that name on the server: {server}"),
-            Self::Full(reason) => format!("{server} has no connection left: {}; trying again", redact(reason)),
+            Self::Full(reason) => format!("{server} has no connection left: {}", redact(reason)),
             Self::NoTls => format!("{server} does not offer TLS, which sslmode asks for"),
             Self::Tls(reason) => format!("no encrypted connection to {server}: {}", redact(reason)),
             Self::NoSchema => {
@@ -89,8 +89,8 @@ impl Error {
                 format!("{table} in {server} has no index on {column}, so that every poll would read the whole table; Agno creates one")
             }
             Self::TooOld(version) => format!("{server} is PostgreSQL {version}; version 14 or later is needed"),
-            Self::Slow => format!("{server} took too long to answer; trying again"),
-            Self::Changed => format!("{table} changed while it was read; trying again"),
+            Self::Slow => format!("{server} took too long to answer"),
+            Self::Changed => format!("{table} changed while it was read"),
             Self::Other(reason) => format!("{server} can't be read: {}", redact(reason)),
         }
     }

@@ -8,9 +8,11 @@ use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection_config::ConnectionConfig;
 use super::error::Error;
+use crate::sources::tls::Mode;
 
 /// The settings of a transaction: how long a statement may run and wait, in milliseconds, unless the user's own limit is lower.
 const TIMEOUTS: [(&str, u32); 2] = [("statement_timeout", 5000), ("lock_timeout", 500)];
@@ -39,9 +41,9 @@ pub(in crate::sources) struct Session {
 impl Session {
     /// Connects, with or without TLS as the settings allow.
     pub(in crate::sources) async fn open(config: &ConnectionConfig) -> Result<Self, Error> {
-        let tls = config.tls.connector().map_err(Error::Tls)?;
+        let tls = MakeRustlsConnect::new(config.tls.client_config().map_err(Error::Tls)?);
         let mut outcome = Err(Error::Slow);
-        for &mode in config.tls.attempts() {
+        for &mode in attempts(config.tls.mode) {
             let mut options = config.config.clone();
             options.ssl_mode(mode);
             outcome = match timeout(TIMEOUT, options.connect(tls.clone())).await {
@@ -143,4 +145,14 @@ pub(super) fn text(row: &Row, column: usize) -> Option<&str> {
 /// Parses a column that is cast to text and holds a number.
 pub(super) fn number<T: std::str::FromStr>(row: &Row, column: usize) -> Option<T> {
     text(row, column)?.parse().ok()
+}
+
+/// Returns the modes to try, in order, until one succeeds.
+fn attempts(mode: Mode) -> &'static [SslMode] {
+    match mode {
+        Mode::Disable => &[SslMode::Disable],
+        Mode::Allow => &[SslMode::Disable, SslMode::Require],
+        Mode::Prefer => &[SslMode::Prefer, SslMode::Disable],
+        Mode::Require | Mode::VerifyCa | Mode::VerifyFull => &[SslMode::Require],
+    }
 }

@@ -56,7 +56,7 @@ impl Error {
             Self::View => format!("{table} in {file} is a view; name the table behind it with --spans-table"),
             Self::WithoutRowId => format!("{table} in {file} is a table without row ids, which can't be followed"),
             Self::NoColumn(column) => agno_row::missing_column(file, table, column),
-            Self::Busy => format!("{file} is locked by another program; trying again"),
+            Self::Busy => format!("{file} is locked by another program"),
             Self::HotJournal => {
                 format!(
                     "{file} was left in the middle of a write; open it once with the program that writes it, or with `sqlite3`, to repair it"

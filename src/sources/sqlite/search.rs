@@ -68,7 +68,8 @@ impl Scan {
     }
 
     /// Whether all rows are searched.
-    pub(super) fn is_done(&self) -> bool {
+    #[cfg(test)]
+    fn is_done(&self) -> bool {
         let Progress { done, total } = self.progress();
         done >= total
     }

@@ -54,8 +54,8 @@ fn the_tree_tells_the_parent_of_each_span() {
         .collect();
     let expected = [("1", ""), ("2", "1"), ("3", "2"), ("4", "1")].map(|(id, parent)| (id.to_owned(), parent.to_owned()));
     assert_eq!(parents, expected.into());
-    assert_eq!((trace.left_out(), trace.invalid.0, trace.unclear_roots()), (0, 0, vec![]));
-    assert_eq!(read(&self::trace(6, "")).left_out(), 6);
+    assert_eq!((trace.missing(), trace.invalid.0, trace.unclear_roots()), (0, 0, vec![]));
+    assert_eq!(read(&self::trace(6, "")).missing(), 6);
 }
 
 #[test]
@@ -66,8 +66,10 @@ fn deep_wide_and_repeated_trees_end() {
     }
     let text = trace(599, &deep);
     let found = read(&text);
-    assert_eq!((found.nodes.len(), found.invalid.0), (MAX_DEPTH + 1, 1));
-    assert!(found.invalid.1[0].ends_with("nested deeper than 512"), "{:?}", found.invalid);
+    assert_eq!((found.nodes.len(), found.invalid.0), (MAX_DEPTH + 1, 0));
+    let gap = "86 of the 599 spans that AgentOS stores are nested deeper than 512, or left out of the tree";
+    assert_eq!(found.gap().as_deref(), Some(gap));
+    assert!(read(&trace(0, &deep)).gap().unwrap().ends_with("nested deeper than 512 are not read"));
 
     let deepest = format!("{}{}", r#"{"spans":["#.repeat(200_000), "]}".repeat(200_000));
     assert_eq!(read(&trace(1, &deepest)).nodes.len(), 0);
@@ -79,7 +81,7 @@ fn deep_wide_and_repeated_trees_end() {
     let wide = vec!["{}"; 1000].join(",");
     let text = trace(1000, &wide);
     let found = read(&text);
-    assert_eq!((found.invalid.0, found.invalid.1.len(), found.left_out()), (1000, MAX_REASONS, 0));
+    assert_eq!((found.invalid.0, found.invalid.1.len(), found.missing()), (1000, MAX_REASONS, 0));
 }
 
 #[test]

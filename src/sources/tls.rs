@@ -1,4 +1,4 @@
-//! TLS, with libpq's `sslmode` and `sslrootcert`.
+//! TLS of database connections, with libpq's `sslmode` and `sslrootcert`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,12 +10,10 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use tokio_postgres::config::SslMode;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sources) enum Mode {
+pub(super) enum Mode {
     /// Without TLS.
     Disable,
     /// With TLS only if the server refuses a connection without it.
@@ -32,7 +30,7 @@ pub(in crate::sources) enum Mode {
 
 /// The trusted root certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sources) enum Roots {
+pub(super) enum Roots {
     /// The root certificates of this system.
     System,
     /// The certificates in a PEM file.
@@ -41,37 +39,22 @@ pub(in crate::sources) enum Roots {
 
 /// The certificate with which the client identifies itself, and its key: PEM files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sources) struct Identity {
+pub(super) struct Identity {
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
 }
 
 /// The TLS settings of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sources) struct Tls {
-    pub(in crate::sources) mode: Mode,
-    pub(in crate::sources) roots: Roots,
-    pub(in crate::sources) identity: Option<Identity>,
+pub(super) struct Tls {
+    pub(super) mode: Mode,
+    pub(super) roots: Roots,
+    pub(super) identity: Option<Identity>,
 }
 
 impl Tls {
-    /// Returns the modes to try, in order, until one succeeds.
-    pub(super) fn attempts(&self) -> &'static [SslMode] {
-        match self.mode {
-            Mode::Disable => &[SslMode::Disable],
-            Mode::Allow => &[SslMode::Disable, SslMode::Require],
-            Mode::Prefer => &[SslMode::Prefer, SslMode::Disable],
-            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => &[SslMode::Require],
-        }
-    }
-
-    /// Builds the connector. The error says why the root certificates can't be used.
-    pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
-        self.client_config().map(MakeRustlsConnect::new)
-    }
-
     /// Builds the configuration of a client. The error says why the root certificates can't be used.
-    pub(in crate::sources) fn client_config(&self) -> Result<ClientConfig, String> {
+    pub(super) fn client_config(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(ring::default_provider());
         let verifies = matches!(self.mode, Mode::VerifyCa | Mode::VerifyFull);
         let roots = if verifies { self.roots.load()? } else { Vec::new() };
