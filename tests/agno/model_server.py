@@ -9,8 +9,9 @@ Prints the port that it listens on as its first line, and adds a line with the u
 The first rule whose `when` occurs in the last thing the user said, else in the system prompt, answers; `turns[n]` is the
 answer after n answers to that user message (the last one from then on). `{"fail": 429, "message": "…"}` is an HTTP error.
 
-With `--prefix-cache` the cached tokens are those that an earlier request began with, in blocks of 128 and at least 1024; a turn with
-`"forget": true` clears that cache first. Without it they are three quarters of a follow-up request.
+With `--prefix-cache` four characters are a token, and the cached ones are those that an earlier request to the same model began with (tools, system
+prompt, messages), in blocks of 128 and at least 1024, if it was answered within five minutes. A turn with `"forget": true` clears that cache first;
+one with `"later": 400` lets so many seconds pass. Without `--prefix-cache` the cached tokens are three quarters of a follow-up request.
 """
 
 import argparse
@@ -61,20 +62,33 @@ def choose(script, system, user, answers):
 class PrefixCache:
     """What earlier requests began with."""
 
+    BLOCK, MINIMUM, SECONDS = 128, 1024, 300
+
     def __init__(self):
         self.known = []
+        self.ahead = 0
         self.lock = threading.Lock()
 
-    def count(self, body, forgets):
-        """The tokens of a request, and those that are cached; remembers it."""
-        prompt = json.dumps([body["model"], body.get("tools"), body.get("system"), body["messages"]])
+    def now(self):
+        return time.monotonic() + self.ahead
+
+    def count(self, body, turn):
+        """The tokens of a request, those that are cached, and those that are cached from now on; remembers it."""
+        model, prompt = body["model"], json.dumps([body.get("tools"), body.get("system"), body["messages"]])
         with self.lock:
-            if forgets:
+            self.ahead += turn.get("later", 0)
+            if turn.get("forget"):
                 self.known.clear()
-            longest = max((len(os.path.commonprefix([prompt, other])) for other in self.known), default=0)
-            self.known.append(prompt)
-        tokens = longest // 4 // 128 * 128
-        return len(prompt) // 4, tokens if tokens >= 1024 else 0
+            live = (other for kind, other, until in self.known if kind == model and self.now() <= until)
+            longest = max((len(os.path.commonprefix([prompt, other])) for other in live), default=0)
+            self.known.append((model, prompt, self.now() + self.SECONDS))
+        tokens = len(prompt) // 4
+        cached, written = self.blocks(longest // 4), self.blocks(tokens)
+        return tokens, cached, max(written - cached, 0)
+
+    def blocks(self, tokens):
+        """The tokens of whole blocks; 0 if they are too few to be cached."""
+        return tokens // self.BLOCK * self.BLOCK if tokens >= self.MINIMUM else 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -99,15 +113,15 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(turn["fail"], {"type": "error", "error": {"type": kind, "code": kind, "message": turn["message"]}})
         calls = [(f"call_{answers}{n}{name[:8]}", name, arguments) for n, (name, arguments) in enumerate(turn.get("call", []))]
         tokens_in, tokens_out = size // 4 + 20, len(turn.get("say") or json.dumps(calls)) // 4 + 1 + turn.get("reasoning", 0)
-        cached = tokens_in * 3 // 4 if answers else 0
+        cached, written = tokens_in * 3 // 4 if answers else 0, 0
         if self.prefixes:
-            tokens_in, cached = self.prefixes.count(body, turn.get("forget", False))
+            tokens_in, cached, written = self.prefixes.count(body, turn)
         if self.ledger:
-            entry = {"model": model, "input_tokens": tokens_in, "cached_tokens": cached, "output_tokens": tokens_out}
+            entry = {"model": model, "user": user, "input_tokens": tokens_in, "cached_tokens": cached, "output_tokens": tokens_out}
             with open(self.ledger, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
         if self.path.endswith("/messages"):
-            return self.answer(200, anthropic(model, turn, calls, tokens_in - cached, cached, tokens_out))
+            return self.answer(200, anthropic(model, turn, calls, (tokens_in - cached - written, cached, written, tokens_out)))
         usage = {
             "prompt_tokens": tokens_in,
             "completion_tokens": tokens_out,
@@ -163,11 +177,12 @@ def openai_calls(calls):
     return [{"id": i, "type": "function", "function": {"name": name, "arguments": json.dumps(a)}} for i, name, a in calls]
 
 
-def anthropic(model, turn, calls, fresh, cached, tokens_out):
+def anthropic(model, turn, calls, tokens):
     """An answer of the Messages API; its input count leaves the cache out."""
+    fresh, cached, written, tokens_out = tokens
     content = [{"type": "text", "text": turn["say"]}] if turn.get("say") else []
     content += [{"type": "tool_use", "id": i.replace("call", "toolu"), "name": name, "input": a} for i, name, a in calls]
-    usage = {"input_tokens": fresh, "cache_read_input_tokens": cached, "cache_creation_input_tokens": 0, "output_tokens": tokens_out}
+    usage = {"input_tokens": fresh, "cache_read_input_tokens": cached, "cache_creation_input_tokens": written, "output_tokens": tokens_out}
     return {
         "id": f"msg_{time.monotonic_ns():x}",
         "type": "message",
