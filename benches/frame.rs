@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use agno_top::logs::LogStore;
 use agno_top::metrics::{MAX_SERIES, MetricLimits, MetricStore};
 use agno_top::model::time::now;
-use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use agno_top::model::{
+    self, Batch, Nanos, Origin, Payload, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage,
+};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{Action, App, Slice};
 use agno_top::tui::view::{self, HitMap, PaneLayout};
@@ -19,6 +21,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
+use serde_json::{Value, json};
 
 /// The size of the screen.
 const AREA: Rect = Rect::new(0, 0, 200, 60);
@@ -109,6 +112,10 @@ fn frame(criterion: &mut Criterion) {
     if std::env::args().any(|argument| argument == "views") {
         return views(&mut Screen::new(App::new(Vec::new(), true, now()), Store::new(Limits::default())));
     }
+    // `cargo bench --bench frame contexts` does so while the contexts of a long run are read.
+    if std::env::args().any(|argument| argument == "contexts") {
+        return contexts();
+    }
     let (app, store) = grown::read(&grown::grown(), |_, _| true);
     let mut screen = Screen::new(app, store);
     screen.draw();
@@ -139,6 +146,75 @@ fn frame(criterion: &mut Criterion) {
     group.finish();
     slowest(&mut screen);
     views(&mut screen);
+    contexts();
+}
+
+/// The model calls of a run, and the bytes of a message; each call has two messages more than the one before. A debug build takes minutes for more.
+const CALLS: u64 = if cfg!(debug_assertions) { 60 } else { 500 };
+const MESSAGE: usize = 5000;
+
+/// Returns the payload of a call of a long conversation.
+fn payload(call: u64) -> Payload {
+    let message = |at: u64| json!({"role": if at == 0 { "system" } else { "user" }, "parts": [{"type": "text", "content": format!("{at} {}", "word ".repeat(MESSAGE / 5))}]});
+    let messages: Vec<Value> = (0..2 * call + 2).map(message).collect();
+    Payload {
+        attributes: vec![("gen_ai.input.messages".to_owned(), model::Value::Text(Value::from(messages).to_string()))],
+        ..Payload::default()
+    }
+}
+
+/// Prints what frames cost while the contexts of a run of 500 calls, the last of 5 MB, are read.
+fn contexts() {
+    let mut screen = Screen::new(App::new(Vec::new(), false, now()), Store::new(Limits::default()));
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let (agent, model) = (batch.intern("Clerk"), batch.intern("gpt-4o"));
+    for id in 1..=CALLS + 1 {
+        let span_type = if id == 1 { SpanType::Agent } else { SpanType::Model };
+        let usage = Usage { input: Some(id as u32 * 2500), cache_read: Some(0), output: Some(10), ..Usage::default() };
+        let usage = (id > 1).then_some(usage);
+        batch.spans.push(Span {
+            trace: TraceId::new([9; 16]).unwrap(),
+            id: SpanId::new(id.to_be_bytes()).unwrap(),
+            parent: SpanId::new(u64::from(id > 1).to_be_bytes()),
+            start: now() + id as Nanos * 1_000_000,
+            end: Some(now() + id as Nanos * 1_000_000 + 700_000),
+            status: Status::Ok,
+            name: agent,
+            facts: SpanFacts { span_type, agent, model, usage, ..SpanFacts::default() },
+            error: Text::default(),
+            payload_ref: PayloadRef(id as i64),
+            retained_bytes: 0,
+        });
+    }
+    screen.app.receive(&mut screen.store, batch, now());
+    for action in [Action::Top, Action::Detail, Action::NextTab, Action::NextTab, Action::NextTab] {
+        screen.draw();
+        screen.act(action);
+    }
+    let (mut frames, mut loads, begun) = (Vec::new(), Vec::new(), Instant::now());
+    loop {
+        let slices: Vec<_> = screen.app.take_context_slices(&screen.store).collect();
+        if slices.is_empty() {
+            break;
+        }
+        for (slice, requests) in slices {
+            let reading = std::thread::spawn(move || {
+                slice.read(requests.iter().map(|request| Ok(payload(request.payload_ref.0 as u64 - 2))).collect())
+            });
+            while !reading.is_finished() {
+                frames.extend(times(1, &mut screen, |_| {}));
+                std::thread::sleep(Duration::from_millis(16));
+            }
+            let begun = processor_time();
+            screen.app.load_contexts(&screen.store, reading.join().unwrap());
+            loads.push(processor_time().saturating_sub(begun));
+        }
+    }
+    let took = begun.elapsed();
+    let after = times(FRAMES, &mut screen, |_| {});
+    assert!(screen.terminal.backend().to_string().contains(&format!("{CALLS} calls")), "{}", screen.terminal.backend());
+    eprintln!("contexts of {CALLS} calls, read in {took:.1?}; milliseconds (median, 99th percentile, slowest)");
+    eprintln!("frames meanwhile {}, taking what was read {}, frames after {}", quantiles(frames), quantiles(loads), quantiles(after));
 }
 
 /// Prints what frames of every view and window cost: over a million spans, a million log records, and 100,000 series and names of each kind.

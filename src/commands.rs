@@ -20,6 +20,7 @@ mod logs;
 mod manual;
 mod mcp;
 mod metrics;
+mod misses;
 mod old_traces;
 mod open;
 mod output;

@@ -11,8 +11,10 @@ mod content;
 mod diff;
 mod parts;
 mod run;
+mod suspects;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod words;
 
 pub use cache::{Cause, MIN_CACHED, Outcome, TIME_TO_LIVE, Verdict};
@@ -21,6 +23,8 @@ pub use content::Content;
 pub use diff::{Change, Diff, Sides};
 pub use parts::{PART_KINDS, PartKind, Parts, Piece};
 pub use run::{CallReport, OfferedTool, ReadCall, RunReport, Summary};
+pub use suspects::may_miss;
+pub use texts::PartText;
 
 use crate::model::Nanos;
 

@@ -7,17 +7,21 @@ mod html;
 pub mod jsonl;
 pub mod markdown;
 mod metrics;
+mod misses;
 mod otlp;
 pub mod record;
 pub mod redact;
 mod repeats;
+mod run_contexts;
 mod svg;
 
-pub use context::{CallContextRecord, RunContextRecord, call_facts, cost_of_misses};
+pub use context::{CallContextRecord, RunContextRecord, call_facts};
 pub use metrics::write_metrics;
+pub use misses::{Miss, MissSum, cost_of_misses, may_have_missed, misses_of};
 pub use otlp::{redacted_log, write_logs};
 pub use record::{AnswerRecord, FindingRecord, SpanRecord, TraceRecord, UsageRecord, WhyRecord};
 pub use redact::{Redaction, Redactor};
+pub use run_contexts::{ContextPlan, context_markdown, run_title};
 pub use svg::Palette;
 
 use std::collections::{BTreeSet, HashSet};

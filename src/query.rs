@@ -5,7 +5,7 @@
 //! beginning of the input.
 //!
 //! Rows do not hold payloads. Conditions on payloads become a [`PayloadQuery`] ([`Query::payload_query`]), which sources run;
-//! [`Matcher::add_payload_match`] takes the results.
+//! [`Matcher::add_payload_match`] takes the results. Which calls a cache missed is told by [`Matcher::add_miss`].
 
 mod edit;
 mod error;
@@ -62,6 +62,8 @@ enum Test {
     Since(TimeBound),
     Until(TimeBound),
     Payload(Condition),
+    /// Whether the cache missed the call. Rows do not tell: [`Matcher::add_miss`] does.
+    Miss(bool),
 }
 
 /// A word without a field.
@@ -149,6 +151,18 @@ impl Query {
     #[must_use]
     pub fn needs_payloads(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.test, Test::Payload(_)))
+    }
+
+    /// Returns whether the query asks which calls a cache missed, which the calls of whole runs tell.
+    #[must_use]
+    pub fn needs_misses(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.test, Test::Miss(_)))
+    }
+
+    /// Returns the query without what it asks of caches.
+    #[must_use]
+    pub fn without_misses(&self) -> Self {
+        Self { terms: self.terms.iter().filter(|term| !matches!(term.test, Test::Miss(_))).cloned().collect() }
     }
 
     /// Returns the conditions on payloads.

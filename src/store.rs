@@ -115,6 +115,7 @@ use model_ids::{ModelId, ModelIds};
 use packed_usage::PackedUsage;
 use pairing::Pairing;
 use placement::StatedParent;
+pub use pricing::PaidCall;
 use pricing::Pricing;
 use processes::Processes;
 use rare_tokens::RareTable;

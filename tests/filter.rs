@@ -6,6 +6,7 @@ mod stage;
 
 use agno_top::query::Query;
 use agno_top::tui::app::Effect;
+use serde_json::{Value, json};
 use stage::{Stage, fixture};
 
 fn open() -> Stage {
@@ -145,4 +146,84 @@ fn payloads_are_searched_and_matches_are_highlighted() {
     assert_eq!(traces(&mut stage, "attr.llm.system:nobody"), 0);
     stage.keys("<Esc>");
     assert_eq!(stage.app.tree.len(), all);
+}
+
+/// Writes runs of three calls, each of an agent: one whose system prompt changes, and one that stays as it is.
+fn runs_with_a_miss(path: &std::path::Path) {
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let count = |key: &str, value: u64| json!({"key": key, "value": {"intValue": value}});
+    let span = |trace: u8, id: u64, name: &str, at: u64, attributes: Value| {
+        let parent = if id == 1 { String::new() } else { format!("{:016x}", 1) };
+        let start = 1_795_327_100_000_000_000 + at * 1_000_000_000;
+        json!({"traceId": format!("{trace:02x}").repeat(16), "spanId": format!("{id:016x}"), "parentSpanId": parent, "name": name,
+            "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 900_000_000).to_string(), "attributes": attributes, "status": {}})
+    };
+    let run = |trace: u8, agent: &str, changes: bool| {
+        let kind =
+            json!([text("openinference.span.kind", "AGENT"), text("agent.name", agent), text("session.id", &format!("chat with {agent}"))]);
+        let call = move |at: u64| {
+            let dated = if changes && at == 1 { "It is noon. " } else { "" };
+            let system = format!("{dated}{}", "Look at every order with care. ".repeat(300));
+            let messages = json!([{"role": "system", "parts": [{"type": "text", "content": system}]},
+                {"role": "user", "parts": [{"type": "text", "content": "Where is it?"}]}]);
+            let cached = if at == 0 || !dated.is_empty() { 0 } else { 2048 };
+            let attributes = json!([
+                text("gen_ai.operation.name", "chat"),
+                text("gen_ai.response.model", "gpt-4o"),
+                text("gen_ai.input.messages", &messages.to_string()),
+                count("gen_ai.usage.input_tokens", 2240),
+                count("gen_ai.usage.output_tokens", 10),
+                count("gen_ai.usage.cache_read.input_tokens", cached)
+            ]);
+            span(trace, 2 + at, "chat", 10 * u64::from(trace) + at + 1, attributes)
+        };
+        std::iter::once(span(trace, 1, &format!("{agent}.run"), 10 * u64::from(trace), kind)).chain((0..3).map(call)).collect::<Vec<_>>()
+    };
+    let spans = [run(1, "Clerk", true), run(2, "Cook", false)].concat();
+    std::fs::write(path, json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()).unwrap();
+}
+
+#[test]
+fn misses_are_searched_for_once_a_filter_asks_for_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("runs.json");
+    runs_with_a_miss(&path);
+    let mut stage = Stage::open(&path, (200, 40));
+    stage.keys("3");
+    let text = stage.text();
+    assert!(text.contains("the filter miss:yes finds what was missed") && text.contains("REBUILT"), "{text}");
+    stage.keys("1/miss:yes<Enter>");
+    assert_eq!((stage.app.survey_progress(), stage.app.tree.len()), (None, 1));
+    assert!(stage.text().contains("Clerk") && !stage.text().contains("Cook"), "{}", stage.text());
+    stage.keys("/<Ctrl-u>miss:no<Enter>");
+    assert_eq!(stage.app.tree.len(), 2, "the other calls");
+    // What was found stays known without the filter.
+    for view in ["2j", "3", "4"] {
+        stage.keys(&format!("1<Esc>{view}"));
+        let text = stage.text();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("2.2k") && line.contains('$')).collect();
+        assert!(!lines.is_empty() && text.contains("rebuilt 2.2k by 1 miss, which cost $0.0028"), "{view}: {text}");
+    }
+    stage.keys("1<Esc>3j");
+    assert!(stage.text().contains("reused 4.1k, no misses"), "{}", stage.text());
+}
+
+#[test]
+fn a_part_of_a_context_opens() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("runs.json");
+    runs_with_a_miss(&path);
+    let mut stage = Stage::open(&path, (120, 36));
+    stage.keys("/model:gpt-4o<Enter>lj<Enter><Enter>]]]");
+    let text = stage.text();
+    assert!(text.contains("n chooses a part, ⏎ opens it") && !text.contains("▸"), "{text}");
+    stage.keys("n");
+    assert!(stage.text().contains("▸ system"), "{}", stage.text());
+    stage.keys("N<Enter>");
+    let text = stage.text();
+    assert!(text.contains("▸ new message") && text.contains("message 1  user") && text.contains("Where is it?"), "{text}");
+    stage.keys("<Enter>");
+    assert!(!stage.text().contains("message 1  user"), "{}", stage.text());
+    stage.keys("][");
+    assert!(!stage.text().contains("▸"), "another tab begins anew: {}", stage.text());
 }

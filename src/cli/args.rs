@@ -36,7 +36,7 @@ pub struct TailArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: `trace_id`, `span_id`, `parent_id`, name, kind, status (ok, error, running, lost, paused, cut), failed, `failed_steps`, error, start and end (RFC 3339, UTC), `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), `requested_model`, `first_token_ms`, `tokens_per_second`, truncated. An unknown value is null.
+    /// Fields: `trace_id`, `span_id`, `parent_id`, name, kind, status (ok, error, running, lost, paused, cut), failed, `failed_steps`, error, start and end (RFC 3339, UTC), `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), `requested_model`, `first_token_ms`, `tokens_per_second`, truncated, stalled (a token a second or less). An unknown value is null.
     #[arg(long)]
     pub json: bool,
 }

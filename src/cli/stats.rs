@@ -24,6 +24,12 @@ pub struct StatsArgs {
     #[arg(long, value_name = "COLUMN", value_enum)]
     pub sort: Option<SortBy>,
 
+    /// Count what providers' caches missed, too
+    ///
+    /// Calls that the cache missed, the tokens that were read anew for that, and what that cost beyond their price from the cache: columns, and fields `misses`, `rebuilt_tokens`, `misses_cost_usd` and `misses_cost_incomplete`. Reads the contents of the runs whose counts allow a miss. Unknown where no call states cached tokens.
+    #[arg(long)]
+    pub misses: bool,
+
     /// Write one JSON object per line
     ///
     /// Fields: by, key, calls, errors (calls whose status is an error), `failed_steps` (failed calls), failed, by agent also refused (by guardrails), `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), `cost_usd_per_1k_tokens`; by hour, day and month also start. An unknown value is null.
@@ -120,6 +126,8 @@ pub enum SortBy {
     /// Output tokens
     #[value(alias = "out")]
     Output,
+    /// Tokens that caches missed; counts misses, too
+    Rebuilt,
     /// Cost
     Cost,
     /// Cost per 1,000 tokens

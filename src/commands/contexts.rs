@@ -1,16 +1,13 @@
 //! The contexts of the model calls in a trace.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
 
 use eyre::Report;
 use serde::Serialize;
 
 use super::snapshot::Snapshot;
-use crate::context::{Comparer, PART_KINDS, RunReport};
-use crate::export::markdown::plain;
-use crate::export::{CallContextRecord, RunContextRecord, call_facts, cost_of_misses};
-use crate::format;
+use crate::context::{Comparer, RunReport};
+use crate::export::{CallContextRecord, RunContextRecord, call_facts, context_markdown, cost_of_misses, run_title};
 use crate::model::usage::NanoUsd;
 use crate::model::{Payload, SpanType};
 use crate::store::{RowIx, RunCall, Store};
@@ -72,47 +69,36 @@ impl Contexts {
 
     /// Returns lines of Markdown: a list of the runs, and below each its calls; no text if no call was made.
     pub(super) fn markdown(&self, store: &Store) -> String {
-        let mut text = String::new();
-        for Run { row, report, is_cut, cost, .. } in self.0.iter().filter(|run| !run.calls.is_empty()) {
-            let cost = cost.map(|cost| format!(" · misses cost {}", format::money(Some(cost)))).unwrap_or_default();
-            let cut = if *is_cut { " · only the first calls were read" } else { "" };
-            let name = plain(&display::name(store, store.row(*row)));
-            let _ = writeln!(text, "- {} {name}: {}{cost}{cut}", store.row(*row).span_type.name(), report.summary().words());
-            let unused: Vec<String> = report.unused_tools().iter().map(|(tool, _)| plain(tool)).collect();
-            if !unused.is_empty() {
-                let _ = writeln!(text, "  - tools that no call used: {}", unused.join(", "));
-            }
-            for (number, call) in (1..).zip(report.calls()) {
-                let input = call.facts.input.map_or_else(|| format::UNKNOWN.to_owned(), |input| format::count(input.into()));
-                let parts: Vec<String> = call
-                    .parts
-                    .tokens()
-                    .into_iter()
-                    .flat_map(|tokens| PART_KINDS.iter().zip(tokens))
-                    .filter(|(_, tokens)| *tokens > 0)
-                    .map(|((_, name), tokens)| format!("{name} ~{}", format::count(tokens)))
-                    .collect();
-                let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-                let _ = writeln!(text, "  - call {number}: {input} in{parts}; {}", plain(&call.verdict.words(&call.facts)));
-            }
-        }
-        text
+        let runs = self.0.iter().filter(|run| !run.calls.is_empty());
+        let text = |run: &Run| {
+            let data = store.row(run.row);
+            context_markdown(&run_title(data.span_type, &display::name(store, data)), &run.report, run.is_cut, run.cost)
+        };
+        runs.map(text).collect()
     }
 }
 
 impl Run {
     fn read(snapshot: &mut Snapshot, row: RowIx) -> Result<Self, Report> {
         let (calls, is_cut) = snapshot.store.calls_of_run(row);
+        let report = snapshot.read_calls(&calls)?;
+        let cost = cost_of_misses(&snapshot.store, &calls, &report);
+        Ok(Self { row, calls, report, is_cut, cost })
+    }
+}
+
+impl Snapshot {
+    /// Reads the calls of a run.
+    pub(super) fn read_calls(&mut self, calls: &[RunCall]) -> Result<RunReport, Report> {
         let (mut comparer, mut report) = (Comparer::default(), RunReport::default());
         for slice in calls.chunks(SLICE) {
             let reports: Vec<RowIx> = slice.iter().flat_map(|call| call.reports.iter().copied()).collect();
-            let mut payloads = snapshot.payloads(&reports)?.into_iter();
+            let mut payloads = self.payloads(&reports)?.into_iter();
             for call in slice {
                 let of_call: Vec<Payload> = payloads.by_ref().take(call.reports.len()).flatten().collect();
-                report.add(comparer.read_payloads(call_facts(&snapshot.store, call.row), &of_call));
+                report.add(comparer.read_payloads(call_facts(&self.store, call.row), &of_call));
             }
         }
-        let cost = cost_of_misses(&snapshot.store, &calls, &report);
-        Ok(Self { row, calls, report, is_cut, cost })
+        Ok(report)
     }
 }

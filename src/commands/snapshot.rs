@@ -259,6 +259,9 @@ impl Snapshot {
         if matcher.query().needs_payloads() {
             self.search_payloads(&mut matcher)?;
         }
+        if matcher.query().needs_misses() {
+            self.find_misses(&mut matcher)?;
+        }
         Ok(matcher)
     }
 

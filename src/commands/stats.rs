@@ -1,6 +1,7 @@
 //! `agno-top stats`: calls, errors, durations, tokens and cost by group.
 
 pub(super) mod count;
+mod missed;
 mod prefix;
 mod sort;
 
@@ -15,8 +16,9 @@ use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
-use crate::cli::{GroupBy, StatsArgs};
+use crate::cli::{GroupBy, SortBy, StatsArgs};
 use crate::config::Config;
+use crate::export::MissSum;
 use crate::export::record::{UsageRecord, millis};
 use crate::format;
 use crate::store::RunStatus;
@@ -44,6 +46,29 @@ struct Record<'a> {
     #[serde(flatten)]
     usage: UsageRecord,
     cost_usd_per_1k_tokens: Option<f64>,
+    /// What caches missed, if that was asked for.
+    #[serde(flatten)]
+    missed: Option<MissRecord>,
+}
+
+/// What caches missed. `None` where no call states cached tokens.
+#[derive(Serialize)]
+struct MissRecord {
+    misses: Option<u64>,
+    rebuilt_tokens: Option<u64>,
+    misses_cost_usd: Option<f64>,
+    misses_cost_incomplete: bool,
+}
+
+impl MissRecord {
+    fn new(misses: Option<MissSum>) -> Self {
+        Self {
+            misses: misses.map(|misses| misses.count),
+            rebuilt_tokens: misses.map(|misses| misses.rebuilt),
+            misses_cost_usd: misses.and_then(|misses| misses.cost()).map(|cost| cost as f64 / 1e9),
+            misses_cost_incomplete: misses.is_some_and(|misses| misses.is_cost_incomplete()),
+        }
+    }
 }
 
 /// Counts the selected traces.
@@ -51,6 +76,11 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
     let Some((mut snapshot, traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::Missing) };
     let prefixes = if args.by == GroupBy::Prefix { prefix::read(&mut snapshot, &traces)? } else { HashMap::new() };
     let mut groups = count(&mut snapshot.store, &traces, args.by, &prefixes);
+    let counts_misses = args.misses || args.sort == Some(SortBy::Rebuilt);
+    if counts_misses {
+        let found = snapshot.misses(&traces)?;
+        missed::add(&snapshot.store, &mut groups, args.by, &found, &prefixes);
+    }
     if groups.is_empty() {
         let name = format::plural(0, args.by.name());
         print_message(&format!("no {} in {}", name.trim_start_matches("0 "), format::plural(traces.len() as u64, "trace")));
@@ -62,17 +92,17 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
     let total = Group::total(&groups);
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        let total = args.total.then(|| Record::new("total", args.by, &total));
-        let records = groups.iter().map(|group| Record::new(args.by.name(), args.by, group)).chain(total);
+        let total = args.total.then(|| Record::new("total", args.by, &total, counts_misses));
+        let records = groups.iter().map(|group| Record::new(args.by.name(), args.by, group, counts_misses)).chain(total);
         records.into_iter().try_for_each(|record| json::line(&mut out, &record))
     } else {
-        table(args.by, &groups, &total, args.total).write(&mut out, Output::stdout(config.ascii))
+        table(args.by, &groups, &total, args.total, counts_misses).write(&mut out, Output::stdout(config.ascii))
     };
     ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
 }
 
 impl<'a> Record<'a> {
-    fn new(by: &'static str, counted: GroupBy, group: &'a Group) -> Self {
+    fn new(by: &'static str, counted: GroupBy, group: &'a Group, counts_misses: bool) -> Self {
         let ms = |percent| group.percentile(percent).map(millis);
         Self {
             by,
@@ -89,12 +119,13 @@ impl<'a> Record<'a> {
             max_ms: ms(100),
             usage: UsageRecord::from_totals(&group.usage),
             cost_usd_per_1k_tokens: group.cost_per_1k_tokens().map(|cost| cost / 1e9),
+            missed: counts_misses.then(|| MissRecord::new(group.misses)),
         }
     }
 }
 
 /// Returns the groups as a table, with a line for their total if there are several, or if it is asked for.
-fn table(by: GroupBy, groups: &[Group], total: &Group, has_total: bool) -> Table {
+fn table(by: GroupBy, groups: &[Group], total: &Group, has_total: bool, counts_misses: bool) -> Table {
     let has_costs = total.usage.cost().is_some();
     let has_rates = has_costs && groups.iter().any(|group| group.cost_per_1k_tokens().is_some());
     let counted =
@@ -107,6 +138,9 @@ fn table(by: GroupBy, groups: &[Group], total: &Group, has_total: bool) -> Table
     }
     let has_refusals = by == GroupBy::Agent && total.usage.refused > 0;
     columns.extend(has_refusals.then(|| number("REFUSED")));
+    if counts_misses {
+        columns.extend(["MISSES", "REBUILT", "MISS COST"].map(number));
+    }
     columns.extend(has_costs.then(|| number("COST")));
     columns.extend(has_rates.then(|| number("$/1K").optional()));
     columns.push(text(heading(by, groups)));
@@ -122,6 +156,13 @@ fn table(by: GroupBy, groups: &[Group], total: &Group, has_total: bool) -> Table
         let counts = [(input_tokens, tokens_incomplete), (cached_tokens, false), (output_tokens, tokens_incomplete)];
         cells.extend(counts.map(|(count, is_bound)| StyledText::from(format::tokens_at_least(count, is_bound))));
         cells.extend(has_refusals.then(|| StyledText::from(format::count(group.usage.refused.into()))));
+        if counts_misses {
+            let count = group.misses.map_or_else(|| format::UNKNOWN.to_owned(), |misses| format::count(misses.count));
+            let (rebuilt, cost) = (group.misses.map(|misses| misses.rebuilt), group.misses.and_then(|misses| misses.cost()));
+            let is_bound = group.misses.is_some_and(|misses| misses.is_cost_incomplete());
+            let cost = format::align_money(&format::money_at_least(cost, is_bound));
+            cells.extend([count, format::tokens(rebuilt), cost].map(StyledText::from));
+        }
         cells.extend(has_costs.then(|| StyledText::from(format::align_money(&display::cost(&group.usage)))));
         let rate = || format::align_money(&format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64)));
         cells.extend(has_rates.then(|| StyledText::from(rate())));

@@ -20,7 +20,7 @@ use crate::model::clock::Clock;
 use crate::model::time::now;
 use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic_hook;
-use crate::query::Matcher;
+use crate::query::{Matcher, Query};
 use crate::sources::{Hub, ReadLimits, Request, SearchHits, State, Update};
 use crate::store::{Phase, RowIx, Store};
 
@@ -29,6 +29,10 @@ const CAPACITY: usize = 16;
 
 /// Follows the sources until an interrupt, the end of the reader, the limit, or the end of all sources.
 pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
+    if args.filter.as_ref().is_some_and(Query::needs_misses) {
+        let reason = "tail can't tell which calls a cache missed: that takes the calls of whole runs; use list --filter miss:yes";
+        bail!(UsageError(reason.to_owned()));
+    }
     let since = args.since.as_ref().map(|since| since.resolve(now()));
     let until = args.until.as_ref().map(|until| until.resolve(now()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

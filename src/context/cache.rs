@@ -91,23 +91,16 @@ pub(super) fn verdict(call: &CallFacts, earlier: Option<&Earlier<'_>>, states_el
     let Some(read) = call.cache_read.or(is_assumed.then_some(0)).map(u64::from) else {
         return Verdict { outcome: Outcome::NotReported, cause: definite, ..Verdict::default() };
     };
-    // Where writes are stated, the cache holds what was read and written; else it may hold all that was sent.
-    let written = before.cache_write.filter(|write| *write > 0 || before.cache_read.is_some_and(|read| read > 0));
-    let held = match written {
-        Some(write) => Some(u64::from(write) + u64::from(before.cache_read.unwrap_or_default())),
-        None => before.input.map(u64::from),
-    };
     // No more than the call sent can be read again.
-    let expected = held.map(|held| call.input.map_or(held, |input| held.min(u64::from(input))));
+    let expected = held_by(before).map(|held| call.input.map_or(held, |input| held.min(u64::from(input))));
     let Some(expected) = expected else {
         let outcome = if read > 0 { Outcome::Hit } else { Outcome::NotReported };
         return Verdict { outcome, cause: definite.filter(|_| read == 0), rebuilt: 0, is_assumed };
     };
-    let missing = expected.saturating_sub(read);
     if expected < MIN_CACHED && read == 0 {
         return Verdict { outcome: Outcome::TooShort, is_assumed, ..Verdict::default() };
     }
-    if missing <= BLOCKS.max(expected / 10) {
+    if !falls_short(expected, read) {
         return Verdict { outcome: Outcome::Hit, ..Verdict::default() };
     }
     let cause = definite.unwrap_or_else(|| {
@@ -119,5 +112,19 @@ pub(super) fn verdict(call: &CallFacts, earlier: Option<&Earlier<'_>>, states_el
             _ => Cause::Provider { idle },
         }
     });
-    Verdict { outcome: Outcome::Miss, cause: Some(cause), rebuilt: missing, is_assumed }
+    Verdict { outcome: Outcome::Miss, cause: Some(cause), rebuilt: expected.saturating_sub(read), is_assumed }
+}
+
+/// Returns the tokens that the cache holds after a call: where writes are stated, what was read and written; else it may hold all that was sent.
+pub(super) fn held_by(call: &CallFacts) -> Option<u64> {
+    let written = call.cache_write.filter(|write| *write > 0 || call.cache_read.is_some_and(|read| read > 0));
+    match written {
+        Some(write) => Some(u64::from(write) + u64::from(call.cache_read.unwrap_or_default())),
+        None => call.input.map(u64::from),
+    }
+}
+
+/// Whether so much less than expected was read from the cache that it is a miss. The more is expected, the sooner.
+pub(super) fn falls_short(expected: u64, read: u64) -> bool {
+    (expected >= MIN_CACHED || read > 0) && expected.saturating_sub(read) > BLOCKS.max(expected / 10)
 }

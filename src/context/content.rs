@@ -117,6 +117,11 @@ impl Content {
         self.segments.iter().map(|segment| segment.text.len()).sum()
     }
 
+    /// Returns the user's last message, as an index into the segments.
+    pub(super) fn last_question(&self) -> Option<usize> {
+        self.segments.iter().rposition(|segment| segment.kind == SegmentKind::User)
+    }
+
     pub(super) fn messages(&self) -> &[Segment] {
         &self.segments[self.tools..]
     }

@@ -1,5 +1,6 @@
 //! What changed from one call's content to another's.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::content::{Content, Segment, SegmentKind};
@@ -183,20 +184,19 @@ fn align(old: &[Segment], new: &[Segment]) -> Alignment {
         return Alignment { kept: front, added: new.len() - front, ..Alignment::default() };
     }
     // A window that slides drops the oldest messages, and the rest goes on.
-    let places: HashMap<u64, usize> = old.iter().enumerate().skip(front).rev().map(|(at, segment)| (segment.hash, at)).collect();
-    if let Some(&to) = new.get(front).and_then(|segment| places.get(&segment.hash)) {
-        let run = old[to..].iter().zip(&new[front..]).take_while(|(one, other)| one.hash == other.hash).count();
+    if let Some((dropped, run)) = going_on(&old[front..], &new[front..]) {
         return Alignment {
             kept: front + run,
             dropped: old.len() - front - run,
             added: new.len() - front - run,
-            first: Some(Change::MessagesDropped { message: front, count: to - front }),
+            first: Some(Change::MessagesDropped { message: front, count: dropped }),
             ..Alignment::default()
         };
     }
-    // What is left of the earlier call may stand further behind.
-    let places: HashMap<u64, usize> = new.iter().enumerate().skip(front).rev().map(|(at, segment)| (segment.hash, at)).collect();
-    let known = old.iter().enumerate().skip(front).find_map(|(at, segment)| places.get(&segment.hash).map(|&to| (at, to)));
+    // What is left of the earlier call may stand further behind. A text that comes more than once, such as `ok`, does not tell where.
+    let (left, right) = (Places::of(&old[front..]), Places::of(&new[front..]));
+    let known = old[front..].iter().find_map(|segment| left.only(segment).zip(right.only(segment)));
+    let known = known.map(|(at, to)| (front + at, front + to));
     let (old_end, new_end) = known.unwrap_or((old.len(), new.len()));
     let run = old[old_end..].iter().zip(&new[new_end..]).take_while(|(one, other)| one.hash == other.hash).count();
     let (gone, come) = (old_end - front, new_end - front);
@@ -227,6 +227,39 @@ fn align(old: &[Segment], new: &[Segment]) -> Alignment {
         alignment.first = Some(Change::MessageChanged { message: front, role: role(&new[front]), at, sides });
     }
     alignment
+}
+
+/// The most places at which a message is looked for.
+const MAX_PLACES: usize = 32;
+
+/// Returns after how many earlier messages the later ones go on, and how many are equal from there on.
+fn going_on(old: &[Segment], new: &[Segment]) -> Option<(usize, usize)> {
+    let first = new.first()?;
+    let is_first = |segment: &&Segment| segment.hash == first.hash;
+    let equal = |at: usize| old[at..].iter().zip(new).take_while(|(one, other)| one.hash == other.hash).count();
+    let places = old.iter().enumerate().filter(|(_, segment)| is_first(segment)).map(|(at, _)| at).take(MAX_PLACES);
+    let (run, Reverse(at)) = places.map(|at| (equal(at), Reverse(at))).max()?;
+    // One message that comes more than once may be another one.
+    let is_sure = run > 1 || old.iter().filter(is_first).count() == 1 && new.iter().filter(is_first).count() == 1;
+    is_sure.then_some((at, run))
+}
+
+/// Where messages stand.
+struct Places(HashMap<u64, Option<usize>>);
+
+impl Places {
+    fn of(segments: &[Segment]) -> Self {
+        let mut places = HashMap::with_capacity(segments.len());
+        for (at, segment) in segments.iter().enumerate() {
+            places.entry(segment.hash).and_modify(|place| *place = None).or_insert(Some(at));
+        }
+        Self(places)
+    }
+
+    /// Returns the place of a message that comes once.
+    fn only(&self, segment: &Segment) -> Option<usize> {
+        self.0.get(&segment.hash).copied().flatten()
+    }
 }
 
 fn role(segment: &Segment) -> String {

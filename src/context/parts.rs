@@ -1,6 +1,7 @@
 //! The parts of an input, and their estimated tokens.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::content::{Content, Segment, SegmentKind};
 
@@ -124,21 +125,13 @@ pub(super) fn parts(content: &Content, input: Option<u32>) -> (Parts, Vec<Piece>
         pieces[place].size += size;
         pieces[place].count += count;
     };
-    let last_question = content.segments.iter().rposition(|segment| segment.kind == SegmentKind::User);
+    let last_question = content.last_question();
     for (index, segment) in content.segments.iter().enumerate() {
-        let kind = match segment.kind {
-            SegmentKind::Tool => PartKind::Tools,
-            SegmentKind::System => PartKind::System,
-            SegmentKind::Result => PartKind::Results,
-            SegmentKind::User if last_question == Some(index) => PartKind::New,
-            SegmentKind::User | SegmentKind::Other => PartKind::History,
-        };
+        let kind = kind_of(segment, last_question == Some(index));
         let mut rest = segment.weight() + OVERHEAD;
-        if matches!(segment.kind, SegmentKind::System | SegmentKind::User) {
-            for (wrapper, name, size) in wrappers(segment) {
-                add(wrapper, name, size, 1);
-                rest = rest.saturating_sub(size);
-            }
+        for (wrapper, name, range) in wrappers(segment) {
+            add(wrapper, name, range.len() as u64, 1);
+            rest = rest.saturating_sub(range.len() as u64);
         }
         add(kind, &segment.name, rest, 1);
     }
@@ -201,8 +194,23 @@ pub(super) fn apportion(whole: u64, sizes: &[u64]) -> Vec<u64> {
     shares
 }
 
-/// Returns the outermost wrappers of memory and knowledge in a message: `<name>…</name>`, with their names and sizes.
-fn wrappers(segment: &Segment) -> Vec<(PartKind, &str, u64)> {
+/// Returns the part that a segment belongs to, without wrappers in it.
+pub(super) fn kind_of(segment: &Segment, is_last_question: bool) -> PartKind {
+    match segment.kind {
+        SegmentKind::Tool => PartKind::Tools,
+        SegmentKind::System => PartKind::System,
+        SegmentKind::Result => PartKind::Results,
+        SegmentKind::User if is_last_question => PartKind::New,
+        SegmentKind::User | SegmentKind::Other => PartKind::History,
+    }
+}
+
+/// Returns the outermost wrappers of memory and knowledge in a message of the system or the user: `<name>…</name>`, with their names and
+/// places.
+pub(super) fn wrappers(segment: &Segment) -> Vec<(PartKind, &str, Range<usize>)> {
+    if !matches!(segment.kind, SegmentKind::System | SegmentKind::User) {
+        return Vec::new();
+    }
     let text = segment.text.as_str();
     let (mut found, mut at, mut seen) = (Vec::new(), 0, 0);
     while let Some(open) = text[at..].find('<').map(|offset| at + offset) {
@@ -217,7 +225,7 @@ fn wrappers(segment: &Segment) -> Vec<(PartKind, &str, u64)> {
         let Some(kind) = kind_of_wrapper(name).filter(|_| rest.starts_with(['>', ' '])) else { continue };
         let close = format!("</{name}>");
         if let Some(end) = text[at..].find(&close).map(|offset| at + offset + close.len()) {
-            found.push((kind, name, (end - open) as u64));
+            found.push((kind, name, open..end));
             at = end;
         }
     }

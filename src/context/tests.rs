@@ -196,3 +196,62 @@ proptest! {
         prop_assert_eq!(diff.first.is_none(), goes_on);
     }
 }
+
+#[test]
+fn texts_that_come_again_and_again_are_no_landmarks() {
+    let turn = |number: usize| [("assistant", ["look 0", "look 1", "look 2", "look 3"][number]), ("tool", "ok")];
+    let old = [&[("system", LONG), ("user", "Hi")], &turn(0)[..], &turn(1), &turn(2)].concat();
+    let compacted = [&[("system", LONG), ("user", "Hi"), ("assistant", "Sum.")], &turn(3)[..]].concat();
+    let diff = change((&[], &old), (&[], &compacted));
+    assert_eq!(diff.first, Some(Change::Compacted { message: 2, count: 6, by: 3 }));
+    let slid = [&old[..2], &old[4..], &turn(3)].concat();
+    let diff = change((&[], &old), (&[], &slid));
+    assert_eq!(diff.first, Some(Change::MessagesDropped { message: 2, count: 2 }));
+    assert_eq!((diff.kept, diff.dropped, diff.added), (6, 2, 2));
+}
+
+#[test]
+fn a_part_is_told_with_its_texts() {
+    let system = format!("{LONG}\n<memories>\n- tea\n</memories> Yours.");
+    let long = "x".repeat(5000);
+    let messages = [("system", system.as_str()), ("user", "Hi"), ("tool", "18C"), ("tool", long.as_str()), ("user", "And now?")];
+    let content = content(&["weather"], &messages);
+    let texts = |kind| {
+        let (texts, more) = content.texts(kind);
+        assert_eq!(more, 0);
+        texts.into_iter().map(|text| (text.name, text.message, text.text, text.left_out)).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(PartKind::System), [("system".to_owned(), Some(0), format!("{LONG}\n Yours."), 0)]);
+    assert_eq!(texts(PartKind::Memory), [("memories".to_owned(), Some(0), "<memories>\n- tea\n</memories>".to_owned(), 0)]);
+    assert_eq!(texts(PartKind::History), [("user".to_owned(), Some(1), "Hi".to_owned(), 0)]);
+    assert_eq!(texts(PartKind::New), [("user".to_owned(), Some(4), "And now?".to_owned(), 0)]);
+    assert_eq!(
+        texts(PartKind::Results),
+        [("tool".to_owned(), Some(3), "x".repeat(4000), 1000), ("tool".to_owned(), Some(2), "18C".to_owned(), 0)]
+    );
+    assert_eq!((texts(PartKind::Tools)[0].0.as_str(), texts(PartKind::Tools)[0].1), ("weather", None));
+    let many = vec![("tool", "ok"); 300];
+    let (texts, more) = super::tests::content(&[], &many).texts(PartKind::Results);
+    assert_eq!((texts.len(), more), (200, 100));
+}
+
+proptest! {
+    #[test]
+    fn a_run_without_suspects_has_no_misses(calls in prop::collection::vec((0_u32..6000, 0_u32..6000, any::<bool>(), 0_u32..3000, 0..3_usize, 0..2_usize), 1..8)) {
+        let (mut comparer, mut report, mut facts) = (Comparer::default(), RunReport::default(), Vec::new());
+        for (at, (input, read, states, write, text, model)) in calls.into_iter().enumerate() {
+            let call = CallFacts {
+                model: ["one", "other"][model].to_owned(),
+                start: at as Nanos * SECOND,
+                end: at as Nanos * SECOND + 1,
+                input: Some(input),
+                cache_read: states.then_some(read.min(input)),
+                cache_write: (write > 2000).then_some(write.min(input)),
+                ..CallFacts::default()
+            };
+            facts.push(call.clone());
+            report.add(comparer.read(call, content(&[], &[("system", LONG), ("user", ["a", "b", "c"][text])])));
+        }
+        prop_assert!(may_miss(&facts) || report.summary().misses == 0);
+    }
+}

@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::context::{CallFacts, CallReport, Cause, Change, Outcome, PART_KINDS, RunReport};
 use crate::model::usage::NanoUsd;
-use crate::store::{By, RowIx, RunCall, Store};
+use crate::store::{By, RowIx, Store};
 
 /// Returns what the row of a model call states.
 #[must_use]
@@ -179,13 +179,4 @@ impl RunContextRecord {
             unused_tools: unused.into_iter().map(|(name, _)| name.to_owned()).collect(),
         }
     }
-}
-
-/// Returns what the misses of a run cost beyond what the same tokens cost from the cache; `None` if a price is unknown or nothing was
-/// missed. `calls` are those of the report.
-#[must_use]
-pub fn cost_of_misses(store: &Store, calls: &[RunCall], run: &RunReport) -> Option<NanoUsd> {
-    let missed = calls.iter().zip(run.calls()).filter(|(_, report)| report.verdict.rebuilt > 0);
-    let costs = missed.map(|(call, report)| store.cost_of_rebuilding(call.row, report.verdict.rebuilt));
-    costs.reduce(|sum, cost| sum?.checked_add(cost?)).flatten()
 }

@@ -10,7 +10,7 @@ use crate::format;
 /// The names of the fields of a [`SpanRecord`](super::SpanRecord), in their order.
 const HEADER: &str = "trace_id,span_id,parent_id,name,kind,status,failed,failed_steps,error,start,end,duration_ms,self_ms,agent,model,provider,tool,session,user,\
     input_tokens,cached_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd,cache_unstated,cost_incomplete,tokens_incomplete,\
-    requested_model,first_token_ms,tokens_per_second,truncated,duplicate\n";
+    requested_model,first_token_ms,tokens_per_second,truncated,stalled,duplicate\n";
 
 #[derive(Debug, Default)]
 pub(super) struct Csv {

@@ -83,6 +83,8 @@ pub struct AnswerRecord {
     pub tokens_per_second: Option<f64>,
     /// Whether the span states that its answer reached the limit of tokens.
     pub truncated: bool,
+    /// Whether the stream of the answer nearly stood still: a token a second or less, for ten seconds or more.
+    pub stalled: bool,
 }
 
 impl AnswerRecord {
@@ -92,6 +94,7 @@ impl AnswerRecord {
             first_token_ms: store.first_token(row).map(millis),
             tokens_per_second: store.output_rate(row).map(|rate| (rate * 1e3).round() / 1e3),
             truncated: store.is_truncated(row),
+            stalled: store.is_stalled(row),
         }
     }
 }

@@ -164,9 +164,15 @@ impl Screen {
             self.app.detail.load(Ok(self.payload.clone()));
             while view::prepare_frame(&mut self.app, &mut self.store, self.area) {}
         }
-        while let Some((slice, requests)) = self.app.take_context_slice(&self.store) {
-            let payloads = requests.iter().map(|_| Ok(self.payload.clone())).collect();
-            self.app.load_contexts(slice.read(payloads));
+        loop {
+            let slices: Vec<_> = self.app.take_context_slices(&self.store).collect();
+            if slices.is_empty() {
+                break;
+            }
+            for (slice, requests) in slices {
+                let payloads = requests.iter().map(|_| Ok(self.payload.clone())).collect();
+                self.app.load_contexts(&self.store, slice.read(payloads));
+            }
             while view::prepare_frame(&mut self.app, &mut self.store, self.area) {}
         }
         self.drawn.extend(self.shown());

@@ -4,7 +4,7 @@ use crate::model::SpanType;
 use crate::store::RunStatus;
 
 /// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
-pub const FIELDS: [(&str, &str); 37] = [
+pub const FIELDS: [(&str, &str); 38] = [
     ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -25,6 +25,7 @@ pub const FIELDS: [(&str, &str); 37] = [
     ("out", "output tokens"),
     ("cost", "dollars: >0.01"),
     ("cached", "part of the input from the cache: <50%"),
+    ("miss", "whether the cache missed the call: yes, no"),
     ("context", "part of the model's window: >80%"),
     ("ttft", "time to the first token: >2s"),
     ("speed", "output tokens per second: <20"),

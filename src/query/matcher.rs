@@ -20,6 +20,8 @@ pub struct Matcher {
     reuses: u64,
     /// The spans whose payloads match.
     payload_matches: HashSet<(TraceId, SpanId)>,
+    /// The calls that a cache missed.
+    misses: HashSet<(TraceId, SpanId)>,
 }
 
 impl std::fmt::Debug for Matcher {
@@ -39,14 +41,14 @@ impl Matcher {
     #[must_use]
     pub fn new(query: Query) -> Self {
         let results = vec![Vec::new(); query.terms.len()];
-        Self { query, fuzzy: Fuzzy::default(), results, reuses: 0, payload_matches: HashSet::new() }
+        Self { query, fuzzy: Fuzzy::default(), results, reuses: 0, payload_matches: HashSet::new(), misses: HashSet::new() }
     }
 
-    /// Returns a matcher for another query. It keeps the payload matches if both queries have the same payload search.
+    /// Returns a matcher for another query. It keeps the misses, and the payload matches if both queries have the same payload search.
     #[must_use]
     pub fn with_query(self, query: Query) -> Self {
         let payload_matches = if self.query.has_same_payload_search(&query) { self.payload_matches } else { HashSet::new() };
-        Self { payload_matches, ..Self::new(query) }
+        Self { payload_matches, misses: self.misses, ..Self::new(query) }
     }
 
     /// Returns the query.
@@ -58,6 +60,11 @@ impl Matcher {
     /// Remembers that a span's payload matches [`Query::payload_query`].
     pub fn add_payload_match(&mut self, trace: TraceId, span: SpanId) {
         self.payload_matches.insert((trace, span));
+    }
+
+    /// Remembers that a cache missed a call.
+    pub fn add_miss(&mut self, trace: TraceId, span: SpanId) {
+        self.misses.insert((trace, span));
     }
 
     /// Returns whether the trace as a whole may be shown: with `status:ok`, no span of it may have failed or be running.
@@ -78,11 +85,12 @@ impl Matcher {
             self.reuses = store.texts().reuses();
             self.results.iter_mut().for_each(Vec::clear);
         }
-        let Self { query, fuzzy, results, .. } = self;
+        let Self { query, fuzzy, results, misses, .. } = self;
         query.terms.iter().zip(results).all(|(term, results)| match &term.test {
             // Only calls have parameters; a row above may state the settings of all its calls.
             Test::Payload(Condition::Fact(..)) => term.negated || store.row(row).span_type.calls_model(),
             Test::Payload(_) => true,
+            Test::Miss(is_missed) => (missed(misses, store, row) == Some(*is_missed)) != term.negated,
             test => matches(test, results, fuzzy, store, row, now) != term.negated,
         })
     }
@@ -121,7 +129,7 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
             error.is_some_and(|error| if error.is_empty() { matches("") } else { cached(results, error, || matches(&normalized(error))) })
         }
         // Only log records have these.
-        Test::Text(TextField::Event | TextField::Log, _) | Test::Level(_) | Test::Payload(_) => false,
+        Test::Text(TextField::Event | TextField::Log, _) | Test::Level(_) | Test::Payload(_) | Test::Miss(_) => false,
         Test::Text(TextField::Service, patterns) => patterns.iter().any(|pattern| pattern.matches(store.service(row))),
         Test::Text(field, patterns) => {
             let symbol = text(*field, store, row);
@@ -151,6 +159,15 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
         Test::Since(bound) => data.start >= bound.at(now),
         Test::Until(bound) => data.start <= bound.at(now),
     }
+}
+
+/// Returns whether a cache missed a call; `None` of other rows, and of calls that do not state what the cache did.
+fn missed(misses: &HashSet<(TraceId, SpanId)>, store: &Store, row: RowIx) -> Option<bool> {
+    store.call_of(row).filter(|(by, _)| *by == By::Model)?;
+    let data = store.row(row);
+    let is_missed = misses.contains(&(store.trace(data.trace()).id, data.id));
+    let is_stated = || store.usage(row).is_some_and(|usage| usage.cache_read.is_some());
+    if is_missed || is_stated() { Some(is_missed) } else { None }
 }
 
 fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {

@@ -163,6 +163,7 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "ttft" => number(NumberField::FirstToken, nanoseconds),
         "speed" => number(NumberField::Speed, count),
         "finish" => each(values, pattern).map(|patterns| Test::Payload(Condition::Fact(FINISH, FactTest::Matches(patterns)))),
+        "miss" => yes_or_no(values).map(Test::Miss),
         "since" => time_bound(values, false).map(Test::Since),
         "until" => time_bound(values, true).map(Test::Until),
         "text" => each(values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
@@ -247,6 +248,16 @@ fn named<T: Clone>(value: &Value, field: &'static str, names: &[(&str, T)]) -> P
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
         ParseErrorKind::UnknownName { field, found: text.clone(), known: names.join(", ") }
     })
+}
+
+/// Parses `yes` or `no`.
+fn yes_or_no(values: &[Value]) -> Result<bool, ParseError> {
+    let value = single(values)?;
+    match value.text().to_ascii_lowercase().as_str() {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err(ParseError::new(value.at, ParseErrorKind::unexpected("yes or no", value.text()))),
+    }
 }
 
 fn time_bound(values: &[Value], is_end: bool) -> Result<TimeBound, ParseError> {

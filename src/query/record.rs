@@ -71,9 +71,14 @@ fn is_of_spans(test: &Test) -> bool {
         Test::Bare(_) | Test::Since(_) | Test::Until(_) => false,
         Test::Text(field, _) => matches!(field, TextField::Error | TextField::Failure | TextField::Event | TextField::Log),
         Test::Payload(condition) => matches!(condition, Condition::Fact(..)),
-        Test::Status(_) | Test::SpanType(_) | Test::Trace(_) | Test::Number(..) | Test::Score(..) | Test::Approval(_) | Test::Level(_) => {
-            true
-        }
+        Test::Status(_)
+        | Test::SpanType(_)
+        | Test::Trace(_)
+        | Test::Number(..)
+        | Test::Score(..)
+        | Test::Approval(_)
+        | Test::Level(_)
+        | Test::Miss(_) => true,
     }
 }
 

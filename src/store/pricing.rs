@@ -51,6 +51,32 @@ fn call(texts: &Interner, model_id: ModelId, usage: Usage, kind: SpanType, at: N
     (is_complete && !usage.parts_unknown && !call.model.is_empty()).then_some(call)
 }
 
+/// A call with the prices, to tell what it would have cost otherwise.
+#[derive(Clone, Debug)]
+pub struct PaidCall {
+    prices: Arc<Prices>,
+    provider: String,
+    model: String,
+    at: Nanos,
+    usage: Usage,
+}
+
+impl PaidCall {
+    /// See [`Store::cost_of_rebuilding`].
+    #[must_use]
+    pub fn cost_of_rebuilding(&self, rebuilt: u64) -> Option<NanoUsd> {
+        let rebuilt = u32::try_from(rebuilt).ok()?;
+        let read = self.usage.cache_read.unwrap_or_default().saturating_add(rebuilt).min(self.usage.input?);
+        let write = self.usage.cache_write.map(|write| write.saturating_sub(rebuilt));
+        let cached = Usage { cache_read: Some(read), cache_write: write, ..self.usage };
+        let cost = |usage| {
+            let call = Call { provider: &self.provider, model: &self.model, at: self.at, usage };
+            self.prices.quote(&call).map(|quote| quote.cost)
+        };
+        Some(cost(self.usage)?.checked_sub(cost(cached)?)?.max(0))
+    }
+}
+
 impl Store {
     /// Sets the prices and computes the cost of all rows. Costs the number of rows.
     pub fn set_prices(&mut self, prices: Arc<Prices>) -> Changes {
@@ -104,18 +130,18 @@ impl Store {
     /// they do not know its model.
     #[must_use]
     pub fn cost_of_rebuilding(&self, row: RowIx, rebuilt: u64) -> Option<NanoUsd> {
+        self.paid_call(row)?.cost_of_rebuilding(rebuilt)
+    }
+
+    /// Returns what a call paid for; `None` without its model, its tokens or prices.
+    #[must_use]
+    pub fn paid_call(&self, row: RowIx) -> Option<PaidCall> {
         let data = self.row(row);
         let packed = (data.usage != NONE).then(|| &self.usages[data.usage])?;
-        let (prices, paid) = (self.pricing.prices.as_ref()?, self.priced_usage(data.usage, packed));
-        let rebuilt = u32::try_from(rebuilt).ok()?;
-        let read = paid.cache_read.unwrap_or_default().saturating_add(rebuilt).min(paid.input?);
-        let write = paid.cache_write.map(|write| write.saturating_sub(rebuilt));
-        let cached = Usage { cache_read: Some(read), cache_write: write, ..paid };
-        let cost = |usage| {
-            let call = call(&self.texts, self.model_ids.get(packed.model_id), usage, data.span_type, data.start)?;
-            prices.quote(&call).map(|quote| quote.cost)
-        };
-        Some(cost(paid)?.checked_sub(cost(cached)?)?.max(0))
+        let prices = self.pricing.prices.clone()?;
+        let paid = self.priced_usage(data.usage, packed);
+        let Call { provider, model, at, usage } = call(&self.texts, self.model_ids.get(packed.model_id), paid, data.span_type, data.start)?;
+        Some(PaidCall { prices, provider: provider.to_owned(), model: model.to_owned(), at, usage })
     }
 
     /// Returns the model and the provider of the first call, in the row or below it, that states its tokens and that no price list knows.

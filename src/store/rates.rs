@@ -4,6 +4,12 @@ use super::{Phase, RowIx, Store, Symbol};
 use crate::model::{Nanos, SpanType};
 use crate::store::row::TRUNCATED;
 
+/// The shortest stream that may count as stalled, in nanoseconds.
+const MIN_STALL: Nanos = 10_000_000_000;
+
+/// The time that a token takes in a stalled stream, in nanoseconds.
+const TOKEN: Nanos = 1_000_000_000;
+
 impl Store {
     /// Returns the time from the start of a model call to the first token of its answer, if its span states it.
     #[must_use]
@@ -59,6 +65,19 @@ impl Store {
     #[must_use]
     pub fn is_truncated(&self, row: RowIx) -> bool {
         self.row(row).sender & TRUNCATED != 0
+    }
+
+    /// Returns whether the stream of a model's answer nearly stood still: after the first token it took ten seconds or more, and a second for
+    /// each token or more.
+    #[must_use]
+    pub fn is_stalled(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        let is_known = data.span_type == SpanType::Model && data.phase == Phase::Ended && !self.are_tokens_incomplete(row);
+        let stated = self.first_token(row).zip(self.usage(row).and_then(|usage| usage.output)).filter(|_| is_known);
+        stated.is_some_and(|(first, output)| {
+            let streamed = data.duration(data.end).saturating_sub(first);
+            streamed >= MIN_STALL && streamed > TOKEN.saturating_mul(output.into())
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The model calls of a run.
 
+use std::collections::HashSet;
+
 use super::Store;
-use super::ix::RowIx;
+use super::ix::{RowIx, TraceIx};
 use crate::model::SpanType;
 
 /// The most rows of a call that are looked into.
@@ -17,6 +19,14 @@ pub struct RunCall {
 }
 
 impl Store {
+    /// Returns the runs of a trace that made model calls of their own, in the order of the tree. Costs the rows of the trace.
+    #[must_use]
+    pub fn runs_with_calls(&self, trace: TraceIx) -> Vec<RowIx> {
+        let mut known = HashSet::new();
+        let calls = self.walk(trace).map(|(row, _)| row).filter(|&row| self.row(row).span_type == SpanType::Model);
+        calls.map(|row| self.run_of(row)).filter(|run| known.insert(*run)).collect()
+    }
+
     /// Returns the model calls of a run, without those of runs below it, in the order of their start; and whether the run has more rows
     /// than [`MAX_ANALYZED_ROWS`](super::MAX_ANALYZED_ROWS), of which the first were examined.
     #[must_use]

@@ -34,6 +34,8 @@ pub struct Group {
     pub times: Histogram,
     /// The times to the first token, of the model calls that state one.
     pub first_tokens: Histogram,
+    /// The output tokens per second of the ended calls that state them, in thousandths.
+    speeds: Histogram,
     /// The output tokens of the ended calls that state them.
     output: u64,
     /// The duration of the calls whose tokens are in `output`.
@@ -47,6 +49,12 @@ impl Group {
     #[must_use]
     pub fn tokens_per_second(&self) -> Option<f64> {
         (self.output_time > 0).then(|| self.output as f64 * 1e9 / self.output_time as f64)
+    }
+
+    /// Returns the quantile of the output tokens per second of the ended calls that state them, such as the median for 500.
+    #[must_use]
+    pub fn speed(&self, thousandths: u64) -> Option<f64> {
+        self.speeds.quantile(thousandths).map(|speed| speed as f64 / 1e3)
     }
 
     fn is_empty(&self) -> bool {
@@ -125,8 +133,13 @@ pub const MINUTE: Nanos = 60_000_000_000;
 /// The number of minutes that are kept: a day.
 const KEPT_MINUTES: i64 = 24 * 60;
 
-/// The two histograms of a group with few durations: a node each.
-const HISTOGRAMS: usize = 2 * 112;
+/// The three histograms of a group with few durations: a node each.
+const HISTOGRAMS: usize = 3 * 112;
+
+/// Returns the output tokens per second in thousandths; `None` of an answer without tokens or time.
+fn speed(output: u32, duration: Nanos) -> Option<i64> {
+    (output > 0 && duration > 0).then(|| i64::try_from(i128::from(output) * 1_000_000_000_000 / i128::from(duration)).unwrap_or(i64::MAX))
+}
 
 /// Statistics over some traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -252,6 +265,9 @@ impl Stats {
                 let sign = if add { 1 } else { -1 };
                 group.output_time = group.output_time.wrapping_add(sign * duration);
                 group.output = group.output.wrapping_add_signed(sign * i64::from(output));
+                if let Some(speed) = speed(output, duration) {
+                    record(&mut group.speeds, speed);
+                }
             }
         });
     }

@@ -15,6 +15,8 @@ mod line;
 mod list_pane;
 mod log_actions;
 mod log_list;
+mod miss_sums;
+mod misses;
 mod mouse;
 mod palette;
 mod pick;
@@ -40,12 +42,13 @@ pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
 pub use context::{ContextSlice, ReadSlice, RunContext};
-pub use detail::{Detail, Page, PayloadState, Tab, asked_above, value_text};
+pub use detail::{Detail, OpenedPart, Page, PayloadState, Tab, asked_above, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use help::Help;
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
 pub use log_list::{FilteredLog, LogLine, LogList};
+pub use miss_sums::MissSums;
 pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
@@ -257,6 +260,7 @@ pub struct App {
     /// A valid filter line from the editor that is not in effect yet.
     typed: Option<String>,
     search: search::State,
+    survey: misses::Survey,
     released: Vec<(SourceId, PayloadRef)>,
 }
 

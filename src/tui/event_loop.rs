@@ -342,7 +342,7 @@ impl Loop<'_> {
     fn report(&mut self, result: Finished) {
         match result {
             Finished::Copy { what, size, text } => self.report_copy(&what, size, text.as_deref()),
-            Finished::Contexts(slice) => self.session.app.load_contexts(*slice),
+            Finished::Contexts(slice) => self.session.app.load_contexts(&self.session.store, *slice),
             Finished::Export { message, is_error } => self.session.app.show_message(message, is_error, now()),
         }
     }
@@ -363,7 +363,7 @@ impl Loop<'_> {
         }
         let compared = app.take_compare_requests(store);
         let parameters = app.take_parameter_requests(store);
-        let contexts = app.take_context_slice(store);
+        let contexts = app.take_context_slices(store);
         let question = app.detail.take_question_request();
         if let Some(request) = app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
@@ -372,7 +372,7 @@ impl Loop<'_> {
         if let Some(request) = question {
             self.request([request], Pending::Question(request.span));
         }
-        if let Some((slice, requests)) = contexts {
+        for (slice, requests) in contexts {
             self.request(requests, Pending::Contexts(Box::new(slice)));
         }
         for (side, request) in compared {

@@ -114,7 +114,7 @@ pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
 pub fn write_pages(app: &mut App, store: &Store) {
     // Another view hides the detail.
     if app.detail.is_outdated() && app.view() == View::Traces {
-        let page = detail::page(&app.detail, store, &app.logs, app.now);
+        let page = detail::page(&app.detail, store, &app.logs, &app.keymap, app.now);
         app.detail.set_page(page);
     }
     if let Some(list) = app.log_list.as_mut().filter(|list| list.pane.is_page_outdated) {

@@ -340,3 +340,56 @@ fn a_report_lists_the_contexts() {
     assert!(section.contains("  - tools that no call used: refund_order"), "{section}");
     assert!(section.contains("  - call 3: ") && section.contains("message 0 (system) changed at character 0"), "{section}");
 }
+
+/// The same conversation with a change at the third call, and another model from the fourth on.
+fn with_two_misses() -> Vec<Request> {
+    let mut requests = healthy();
+    requests.iter_mut().skip(2).for_each(|request| request.messages[0].1.insert(0, '!'));
+    requests[3].model = "gpt-4o-mini";
+    requests
+}
+
+#[test]
+fn misses_are_counted_by_group() {
+    let program = written(Convention::GenAi, &with_two_misses(), None);
+    let run = program.objects(&["show", "--json", "abab", "run.json"]).remove(0)["spans"][0]["context"].clone();
+    assert_eq!(run["misses"], 2);
+    for by in ["agent", "model", "session", "user", "provider", "service", "hour", "day", "month", "prefix", "tool"] {
+        let groups = program.objects(&["stats", "--json", "--misses", "--total", "--by", by, "run.json"]);
+        let (total, groups) = groups.split_last().unwrap();
+        for (of_run, of_group) in [("misses", "misses"), ("rebuilt_tokens", "rebuilt_tokens")] {
+            assert_eq!(total[of_group], run[of_run], "{by}");
+            let sum: u64 = groups.iter().filter_map(|group| group[of_group].as_u64()).sum();
+            assert_eq!(Some(sum), run[of_run].as_u64(), "{by}: {groups:?}");
+        }
+        let cost = total["misses_cost_usd"].as_f64().unwrap() - run["misses_cost_usd"].as_f64().unwrap();
+        assert!(cost.abs() < 1e-9 && total["misses_cost_incomplete"] == false, "{by}: {total}");
+    }
+    let models = program.objects(&["stats", "--json", "--misses", "--by", "model", "run.json"]);
+    assert_eq!(models.iter().map(|group| &group["misses"]).collect::<Vec<_>>(), [1, 1], "{models:?}");
+    let table = program.text(&["stats", "--misses", "--by", "model", "--sort", "rebuilt", "run.json"]);
+    assert!(table.lines().next().unwrap().contains("MISSES  REBUILT  MISS COST"), "{table}");
+    // Without the flag nothing is read.
+    assert!(program.objects(&["stats", "--json", "run.json"])[0].get("misses").is_none());
+    // Where no call states cached tokens, nothing is known.
+    let unstated = written(Convention::OpenInference, &healthy()[..1], None);
+    assert!(unstated.objects(&["stats", "--json", "--misses", "run.json"])[0]["misses"].is_null());
+}
+
+#[test]
+fn a_filter_finds_what_a_cache_missed() {
+    let missed = written(Convention::GenAi, &with_two_misses(), None);
+    let healthy = written(Convention::GenAi, &healthy(), None);
+    let finds = |program: &Program, filter: &str| program.run(&["list", "--filter", filter, "run.json"]).status.code();
+    for filter in ["miss:yes", "miss:no", "miss:yes model:gpt-4o-mini", "kind:model -miss:yes", "miss:yes text:\"!Rule 0\""] {
+        assert_eq!(finds(&missed, filter), Some(0), "{filter}");
+    }
+    for filter in ["miss:yes status:error", "miss:yes kind:agent", "miss:yes text:nowhere"] {
+        assert_eq!(finds(&missed, filter), Some(1), "{filter}");
+    }
+    assert_eq!((finds(&healthy, "miss:yes"), finds(&healthy, "miss:no")), (Some(1), Some(0)));
+    let wrong = missed.run(&["list", "--filter", "miss:perhaps", "run.json"]);
+    assert!(wrong.status.code() == Some(2) && super::errors(&wrong).contains("yes or no"), "{}", super::errors(&wrong));
+    let tail = missed.run(&["tail", "--filter", "miss:yes", "run.json"]);
+    assert!(tail.status.code() == Some(2) && super::errors(&tail).contains("list --filter miss:yes"), "{}", super::errors(&tail));
+}

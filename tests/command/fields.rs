@@ -60,7 +60,7 @@ const SPAN: [&str; 19] = [
     "user",
 ];
 
-const ANSWER: [&str; 5] = ["requested_model", "first_token_ms", "tokens_per_second", "truncated", "duplicate"];
+const ANSWER: [&str; 6] = ["requested_model", "first_token_ms", "tokens_per_second", "truncated", "stalled", "duplicate"];
 
 const STATS: [&str; 10] = ["by", "key", "calls", "errors", "failed_steps", "failed", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
 

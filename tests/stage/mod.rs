@@ -106,7 +106,7 @@ impl Stage {
                 }
                 Update::Payloads { ticket, payloads } if ticket == self.tickets && self.contexts.is_some() => {
                     if let Some(slice) = self.contexts.take() {
-                        self.app.load_contexts(slice.read(payloads));
+                        self.app.load_contexts(&self.store, slice.read(payloads));
                     }
                 }
                 Update::Payloads { ticket, payloads } if ticket == self.tickets => {
@@ -178,12 +178,19 @@ impl Stage {
         self.load_contexts();
     }
 
-    /// Reads the contexts of the run's calls, if they are shown.
+    /// Reads the contexts of calls, for the tab and for the search for misses.
     fn load_contexts(&mut self) {
-        while let Some((slice, requests)) = self.app.take_context_slice(&self.store) {
-            self.ask_all(requests);
-            self.contexts = Some(slice);
-            self.wait(|stage| stage.contexts.is_none());
+        loop {
+            let slices: Vec<_> = self.app.take_context_slices(&self.store).collect();
+            if slices.is_empty() {
+                break;
+            }
+            for (slice, requests) in slices {
+                self.ask_all(requests);
+                self.contexts = Some(slice);
+                self.wait(|stage| stage.contexts.is_none());
+            }
+            self.lay_out();
         }
     }
 

@@ -173,7 +173,7 @@ fn bounded(value: Option<u32>, (usual, most): (u32, u32)) -> u32 {
 fn query(filter: Option<String>) -> Result<Option<Query>, String> {
     let Some(filter) = filter.filter(|filter| !filter.trim().is_empty()) else { return Ok(None) };
     let query = Query::parse_of_spans(&filter).map_err(|error| format!("wrong filter: {error} (at character {})", error.at + 1))?;
-    if query.needs_payloads() {
+    if query.needs_payloads() || query.needs_misses() {
         return Err("this filter searches contents, which takes long; filter by facts, and read contents with get_span".to_owned());
     }
     Ok(Some(query))

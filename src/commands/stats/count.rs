@@ -5,7 +5,8 @@ mod walk;
 use std::collections::HashMap;
 
 use crate::cli::GroupBy;
-use crate::model::calendar::{Period, Unit};
+use crate::export::MissSum;
+use crate::model::calendar::{self, Period, Unit};
 use crate::model::usage::NanoUsd;
 use crate::model::{Nanos, Status};
 use crate::store::{By, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
@@ -28,6 +29,8 @@ pub(in crate::commands) struct Group {
     /// The durations of ended calls, ascending.
     durations: Vec<Nanos>,
     priced: Priced,
+    /// What caches missed; `None` if that was not counted, or no call states cached tokens.
+    pub(in crate::commands) misses: Option<MissSum>,
 }
 
 /// The tokens and the cost of the calls of which both are known.
@@ -75,6 +78,9 @@ impl Group {
             total.priced.tokens = total.priced.tokens.saturating_add(group.priced.tokens);
             total.priced.cost = total.priced.cost.saturating_add(group.priced.cost);
             total.priced.is_undivided |= group.priced.is_undivided;
+            if let Some(misses) = &group.misses {
+                total.misses.get_or_insert_default().add_all(misses);
+            }
         }
         total.durations.sort_unstable();
         total
@@ -101,6 +107,26 @@ pub(in crate::commands) fn count(store: &mut Store, traces: &[TraceIx], by: Grou
     }
     groups.sort_by_cached_key(|group| (group.key.is_none(), group.start(), std::cmp::Reverse(group.calls), group.key.clone()));
     groups
+}
+
+/// Returns the key of the group to which a row adds what it uses.
+pub(super) fn group_of(store: &Store, row: RowIx, by: GroupBy, prefixes: &HashMap<RowIx, String>) -> Option<String> {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let period = |unit| Some(calendar::period(unit, store.row(row).start).name);
+    match by {
+        GroupBy::Agent => text(store.text(store.agent(row))),
+        GroupBy::Tool => {
+            text(store.text(store.inherited(row, |data| if By::of(data.span_type) == Some(By::Tool) { data.label } else { Symbol::EMPTY })))
+        }
+        GroupBy::Model => text(store.text(store.counted_model(row))),
+        GroupBy::Provider => text(store.text(store.counted_provider(row))),
+        GroupBy::Prefix => prefixes.get(&row).cloned(),
+        GroupBy::Service => text(store.service(row)),
+        GroupBy::Session | GroupBy::User | GroupBy::Error => walk::group_above(store, row, by),
+        GroupBy::Hour => period(Unit::Hour),
+        GroupBy::Day => period(Unit::Day),
+        GroupBy::Month => period(Unit::Month),
+    }
 }
 
 /// Returns a group per agent, model or tool from the store's totals, and one for what ran under none.

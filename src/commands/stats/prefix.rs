@@ -1,12 +1,12 @@
 //! What the inputs of model calls begin with.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use eyre::Report;
 
 use crate::commands::snapshot::Snapshot;
 use crate::context::Content;
-use crate::model::{Payload, SpanType};
+use crate::model::Payload;
 use crate::store::{RowIx, TraceIx};
 
 /// Payloads of model calls in memory at a time; each may hold a whole conversation.
@@ -15,12 +15,8 @@ const SLICE: usize = 32;
 /// Returns the prefix of each model call of the traces that records one, by its row.
 pub(super) fn read(snapshot: &mut Snapshot, traces: &[TraceIx]) -> Result<HashMap<RowIx, String>, Report> {
     let mut prefixes = HashMap::new();
-    let mut runs = HashSet::new();
     for &trace in traces {
-        let store = &snapshot.store;
-        let models = store.walk(trace).map(|(row, _)| row).filter(|&row| store.row(row).span_type == SpanType::Model);
-        let new: Vec<RowIx> = models.map(|row| store.run_of(row)).filter(|run| runs.insert(*run)).collect();
-        for run in new {
+        for run in snapshot.store.runs_with_calls(trace) {
             let (calls, _) = snapshot.store.calls_of_run(run);
             for slice in calls.chunks(SLICE) {
                 let reports: Vec<RowIx> = slice.iter().flat_map(|call| call.reports.iter().copied()).collect();

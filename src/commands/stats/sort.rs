@@ -27,6 +27,7 @@ fn number(group: &Group, column: SortBy) -> Option<f64> {
         SortBy::Input => known(usage.inputs > 0, usage.input),
         SortBy::Cached => known(usage.cache_read > 0, usage.cache_read),
         SortBy::Output => known(usage.outputs > 0, usage.output),
+        SortBy::Rebuilt => group.misses.map(|misses| misses.rebuilt as f64),
         SortBy::Cost => usage.cost().map(|cost| cost as f64),
         SortBy::Rate => group.cost_per_1k_tokens(),
     }

@@ -57,7 +57,7 @@ fn records_have_stable_field_names() {
             "agent": "Clerk", "model": null, "provider": null, "tool": null, "session": "s1", "user": "ann", "input_tokens": null,
             "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null, "cost_usd": null,
             "cache_unstated": false,
-            "cost_incomplete": false, "tokens_incomplete": false, "requested_model": null, "first_token_ms": null, "tokens_per_second": null, "truncated": false, "duplicate": false
+            "cost_incomplete": false, "tokens_incomplete": false, "requested_model": null, "first_token_ms": null, "tokens_per_second": null, "truncated": false, "stalled": false, "duplicate": false
         })
     );
     let model = json(1);

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::TraceTree;
 use super::ranks::{Ranked, Ranks};
 use super::refresh::TraceVersion;
+use super::{MissSums, TraceTree};
 use crate::model::Nanos;
 use crate::store::{Group, Stats, Store, Symbol, TimeBreakdown, TraceIx};
 use crate::tui::slices::Slice;
@@ -22,6 +22,8 @@ pub struct Aggregates {
     /// What is shown of a trace until its totals are computed.
     unknown: Stats,
     ranks: Ranks,
+    /// What caches missed.
+    pub misses: MissSums,
     /// Whether `trace` waits to be recomputed.
     is_stale: bool,
 }

@@ -10,9 +10,20 @@ use crate::store::{RowIx, RunCall, Store};
 /// Calls whose payloads are requested at a time.
 const SLICE: usize = 8;
 
+/// What calls are read for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// The tab of contexts.
+    #[default]
+    Tab,
+    /// The search for what caches missed.
+    Survey,
+}
+
 /// The contexts of a run's calls, as far as they are read.
 #[derive(Debug, Default)]
 pub struct RunContext {
+    reader: Reader,
     /// The run, and its trace with the version from which `calls` was made.
     run: Option<(RowIx, TraceId, u32)>,
     calls: Vec<RunCall>,
@@ -29,6 +40,7 @@ pub struct RunContext {
 /// Calls to be read on another thread: one may hold megabytes.
 #[derive(Debug)]
 pub struct ContextSlice {
+    reader: Reader,
     generation: u64,
     comparer: Comparer,
     /// What the rows of the calls state, each with the number of its requests, in their order.
@@ -38,6 +50,7 @@ pub struct ContextSlice {
 /// Calls that were read.
 #[derive(Debug)]
 pub struct ReadSlice {
+    reader: Reader,
     generation: u64,
     comparer: Comparer,
     calls: Vec<ReadCall>,
@@ -47,18 +60,28 @@ impl ContextSlice {
     /// Reads the calls from the payloads that were requested, in their order. Costs their size.
     #[must_use]
     pub fn read(self, payloads: Vec<Result<Payload, String>>) -> ReadSlice {
-        let Self { generation, mut comparer, facts } = self;
+        let Self { reader, generation, mut comparer, facts } = self;
         let mut payloads = payloads.into_iter();
         let read = |(facts, count): (CallFacts, usize)| {
             let of_call: Vec<Payload> = payloads.by_ref().take(count).flatten().collect();
             comparer.read_payloads(facts, &of_call)
         };
         let calls = facts.into_iter().map(read).collect();
-        ReadSlice { generation, comparer, calls }
+        ReadSlice { reader, generation, comparer, calls }
     }
 }
 
 impl RunContext {
+    /// Returns a reader that has read nothing.
+    pub(super) fn of(reader: Reader) -> Self {
+        Self { reader, ..Self::default() }
+    }
+
+    /// Returns a reader that drops what this one still waits for.
+    pub(super) fn restarted(self) -> Self {
+        Self { reader: self.reader, generation: self.generation + 1, ..Self::default() }
+    }
+
     /// Returns the calls of the run.
     #[must_use]
     pub fn calls(&self) -> &[RunCall] {
@@ -84,7 +107,7 @@ impl RunContext {
     }
 
     /// Turns to a run. Calls that are only added to those read so far are read next.
-    fn turn_to(&mut self, store: &Store, run: RowIx) -> bool {
+    pub(super) fn turn_to(&mut self, store: &Store, run: RowIx) -> bool {
         let trace = store.trace(store.row(run).trace());
         let key = (run, trace.id, trace.version());
         if self.run == Some(key) {
@@ -93,14 +116,14 @@ impl RunContext {
         let (calls, is_cut) = store.calls_of_run(run);
         let goes_on = self.run.is_some_and(|(before, trace, _)| (before, trace) == (key.0, key.1)) && calls.starts_with(&self.calls);
         if !goes_on {
-            *self = Self { generation: self.generation + 1, comparer: Some(Comparer::default()), ..Self::default() };
+            *self = Self { comparer: Some(Comparer::default()), ..std::mem::take(self).restarted() };
         }
         (self.run, self.calls, self.is_cut) = (Some(key), calls, is_cut);
         true
     }
 
     /// Returns the next calls to read, unless others are being read.
-    fn next_slice(&mut self, store: &Store) -> Option<(ContextSlice, Vec<PayloadRequest>)> {
+    pub(super) fn next_slice(&mut self, store: &Store) -> Option<(ContextSlice, Vec<PayloadRequest>)> {
         let calls = self.calls.get(self.requested..)?;
         let calls = &calls[..calls.len().min(SLICE)];
         if calls.is_empty() {
@@ -114,13 +137,27 @@ impl RunContext {
         };
         let facts = calls.iter().map(|call| (call_facts(store, call.row), call.reports.len())).collect();
         let requests = calls.iter().flat_map(|call| &call.reports).map(request).collect();
-        Some((ContextSlice { generation: self.generation, comparer, facts }, requests))
+        Some((ContextSlice { reader: self.reader, generation: self.generation, comparer, facts }, requests))
+    }
+
+    /// Takes what was read of a slice, unless another run is read by now. Returns whether it did.
+    pub(super) fn load(&mut self, slice: ReadSlice) -> bool {
+        let is_current = self.generation == slice.generation;
+        if is_current {
+            slice.calls.into_iter().for_each(|call| self.report.add(call));
+            self.comparer = Some(slice.comparer);
+        }
+        is_current
     }
 }
 
 impl App {
-    /// Returns the next calls to read with their payloads, if the tab of contexts is open and no others are being read.
-    pub fn take_context_slice(&mut self, store: &Store) -> Option<(ContextSlice, Vec<PayloadRequest>)> {
+    /// Returns the next calls to read with their payloads, for the tab of contexts and for the search for misses.
+    pub fn take_context_slices(&mut self, store: &Store) -> impl Iterator<Item = (ContextSlice, Vec<PayloadRequest>)> + use<> {
+        [self.take_tab_slice(store), self.take_survey_slice(store)].into_iter().flatten()
+    }
+
+    fn take_tab_slice(&mut self, store: &Store) -> Option<(ContextSlice, Vec<PayloadRequest>)> {
         let row = self.detail.row().filter(|_| self.detail.shows_context())?;
         let run = store.run_of(row);
         let is_of_run = run == row || store.row(row).span_type == SpanType::Model;
@@ -133,15 +170,12 @@ impl App {
         self.detail.context.next_slice(store)
     }
 
-    /// Takes what was read of a slice, unless another run is shown by now.
-    pub fn load_contexts(&mut self, slice: ReadSlice) {
-        let context = &mut self.detail.context;
-        if context.generation == slice.generation {
-            for call in slice.calls {
-                context.report.add(call);
-            }
-            context.comparer = Some(slice.comparer);
-            self.detail.outdate_context();
+    /// Takes what was read of a slice, unless another run is read by now.
+    pub fn load_contexts(&mut self, store: &Store, slice: ReadSlice) {
+        match slice.reader {
+            Reader::Survey => self.load_survey(store, slice),
+            Reader::Tab if self.detail.context.load(slice) => self.detail.outdate_context(),
+            Reader::Tab => {}
         }
     }
 }

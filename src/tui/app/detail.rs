@@ -1,8 +1,13 @@
 //! The detail pane: the span under the cursor, its payload and the open tab.
 
+mod parts;
+
+pub use parts::OpenedPart;
+
 use std::sync::Arc;
 
 use super::{Action, RunContext};
+use crate::context::PartKind;
 use crate::model::{Attribute, Payload, SourceId, SpanId, SpanType, Value};
 use crate::semconv;
 use crate::settings::named_enum;
@@ -65,6 +70,8 @@ pub struct Page {
     pub marks: Vec<usize>,
     /// Lines that lead to a span, each with its row.
     pub targets: Vec<(usize, RowIx)>,
+    /// The parts of a context, to choose from, with their lines.
+    pub parts: Vec<(usize, PartKind)>,
 }
 
 impl From<Document> for Page {
@@ -114,6 +121,11 @@ pub struct Detail {
     /// The number of the chosen target, and the trace that the targets are about.
     chosen: usize,
     trace: Option<TraceIx>,
+    /// See [`Page::parts`].
+    parts: Vec<(usize, PartKind)>,
+    /// The part of a context that is chosen.
+    part: Option<PartKind>,
+    opened: Option<OpenedPart>,
     height: isize,
 }
 
@@ -140,6 +152,9 @@ impl Default for Detail {
             targets: Vec::new(),
             chosen: 0,
             trace: None,
+            parts: Vec::new(),
+            part: None,
+            opened: None,
             height: 0,
         }
     }
@@ -166,6 +181,7 @@ impl Detail {
         }
         if shown.map(|shown| shown.row) != self.row() {
             self.pager.scroll_to_top();
+            (self.part, self.opened) = (None, None);
         }
         let trace = row.map(|row| store.row(row).trace());
         if trace != self.trace {
@@ -318,8 +334,8 @@ impl Detail {
 
     /// Replaces the page.
     pub fn set_page(&mut self, page: Page) {
-        let Page { document, tail, attributes, marks, targets } = page;
-        (self.is_outdated, self.attributes, self.marks) = (false, attributes, marks);
+        let Page { document, tail, attributes, marks, targets, parts } = page;
+        (self.is_outdated, self.attributes, self.marks, self.parts) = (false, attributes, marks, parts);
         if !targets.is_empty() {
             self.chosen = self.chosen.min(targets.len() - 1);
         }
@@ -362,6 +378,7 @@ impl Detail {
     pub fn open(&mut self, tab: Tab) {
         self.tab = tab;
         self.targets.clear();
+        (self.part, self.opened) = (None, None);
         self.pager.scroll_to_top();
         self.is_outdated = true;
     }
@@ -384,6 +401,7 @@ impl Detail {
             Action::PreviousMatch if self.pager.matches().is_some() => self.pager.previous_match(),
             Action::Down | Action::NextMatch if self.choose(true) => {}
             Action::Up | Action::PreviousMatch if self.choose(false) => {}
+            Action::NextMatch | Action::PreviousMatch if !self.parts.is_empty() => self.choose_part(action == Action::NextMatch),
             Action::NextMatch | Action::PreviousMatch if !self.marks.is_empty() => {
                 self.go_to_mark(action == Action::NextMatch);
             }

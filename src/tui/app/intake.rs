@@ -144,6 +144,8 @@ impl App {
         }
         self.tree.update(store, &changes, self.now);
         self.insights.forget(&changes.evicted);
+        self.survey.forget(&changes.evicted);
+        self.survey.traces_changed(changes.traces.iter().copied());
         if let Some(table) = &mut self.table {
             table.forget(&changes.evicted);
             table.traces_changed(&changes.traces);
@@ -221,6 +223,7 @@ impl App {
         let mut has_more = self.advance_filter(store, slice.share());
         if std::mem::take(&mut self.is_refiltered) {
             self.aggregates.restart(store, &mut self.tree);
+            self.survey.outdate();
             if let Some(table) = &mut self.table {
                 table.restart(store, &self.tree);
             }
@@ -231,6 +234,10 @@ impl App {
             table.traces_changed(&changes);
             has_more |= table.refresh(store, &self.tree, &self.aggregates, slice.share());
         }
+        if !changes.is_empty() {
+            self.survey.outdate();
+        }
+        has_more |= self.advance_survey(store, slice.share());
         let trace = self.tree.cursor().map(|row| store.main_of(store.row(row).trace()));
         has_more |= self.aggregates.update_trace(store, trace, self.now, slice);
         has_more |= self.aggregates.rank(store, slice.share());

@@ -206,6 +206,7 @@ impl App {
             let previous = self.tree.query().cloned();
             self.update_search(&query, previous.as_ref());
             self.tree.set_filter(store, query, self.now);
+            self.ask_for_misses(store);
             self.is_refiltered = true;
             if let Some(list) = &mut self.log_list {
                 list.set_filter(&self.filter);

@@ -8,6 +8,7 @@ mod order;
 use super::list_pane::ListPane;
 use super::refresh::Pace;
 use super::{Action, Aggregates, TraceTree};
+use crate::export::MissSum;
 use crate::format;
 use crate::model::SpanType;
 use crate::settings::named_enum;
@@ -212,8 +213,8 @@ impl Table {
         }
     }
 
-    fn source<'a>(&'a self, store: &'a Store, aggregates: &Aggregates) -> Source<'a> {
-        Source { view: self.view, store, stats: aggregates.shown(store), index: &self.index }
+    fn source<'a>(&'a self, store: &'a Store, aggregates: &'a Aggregates) -> Source<'a> {
+        Source { view: self.view, store, stats: aggregates.shown(store), index: &self.index, misses: &aggregates.misses }
     }
 
     /// Indexes traces and finds the order of the lines, if that is due, for a moment. Returns whether work is left.
@@ -304,6 +305,12 @@ impl Table {
         true
     }
 
+    /// Notes that numbers in the lines have changed.
+    pub(super) fn outdate(&mut self) {
+        self.pace.invalidate();
+        self.pane.is_page_outdated = true;
+    }
+
     /// Whether the lines wait to be recomputed.
     #[must_use]
     pub fn is_stale(&self) -> bool {
@@ -334,6 +341,12 @@ impl Table {
     #[must_use]
     pub fn turn_totals(&self, store: &Store, turns: &[RowIx]) -> Totals {
         self.index.turn_totals(store, turns.iter().copied())
+    }
+
+    /// Returns what caches missed for the line under the cursor, and whether there may be more; `None` if that is not known.
+    #[must_use]
+    pub fn missed(&self, store: &Store, aggregates: &Aggregates) -> Option<(MissSum, bool)> {
+        self.source(store, aggregates).missed(*self.order.get(self.pane.cursor)?)
     }
 
     /// Returns the statistics of the agent, model or tool under the cursor.

@@ -109,6 +109,7 @@ impl App {
             Action::ClearMarks => self.marks.clear(),
             Action::Detail if self.focus == Focus::Traces && self.tree.toggle_foot(store, self.now) => {}
             Action::Detail if self.focus != Focus::Traces && self.go_to_target(store) => {}
+            Action::Detail if self.focus != Focus::Traces && self.detail.toggle_part() => {}
             Action::Detail => {
                 self.tree.follow = false;
                 self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::FullDetail };

@@ -23,19 +23,22 @@ pub fn turn_facts(store: &Store, trace: TraceIx) -> Vec<String> {
 }
 
 /// Returns what a row's line says of its call: of a tool, how its command ended and how long it waited for a permission; of a model, which
-/// attempt it was, the time to the first token, and the part of the input that came from a cache.
+/// attempt it was, what is odd about its answer, the time to the first token, and the part of the input that came from a cache.
 #[must_use]
 pub fn call_facts(store: &Store, row: RowIx, now: Nanos) -> Vec<String> {
     let data = store.row(row);
     let exit = store.exit_status(row).map(|status| format!("exit {status}"));
     let attempt = store.attempt(row).map(|attempt| format!("attempt {attempt}"));
     let facts = match data.span_type {
-        SpanType::Tool => [exit, waited(store, row, now), attempt],
+        SpanType::Tool => vec![exit, waited(store, row, now), attempt],
         SpanType::Model => {
             let first = store.first_token(row).map(|first| format!("first token {}", format::duration(first)));
-            [attempt, first.filter(|_| data.phase == Phase::Ended), cached(&store.totals(row))]
+            let asked = store.requested_model(row).map(|model| format!("asked for {}", store.text(model)));
+            let truncated = store.is_truncated(row).then(|| "cut short".to_owned());
+            let stalled = store.is_stalled(row).then(|| "stalled".to_owned());
+            vec![attempt, truncated, stalled, asked, first.filter(|_| data.phase == Phase::Ended), cached(&store.totals(row))]
         }
-        _ => [exit, None, attempt],
+        _ => vec![exit, attempt],
     };
     facts.into_iter().flatten().collect()
 }
@@ -110,5 +113,38 @@ mod tests {
         let rows = store.rows_of(store.traces().next().unwrap());
         assert_eq!(call_facts(&store, rows[1], 0), ["exit 2"]);
         assert_eq!(call_facts(&store, rows[2], 0), ["attempt 3", "first token 250ms", "80% cached"]);
+    }
+
+    #[test]
+    fn a_stream_that_nearly_stood_still_is_flagged() {
+        let stalled = |first_token, output, seconds: Nanos| {
+            let mut batch = Batch::new(SourceId(0), Origin::Live);
+            let usage = Usage { input: Some(10), output, ..Usage::default() };
+            let facts = SpanFacts { span_type: SpanType::Model, usage: Some(usage), first_token, ..SpanFacts::default() };
+            batch.spans.push(Span {
+                trace: TraceId::new([1; 16]).unwrap(),
+                id: SpanId::new([1; 8]).unwrap(),
+                parent: None,
+                start: 1,
+                end: Some(1 + seconds * 1_000_000_000),
+                status: Status::Unset,
+                name: Text::default(),
+                facts,
+                error: Text::default(),
+                payload_ref: PayloadRef(0),
+                retained_bytes: 0,
+            });
+            let mut store = Store::new(Limits::default());
+            store.apply(&batch, 0);
+            let row = store.rows_of(store.traces().next().unwrap())[0];
+            (store.is_stalled(row), call_facts(&store, row, 0).contains(&"stalled".to_owned()))
+        };
+        let second = Some(1_000_000_000);
+        assert_eq!(stalled(second, Some(20), 41), (true, true));
+        for (first, output, seconds) in
+            [(second, Some(60), 41), (second, Some(2), 9), (None, Some(20), 41), (second, None, 41), (Some(39_000_000_000), Some(1), 41)]
+        {
+            assert_eq!(stalled(first, output, seconds), (false, false), "{first:?} {output:?} {seconds}");
+        }
     }
 }

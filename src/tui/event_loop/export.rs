@@ -4,21 +4,34 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
-use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, Palette, TraceRecord, WhyRecord};
+use crate::export::{self, ContextPlan, ExportedSpan, Exporter, NewFile, Options, Palette, TraceRecord, WhyRecord};
 use crate::model::time::now;
 use crate::model::{LogRecord, Payload};
 use crate::sources::PayloadRequest;
+use crate::store::RowIx;
 use crate::tui::app::Export;
+use crate::tui::display;
 
 /// An export that waits for its payloads.
 #[derive(Debug)]
 pub(super) struct PendingExport {
     export: Export,
     palette: Palette,
-    /// The traces, with what stands out in them and the number of their spans.
-    traces: Vec<(TraceRecord, Option<WhyRecord>, usize)>,
+    traces: Vec<PendingTrace>,
     spans: Vec<ExportedSpan>,
     logs: Vec<LogRecord>,
+}
+
+/// A trace that is exported.
+#[derive(Debug)]
+struct PendingTrace {
+    record: TraceRecord,
+    /// What stands out in it.
+    findings: Option<WhyRecord>,
+    /// Its runs, if the format says what fills their contexts.
+    contexts: Vec<ContextPlan>,
+    /// The number of its spans.
+    spans: usize,
 }
 
 impl Loop<'_> {
@@ -34,7 +47,14 @@ impl Loop<'_> {
         for &trace in &chosen {
             let rows = export::rows(store, trace);
             let findings = export.format.holds_findings().then(|| WhyRecord::new(store, trace, now()));
-            traces.push((TraceRecord::for_report(store, trace, "", now()), findings, rows.len()));
+            let contexts = if export.format.holds_contexts() {
+                let rows: Vec<RowIx> = rows.iter().map(|&(row, _)| row).collect();
+                ContextPlan::of_trace(store, trace, &rows, |run| display::name(store, store.row(run)))
+            } else {
+                Vec::new()
+            };
+            let record = TraceRecord::for_report(store, trace, "", now());
+            traces.push(PendingTrace { record, findings, contexts, spans: rows.len() });
             for (row, depth) in rows {
                 let data = store.row(row);
                 payloads.push(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
@@ -79,12 +99,16 @@ fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Re
     let mut file = NewFile::create(&directory.join(&export.path))?;
     let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None, palette }, file.writer());
     let mut spans = spans.into_iter();
-    for (trace, findings, count) in traces {
-        exporter.trace(trace)?;
+    for PendingTrace { record, findings, contexts, spans: count } in traces {
+        exporter.trace(record)?;
         if let Some(why) = findings {
             exporter.findings(why);
         }
-        spans.by_ref().take(count).try_for_each(|span| exporter.span(span))?;
+        let of_trace: Vec<ExportedSpan> = spans.by_ref().take(count).collect();
+        if !contexts.is_empty() {
+            exporter.context(&contexts.into_iter().map(|run| run.markdown(|at| &of_trace[at].payload)).collect::<String>());
+        }
+        of_trace.into_iter().try_for_each(|span| exporter.span(span))?;
     }
     if exporter.holds_logs() {
         logs.iter().try_for_each(|record| exporter.log(record))?;

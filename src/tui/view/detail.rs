@@ -20,7 +20,7 @@ use crate::format;
 use crate::logs::LogStore;
 use crate::model::{Nanos, SpanType};
 use crate::store::Store;
-use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab, asked_above};
+use crate::tui::app::{App, Detail, Focus, HitTarget, Keymap, Page, PayloadState, Tab, asked_above};
 use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
@@ -50,12 +50,12 @@ const TAB_TITLES: [fn(Tab) -> String; 3] = [
 ];
 
 /// Returns the page of the open tab.
-pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, now: Nanos) -> Page {
+pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, keys: &Keymap, now: Nanos) -> Page {
     let Some(row) = detail.row() else { return Page::default() };
     match (detail.tab, &detail.payload) {
         (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
         (Tab::Why, _) => why::page(store, row, detail.chosen(), now),
-        (Tab::Context, _) => context::page(&detail.context, store, row),
+        (Tab::Context, _) => context::page(detail, store, row, keys),
         (Tab::Logs, _) => logs::page(store, log_store, row).into(),
         (tab, PayloadState::Ready(payload)) => {
             let asked =

@@ -198,6 +198,9 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) -> u
         let text = if runs { format!("searching {percent}% (esc stops)") } else { format!("search stopped at {percent}%") };
         part(&text, styling.running());
     }
+    if let Some(percent) = app.survey_progress() {
+        part(&format!("reading caches {percent}%"), styling.running());
+    }
     if !app.filter.is_empty() {
         part(&format!("{} {}", app.filter, "✕"), styling.key());
     }

@@ -132,7 +132,7 @@ fn column_width(column: TableColumn, view: View) -> u16 {
         TableColumn::Errors => 5,
         TableColumn::Turns | TableColumn::Runs | TableColumn::Calls | TableColumn::ErrorRate => 6,
         TableColumn::First | TableColumn::Last => 9,
-        TableColumn::Cost | TableColumn::Kind => 10,
+        TableColumn::Cost | TableColumn::MissCost | TableColumn::Kind => 10,
         TableColumn::User => 14,
         TableColumn::Where => 20,
         _ => 7,

@@ -79,6 +79,11 @@ fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     }
 }
 
+/// Returns the key of the group that starts at the row or nearest above it.
+pub(super) fn group_above(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
+    std::iter::successors(Some(row), |&row| store.row(row).parent()).find_map(|row| key(store, row, by))
+}
+
 /// Counts the model calls of each group that `key` names; an empty name is none.
 pub(super) fn from_calls<'s>(store: &'s Store, traces: &[TraceIx], key: impl Fn(RowIx) -> &'s str) -> Vec<Group> {
     let mut found: Groups<&str> = Groups::new();

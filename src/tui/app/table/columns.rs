@@ -42,18 +42,28 @@ named_enum! {
         Max = "MAX",
         /// Median time to the first token.
         FirstToken = "FIRST",
+        /// 95th percentile of the time to the first token.
+        FirstToken95 = "FIRST95",
         /// Input and output tokens.
         Tokens = "TOK",
         /// Tokens per turn.
         TokensPerTurn = "TOK/TURN",
         /// Output tokens per second.
         TokensPerSecond = "TOK/S",
+        /// Median output tokens per second.
+        Speed50 = "TOK/S50",
+        /// 95th percentile of the output tokens per second.
+        Speed95 = "TOK/S95",
         /// Input tokens.
         Input = "TOK IN",
         /// Output tokens.
         Output = "TOK OUT",
         /// Share of input tokens that were read from a cache.
         Cached = "CACHED",
+        /// Tokens that were read anew because a cache missed them.
+        Rebuilt = "REBUILT",
+        /// What that cost.
+        MissCost = "MISS $",
         /// Share of output tokens that were used for reasoning.
         Reasoning = "REASON",
         /// User of a session.
@@ -67,11 +77,39 @@ named_enum! {
 
 use TableColumn as C;
 
-const SESSIONS: &[C] =
-    &[C::Name, C::Turns, C::Last, C::Errors, C::Cost, C::Tokens, C::TokensPerTurn, C::Input, C::Output, C::First, C::User];
+const SESSIONS: &[C] = &[
+    C::Name,
+    C::Turns,
+    C::Last,
+    C::Errors,
+    C::Cost,
+    C::Tokens,
+    C::TokensPerTurn,
+    C::Input,
+    C::Output,
+    C::First,
+    C::User,
+    C::Rebuilt,
+    C::MissCost,
+];
 
-const AGENTS: &[C] =
-    &[C::Name, C::Runs, C::Errors, C::Cost, C::P50, C::P95, C::Input, C::Output, C::ErrorRate, C::Refused, C::P99, C::Max, C::Cached];
+const AGENTS: &[C] = &[
+    C::Name,
+    C::Runs,
+    C::Errors,
+    C::Cost,
+    C::P50,
+    C::P95,
+    C::Input,
+    C::Output,
+    C::ErrorRate,
+    C::Refused,
+    C::P99,
+    C::Max,
+    C::Cached,
+    C::Rebuilt,
+    C::MissCost,
+];
 
 const MODELS: &[C] = &[
     C::Name,
@@ -84,11 +122,16 @@ const MODELS: &[C] = &[
     C::Output,
     C::TokensPerSecond,
     C::Cached,
+    C::FirstToken,
+    C::FirstToken95,
     C::ErrorRate,
     C::P99,
     C::Max,
-    C::FirstToken,
+    C::Speed50,
+    C::Speed95,
     C::Reasoning,
+    C::Rebuilt,
+    C::MissCost,
 ];
 
 const TOOLS: &[C] = &[C::Name, C::Calls, C::Errors, C::ErrorRate, C::P50, C::P95, C::P99, C::Max, C::Tokens, C::Cost];

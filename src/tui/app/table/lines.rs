@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use super::index::{Index, Indexed};
 use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
+use crate::export::MissSum;
 use crate::model::{NO_MODEL, Nanos, SpanType};
 use crate::query::{KINDS, with_values};
 use crate::store::{By, Group, RowIx, Stats, Store, Symbol};
-use crate::tui::app::Aggregates;
+use crate::tui::app::{Aggregates, MissSums};
 
 /// Where a table finds its lines.
 #[derive(Clone, Copy)]
@@ -17,6 +18,7 @@ pub(super) struct Source<'a> {
     pub(super) store: &'a Store,
     pub(super) stats: &'a Stats,
     pub(super) index: &'a Index,
+    pub(super) misses: &'a MissSums,
 }
 
 /// What a line is about: an agent, a model or a tool, or a place in the index.
@@ -44,12 +46,27 @@ impl Source<'_> {
     pub(super) fn cell(&self, id: LineId, column: TableColumn) -> Option<Cell> {
         match id {
             LineId::Group(name) => {
-                let group = self.stats.group(self.view.grouping()?, name)?;
-                Some(group_cell(column, self.store.text(name), group))
+                let by = self.view.grouping()?;
+                let group = self.stats.group(by, name)?;
+                Some(miss_cell(column, || self.missed(id)).unwrap_or_else(|| group_cell(column, self.store.text(name), group)))
             }
             LineId::Indexed(place) => {
                 let indexed = self.index.at(place)?;
-                Some(if self.view == View::Sessions { session_cell(column, self.store, indexed) } else { error_cell(column, indexed) })
+                if self.view != View::Sessions {
+                    return Some(error_cell(column, indexed));
+                }
+                Some(miss_cell(column, || self.missed(id)).unwrap_or_else(|| session_cell(column, self.store, indexed)))
+            }
+        }
+    }
+
+    /// Returns what caches missed for a line, and whether there may be more; `None` if that is not known.
+    pub(super) fn missed(&self, id: LineId) -> Option<(MissSum, bool)> {
+        match id {
+            LineId::Group(name) => self.misses.of_group(self.view.grouping()?, name),
+            LineId::Indexed(place) => {
+                let &(_, row) = self.index.at(place)?.rows.first()?;
+                if self.view == View::Sessions { self.misses.of_session(self.store.session(row)) } else { None }
             }
         }
     }
@@ -78,6 +95,23 @@ impl Source<'_> {
     }
 }
 
+/// Returns the cell of a column about misses; `None` for any other column.
+fn miss_cell(column: TableColumn, missed: impl FnOnce() -> Option<(MissSum, bool)>) -> Option<Cell> {
+    Some(match column {
+        TableColumn::Rebuilt => {
+            // None may mean that no call states cached tokens.
+            let missed = missed().filter(|(sum, _)| sum.count > 0);
+            Cell::Tokens(missed.map(|(sum, _)| sum.rebuilt), missed.is_some_and(|(_, is_bound)| is_bound))
+        }
+        TableColumn::MissCost => {
+            let missed = missed();
+            let is_bound = missed.is_some_and(|(sum, is_bound)| is_bound || sum.is_cost_incomplete());
+            Cell::Money(missed.and_then(|(sum, _)| sum.cost()), is_bound)
+        }
+        _ => return None,
+    })
+}
+
 fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
     let usage = &group.usage;
     // A provider that never reports a cache may still use one: 0 is unknown.
@@ -97,6 +131,9 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
         TableColumn::Output => Cell::output(usage),
         TableColumn::Cached => part(usage.cache_read, usage.input, usage.inputs),
         TableColumn::Reasoning => part(usage.reasoning, usage.output, usage.outputs),
+        TableColumn::FirstToken95 => Cell::Time(group.first_tokens.quantile(950)),
+        TableColumn::Speed50 => Cell::Rate(group.speed(500)),
+        TableColumn::Speed95 => Cell::Rate(group.speed(950)),
         TableColumn::TokensPerSecond => Cell::Rate(group.tokens_per_second()),
         TableColumn::Cost => Cell::cost(usage),
         // Only calls of models count without a name.

@@ -219,6 +219,18 @@ impl TraceTree {
         self.ensure_cursor(store);
     }
 
+    /// Adds calls that a cache missed.
+    pub fn add_misses(&mut self, store: &Store, rows: impl Iterator<Item = RowIx>, now: Nanos) {
+        for row in rows.filter(|&row| store.is_held(row)) {
+            let Some(filter) = self.filter.as_mut().filter(|filter| filter.matcher.query().needs_misses()) else { return };
+            let trace = store.row(row).trace();
+            filter.matcher.add_miss(store.trace(trace).id, store.row(row).id);
+            filter.check(store, row, now);
+            self.show_or_hide(store, store.main_of(trace), now);
+        }
+        self.ensure_cursor(store);
+    }
+
     /// Returns the rows that match if their payloads contain what the filter asks for.
     pub fn possible_matches(&mut self, store: &Store, rows: &[RowIx], now: Nanos) -> Vec<RowIx> {
         let Some(filter) = &mut self.filter else { return Vec::new() };

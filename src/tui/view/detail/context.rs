@@ -8,7 +8,7 @@ use crate::export::cost_of_misses;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{RowIx, Store};
-use crate::tui::app::{Page, RunContext};
+use crate::tui::app::{Action, Detail, Keymap, OpenedPart, Page, RunContext};
 use crate::tui::widget::text::{Document, TextRole};
 
 /// Cells before the values.
@@ -19,6 +19,9 @@ const BAR: usize = 48;
 
 /// Cells before a call's bar: its number and its tokens.
 const CALL: usize = 12;
+
+/// The largest pieces of a part that is not open.
+const MAX_CLOSED: usize = 8;
 
 /// Unused tools that are named.
 const MAX_UNUSED: usize = 12;
@@ -35,14 +38,15 @@ const SIGNS: [(&str, TextRole); PART_KINDS.len()] = [
 ];
 
 /// Returns the page of a row, with the lines where something changed.
-pub(super) fn page(context: &RunContext, store: &Store, row: RowIx) -> Page {
+pub(super) fn page(detail: &Detail, store: &Store, row: RowIx, keys: &Keymap) -> Page {
+    let context = &detail.context;
     let (run, is_call) = (store.run_of(row), store.row(row).span_type == SpanType::Model);
     if run != row && !is_call {
         return note("Only model calls and runs have a context. That of the run is in the agent above.").into();
     }
     let at = context.calls().iter().position(|call| call.reports.contains(&row));
     match at.map(|at| (at, context.report().calls().get(at))) {
-        Some((at, Some(call))) => call_page(context, store, row, at, call).into(),
+        Some((at, Some(call))) => call_page(detail, store, row, (at, call), keys),
         None if is_call && !context.is_reading() => note("Another span reports this call; its context is there.").into(),
         None if !is_call && context.calls().is_empty() => note("This run made no model call of its own.").into(),
         None if !is_call && !context.is_reading() => run_page(context, store),
@@ -59,8 +63,8 @@ fn fact(document: &mut Document, name: &str, value: &str, role: TextRole) {
     document.push(value, role);
 }
 
-fn call_page(context: &RunContext, store: &Store, row: RowIx, at: usize, call: &CallReport) -> Document {
-    let mut document = Document::new();
+fn call_page(detail: &Detail, store: &Store, row: RowIx, (at, call): (usize, &CallReport), keys: &Keymap) -> Page {
+    let (context, mut document) = (&detail.context, Document::new());
     let input = call.facts.input.map(u64::from);
     let mut text = format!("{} tokens", input.map_or_else(|| format::UNKNOWN.to_owned(), format::count));
     if let (Some(read), Some(input)) = (call.facts.cache_read, input) {
@@ -83,8 +87,13 @@ fn call_page(context: &RunContext, store: &Store, row: RowIx, at: usize, call: &
     }
     fact(&mut document, "call", &format!("{} of {} in this run", at + 1, context.calls().len()), TextRole::Faint);
     document.begin_line(0, 0);
-    parts(&mut document, context, call);
-    document
+    let lines = parts(&mut document, detail, call);
+    if !lines.is_empty() {
+        document.begin_line(0, 0);
+        let [next, open] = [Action::NextMatch, Action::Detail].map(|action| keys.hint(action));
+        document.push(&format!("{next} chooses a part, {open} opens it"), TextRole::Faint);
+    }
+    Page { document, parts: lines, ..Page::default() }
 }
 
 /// Whether the verdict already tells of a change.
@@ -115,11 +124,12 @@ fn sides(document: &mut Document, indent: usize, sides: Option<&Sides>) {
     }
 }
 
-/// Writes the bar, and each part with its pieces.
-fn parts(document: &mut Document, context: &RunContext, call: &CallReport) {
+/// Writes the bar, and each part with its pieces. Returns the lines of the parts.
+fn parts(document: &mut Document, detail: &Detail, call: &CallReport) -> Vec<(usize, PartKind)> {
+    let (context, mut lines) = (&detail.context, Vec::new());
     let Some(shares) = call.parts.shares() else {
         fact(document, "parts", "no messages are recorded on this span", TextRole::Faint);
-        return;
+        return lines;
     };
     document.begin_line(LABEL, LABEL);
     bar(document, shares, BAR);
@@ -130,17 +140,28 @@ fn parts(document: &mut Document, context: &RunContext, call: &CallReport) {
             continue;
         }
         document.begin_line(0, LABEL);
+        lines.push((document.lines() - 1, *kind));
         let (sign, role) = SIGNS[index];
-        document.push(sign, role);
+        let is_chosen = detail.chosen_part() == Some(*kind);
+        document.push(if is_chosen { "▸" } else { sign }, if is_chosen { TextRole::Keyword } else { role });
         document.push(&format::pad_right(&format!(" {name}"), LABEL - 1), TextRole::Label);
         document.push(&amount(tokens.map(|tokens| tokens[index]), shares[index]), TextRole::Number);
         if *kind == PartKind::Tools {
             document.push(&format!("  {}", format::plural(call.tools.unwrap_or_default() as u64, "tool")), TextRole::Faint);
         }
+        let opened = detail.opened_part().filter(|opened| opened.kind == *kind);
         if pieces.len() > 1 || matches!(kind, PartKind::Tools | PartKind::Memory | PartKind::Knowledge | PartKind::Results) {
-            for piece in pieces {
+            let shown = if opened.is_some() { pieces.len() } else { MAX_CLOSED };
+            for piece in pieces.iter().take(shown) {
                 write_piece(document, context, piece);
             }
+            if pieces.len() > shown {
+                document.begin_line(LABEL, LABEL + 2);
+                document.push(&format!("and {} smaller ones", pieces.len() - shown), TextRole::Faint);
+            }
+        }
+        if let Some(opened) = opened {
+            write_texts(document, opened);
         }
     }
     document.begin_line(0, 0);
@@ -154,6 +175,30 @@ fn parts(document: &mut Document, context: &RunContext, call: &CallReport) {
     if call.is_partial {
         document.begin_line(0, 0);
         document.push("the sender dropped messages: their tokens are among the other parts, and nothing is compared", TextRole::Faint);
+    }
+    lines
+}
+
+/// Writes the texts of a part.
+fn write_texts(document: &mut Document, opened: &OpenedPart) {
+    if opened.texts.is_empty() {
+        document.begin_line(LABEL, LABEL);
+        document.push("another span reports its text", TextRole::Faint);
+    }
+    for text in &opened.texts {
+        document.begin_line(2, 2);
+        let place = text.message.map(|message| format!("message {message}  ")).unwrap_or_default();
+        document.push(&place, TextRole::Label);
+        document.push(&format::safe(&text.name), TextRole::Call);
+        document.begin_line(4, 4);
+        document.push(&text.text, TextRole::Plain);
+        if text.left_out > 0 {
+            document.push(&format!("… {} bytes more", format::count(text.left_out as u64)), TextRole::Faint);
+        }
+    }
+    if opened.more > 0 {
+        document.begin_line(2, 2);
+        document.push(&format!("and {} more", format::count(opened.more as u64)), TextRole::Faint);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The page below a table: details of the line under the cursor.
 
+use crate::export::MissSum;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
@@ -18,11 +19,11 @@ pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggr
     let mut page = Page(Document::new());
     let Some(line) = table.line(store, aggregates) else { return page.0 };
     match (&line.key, table.view) {
-        (GroupKey::Name(_), View::Sessions) => page.session(store, table, now),
+        (GroupKey::Name(_), View::Sessions) => page.session(store, table, table.missed(store, aggregates), now),
         (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
         (GroupKey::Name(_), _) => {
             if let Some((by, group)) = table.group(store, aggregates) {
-                page.group(by, group);
+                page.group(by, group, table.missed(store, aggregates));
             }
         }
     }
@@ -38,7 +39,7 @@ impl Page {
         self.0.push(value, TextRole::Plain);
     }
 
-    fn group(&mut self, by: By, group: &Group) {
+    fn group(&mut self, by: By, group: &Group, missed: Option<(MissSum, bool)>) {
         let what = match by {
             By::Agent => "runs",
             By::Model | By::Tool => "calls",
@@ -56,9 +57,13 @@ impl Page {
             );
         }
         if let Some(rate) = group.tokens_per_second() {
-            self.fact("speed", &format!("{rate:.0} output tokens per second"));
+            let quantiles = [(500, "p50"), (950, "p95")].map(|(at, name)| group.speed(at).map(|speed| format!("  {name} {speed:.0}")));
+            self.fact("speed", &format!("{rate:.0} output tokens per second{}", quantiles.into_iter().flatten().collect::<String>()));
         }
         self.usage(&group.usage);
+        if by != By::Tool {
+            self.misses(&group.usage, missed);
+        }
         if by == By::Agent && group.usage.refused > 0 {
             self.fact("guardrails", &format!("refused {}", format::plural(u64::from(group.usage.refused), "time")));
         }
@@ -67,6 +72,27 @@ impl Page {
         } else if by == By::Tool && group.usage.tokens().is_some() {
             self.fact("", "includes spans below its calls, except those of nested tools");
         }
+    }
+
+    /// States what caches missed, or how to find out.
+    fn misses(&mut self, usage: &Totals, missed: Option<(MissSum, bool)>) {
+        let text = match missed {
+            Some((sum, is_bound)) if sum.count > 0 => {
+                let bound = if is_bound { "≥" } else { "" };
+                let count = if sum.count == 1 { "1 miss".to_owned() } else { format!("{} misses", format::count(sum.count)) };
+                let cost = sum
+                    .cost()
+                    .map(|cost| format!(", which cost {}", format::money_at_least(Some(cost), is_bound || sum.is_cost_incomplete())));
+                let reused =
+                    if usage.cache_read > 0 { format!("reused {}, ", format::tokens(Some(usage.cache_read))) } else { String::new() };
+                format!("{reused}rebuilt {bound}{} by {count}{}", format::tokens(Some(sum.rebuilt)), cost.unwrap_or_default())
+            }
+            _ if usage.cache_read == 0 => return,
+            Some((_, true)) => "misses are being searched for".to_owned(),
+            Some((_, false)) => format!("reused {}, no misses", format::tokens(Some(usage.cache_read))),
+            None => "the filter miss:yes finds what was missed".to_owned(),
+        };
+        self.fact("cache", &text);
     }
 
     fn usage(&mut self, usage: &Totals) {
@@ -79,9 +105,11 @@ impl Page {
     }
 
     /// Lists the turns of a session in order, with the running cost.
-    fn session(&mut self, store: &Store, table: &Table, now: Nanos) {
+    fn session(&mut self, store: &Store, table: &Table, missed: Option<(MissSum, bool)>, now: Nanos) {
         let turns = table.rows();
-        self.usage(&table.turn_totals(store, &turns));
+        let usage = table.turn_totals(store, &turns);
+        self.usage(&usage);
+        self.misses(&usage, missed);
         let left_out = turns.len().saturating_sub(MAX_LISTED);
         if left_out > 0 {
             self.fact("turns", &format!("the last {MAX_LISTED} of {}", format::count(turns.len() as u64)));

@@ -137,6 +137,9 @@ impl Page {
         if store.is_truncated(row) {
             self.fact("cut short", "the answer reached the limit of tokens", TextRole::Keyword);
         }
+        if store.is_stalled(row) {
+            self.fact("stalled", "a token a second or less since the first one", TextRole::Keyword);
+        }
         if let Some(asked) = store.requested_model(row) {
             let answered = store.text(store.label(By::Model, row));
             self.fact("asked for", &format!("{}, {answered} answered", store.text(asked)), TextRole::Keyword);

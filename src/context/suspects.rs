@@ -1,0 +1,25 @@
+//! Which runs may have missed a cache, by their counts alone.
+
+use std::collections::HashSet;
+
+use super::CallFacts;
+use super::cache::{falls_short, held_by};
+
+/// Returns whether the cache may have missed any of a run's calls, in the order of their start. It has not if this is false; if it is true,
+/// the contents decide.
+#[must_use]
+pub fn may_miss(calls: &[CallFacts]) -> bool {
+    let states = |count: Option<u32>| count.is_some_and(|count| count > 0);
+    let stating: HashSet<&str> =
+        calls.iter().filter(|call| states(call.cache_read) || states(call.cache_write)).map(|call| call.model.as_str()).collect();
+    let mut held: Option<u64> = None;
+    calls.iter().any(|call| {
+        let read = call.cache_read.or_else(|| stating.contains(call.model.as_str()).then_some(0));
+        let before = held;
+        held = held.max(held_by(call));
+        before.zip(read).is_some_and(|(held, read)| {
+            let expected = call.input.map_or(held, |input| held.min(u64::from(input)));
+            falls_short(expected, u64::from(read))
+        })
+    })
+}

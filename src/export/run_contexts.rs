@@ -1,0 +1,94 @@
+//! What fills the contexts of a run's calls, as Markdown.
+
+use std::fmt::Write;
+
+use super::context::call_facts;
+use super::markdown::plain;
+use crate::context::{CallFacts, Comparer, PART_KINDS, RunReport};
+use crate::format;
+use crate::model::usage::NanoUsd;
+use crate::model::{Payload, SpanType};
+use crate::store::{PaidCall, RowIx, Store, TraceIx};
+
+/// Returns lines of Markdown: one of the run, and below it one of each call. `title` is safe, and `is_cut` tells that only the first calls
+/// were read.
+#[must_use]
+pub fn context_markdown(title: &str, report: &RunReport, is_cut: bool, cost: Option<NanoUsd>) -> String {
+    let mut text = String::new();
+    let cost = cost.map(|cost| format!(" · misses cost {}", format::money(Some(cost)))).unwrap_or_default();
+    let cut = if is_cut { " · only the first calls were read" } else { "" };
+    let _ = writeln!(text, "- {title}: {}{cost}{cut}", report.summary().words());
+    let unused: Vec<String> = report.unused_tools().iter().map(|(tool, _)| plain(tool)).collect();
+    if !unused.is_empty() {
+        let _ = writeln!(text, "  - tools that no call used: {}", unused.join(", "));
+    }
+    for (number, call) in (1..).zip(report.calls()) {
+        let input = call.facts.input.map_or_else(|| format::UNKNOWN.to_owned(), |input| format::count(input.into()));
+        let parts: Vec<String> = call
+            .parts
+            .tokens()
+            .into_iter()
+            .flat_map(|tokens| PART_KINDS.iter().zip(tokens))
+            .filter(|(_, tokens)| *tokens > 0)
+            .map(|((_, name), tokens)| format!("{name} ~{}", format::count(tokens)))
+            .collect();
+        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        let _ = writeln!(text, "  - call {number}: {input} in{parts}; {}", plain(&call.verdict.words(&call.facts)));
+    }
+    text
+}
+
+/// The calls of a run, to be read without the store.
+#[derive(Debug)]
+pub struct ContextPlan {
+    title: String,
+    is_cut: bool,
+    calls: Vec<PlannedCall>,
+}
+
+#[derive(Debug)]
+struct PlannedCall {
+    facts: CallFacts,
+    paid: Option<PaidCall>,
+    /// The spans that report the call, as indexes.
+    reports: Vec<usize>,
+}
+
+impl ContextPlan {
+    /// Returns the plan of each run of a trace that made calls. `rows` are those whose payloads will be read, in their order; `name` names
+    /// a run.
+    pub fn of_trace(store: &Store, trace: TraceIx, rows: &[RowIx], name: impl Fn(RowIx) -> String) -> Vec<Self> {
+        let indexes: std::collections::HashMap<RowIx, usize> = rows.iter().copied().zip(0..).collect();
+        let plan = |run: RowIx| {
+            let (calls, is_cut) = store.calls_of_run(run);
+            let calls = calls.iter().map(|call| PlannedCall {
+                facts: call_facts(store, call.row),
+                paid: store.paid_call(call.row),
+                reports: call.reports.iter().filter_map(|row| indexes.get(row).copied()).collect(),
+            });
+            Self { title: run_title(store.row(run).span_type, &name(run)), is_cut, calls: calls.collect() }
+        };
+        let plans = store.runs_with_calls(trace).into_iter().map(plan);
+        plans.filter(|plan| !plan.calls.is_empty()).collect()
+    }
+
+    /// Returns the Markdown of the run. `payload` returns that of a span.
+    pub fn markdown<'p>(self, payload: impl Fn(usize) -> &'p Payload) -> String {
+        let (mut comparer, mut report) = (Comparer::default(), RunReport::default());
+        let mut paid = Vec::with_capacity(self.calls.len());
+        for call in self.calls {
+            report.add(comparer.read_payloads(call.facts, call.reports.iter().map(|&at| payload(at))));
+            paid.push(call.paid);
+        }
+        let missed = paid.iter().zip(report.calls()).filter(|(_, call)| call.verdict.rebuilt > 0);
+        let costs = missed.map(|(paid, call)| paid.as_ref()?.cost_of_rebuilding(call.verdict.rebuilt));
+        let cost = costs.reduce(|sum, cost| sum?.checked_add(cost?)).flatten();
+        context_markdown(&self.title, &report, self.is_cut, cost)
+    }
+}
+
+/// Returns what a report calls a run.
+#[must_use]
+pub fn run_title(kind: SpanType, name: &str) -> String {
+    format!("{} {}", kind.name(), plain(name))
+}
