@@ -260,7 +260,7 @@ impl<W: Write> Exporter<W> {
     pub fn span(&mut self, mut span: ExportedSpan) -> io::Result<()> {
         if span.record.end.is_none() {
             match span.record.status {
-                RunStatus::Cut if is_open_span(&span.payload.attributes) => mark_cut(&mut span.payload.attributes, span.record.start),
+                RunStatus::Cut if is_open_span(&span.payload.attributes) => mark_cut(&mut span.payload.attributes, span.record.until),
                 _ if is_open_span(&span.payload.attributes) => return Ok(()),
                 _ => {}
             }

@@ -32,7 +32,7 @@ mod tool_schemas;
 mod values;
 
 pub(crate) use attributes::OPEN_KEY;
-pub use attributes::{agno_context, cut_at, inconsistent_total, is_open_span, mark_cut, remove_pending_marker};
+pub use attributes::{agno_context, inconsistent_total, is_open_span, mark_cut, remove_pending_marker};
 pub(crate) use extractor::AGNO_SCOPE;
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;

@@ -181,6 +181,10 @@ pub struct TakenSpans {
     pub is_json: bool,
     /// Whether it is also for the endpoints that requests are forwarded to.
     pub is_forwarded: bool,
+    /// The process that has open what did not end.
+    pub process: u64,
+    /// When that process lived last.
+    pub lived_until: Nanos,
 }
 
 /// A span's payload, to request from its source.

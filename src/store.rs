@@ -407,7 +407,7 @@ impl Store {
         self.settle_lent(&mut changes);
         self.settle_log_spans(&batch.withdrawn, &mut changes);
         if let Some(process) = batch.process {
-            self.hear(process, now, &mut changes);
+            self.hear(process, batch.lived_until, now, &mut changes);
         }
         for index in 0..changes.traces.len() {
             self.place_orphans(changes.traces[index], &mut changes);

@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
+#[path = "agno/mod.rs"]
+mod agno;
 #[path = "terminal/answers.rs"]
 mod answers;
 #[path = "terminal/demo.rs"]

@@ -20,7 +20,8 @@ _MIN_PYTHON = (3, 8)
 # Packages, and what to set up after the program has imported them.
 _SETUPS = {}
 
-_state = {"exporter": None, "private": None}
+# Set-ups in progress: one may import packages that have their own.
+_state = {"exporter": None, "private": None, "set_ups": 0}
 
 
 def start(endpoint=None, token=None):
@@ -39,9 +40,12 @@ def start(endpoint=None, token=None):
         _say("agno_top_tracing sends to http:// only, not to " + endpoint)
         return
     _state["exporter"] = _Exporter(endpoint, token)
+    _fact("started", "Python")
     _SETUPS.update({"opentelemetry.sdk.trace": _watch_providers, "agno": _trace_agno, "pydantic_ai": _trace_pydantic_ai})
     for name, instrumentors in _installed().items():
         _SETUPS.setdefault(name, _tracing(instrumentors))
+    for name, package in _INSTRUMENTABLE.items():
+        _SETUPS.setdefault(name, _missing(name, "openinference-instrumentation-" + package))
     for name in [name for name in _SETUPS if name in sys.modules]:
         _set_up(name, sys.modules[name])
     sys.meta_path.insert(0, _Finder())
@@ -58,6 +62,47 @@ def _say(text):
             sys.stderr.write("agno-top: " + text + "\n")
     except Exception:
         pass
+
+
+def _fact(*words):
+    """Tells agno-top, if it started the program, what may explain that nothing came."""
+    try:
+        facts = os.environ.get("AGNO_TOP_RUN_FACTS")
+        # Agno's instrumentation imports every client that is installed: the program did not.
+        if facts and _state["set_ups"] < 2:
+            with open(facts, "a") as file:
+                file.write("\t".join(" ".join(word.split()) for word in words) + "\n")
+    except Exception:
+        pass
+
+
+# Modules that OpenInference can trace, with the end of the name of the package that does.
+_INSTRUMENTABLE = {
+    "anthropic": "anthropic",
+    "autogen_agentchat": "autogen-agentchat",
+    "claude_agent_sdk": "claude-agent-sdk",
+    "cohere": "cohere",
+    "crewai": "crewai",
+    "dspy": "dspy",
+    "google.adk": "google-adk",
+    "google.genai": "google-genai",
+    "groq": "groq",
+    "haystack": "haystack",
+    "instructor": "instructor",
+    "langchain_core": "langchain",
+    "litellm": "litellm",
+    "llama_index.core": "llama-index",
+    "mistralai": "mistralai",
+    "ollama": "ollama",
+    "openai": "openai",
+    "smolagents": "smolagents",
+    "together": "together",
+    "vertexai": "vertexai",
+}
+
+
+def _missing(name, package):
+    return lambda module: _fact("untraced", name, "%s is not traced: its instrumentation is not installed; %s" % (name, _install(package)))
 
 
 def _install(packages):
@@ -111,10 +156,13 @@ def _set_up(name, module):
     set_up = _SETUPS.pop(name, None)
     if set_up is None:
         return
+    _state["set_ups"] += 1
     try:
         set_up(module)
     except Exception as error:
         _say("%s is not traced: %s: %s" % (name, type(error).__name__, error))
+    finally:
+        _state["set_ups"] -= 1
 
 
 def _watch_providers(sdk):
@@ -259,6 +307,7 @@ def _trace_pydantic_ai(pydantic_ai):
 
     provider = _provider_type()({"is_asked": False, "provider": None})
     pydantic_ai.Agent.instrument_all(InstrumentationSettings(tracer_provider=provider))
+    _fact("traced", "Pydantic AI")
     return None
 
 
@@ -277,6 +326,7 @@ def _instrument(needed_by, package, module_name, class_name, traced=None):
         # One that is broken is of no concern for a program that does not ask for it.
         return needed_by is not None and _say("%s is not traced: %s; %s" % (name, missing, _install(package)))
     if instrumentor_type().is_instrumented_by_opentelemetry:
+        _fact("traced", needed_by or traced)
         return True
     wish = {"is_asked": False, "provider": None}
     provider = _provider_type()(wish, traced)
@@ -301,6 +351,7 @@ def _instrument(needed_by, package, module_name, class_name, traced=None):
         command = _install("--upgrade %s %s" % ((needed_by or "").lower(), package))
         return _say("%s is not traced: its version and that of %s do not fit each other; %s" % (name, package, command))
     instrumentor_type.instrument = instrument
+    _fact("traced", needed_by or traced)
     return True
 
 

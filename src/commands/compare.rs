@@ -194,7 +194,10 @@ impl Record {
             span_id: store.row(row).id.to_string(),
             name: display::name(store, store.row(row)),
             status: status_name(store.run_status(row)),
-            duration_ms: store.shown_time(row, now).filter(|_| !store.is_shown_time_running(row)).map(millis),
+            duration_ms: store
+                .shown_time(row, now)
+                .filter(|_| !store.is_shown_time_running(row) && !store.is_shown_time_bound(row))
+                .map(millis),
             usage: UsageRecord::from_totals(&store.shown_totals(row)),
         };
         let pair = |(at, pair): (usize, &StepPair)| {

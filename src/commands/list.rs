@@ -157,7 +157,8 @@ fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
     if snapshot.store.group_counts(trace).running > 0 {
         StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
     } else {
-        StyledText::from(snapshot.store.group_time(trace, snapshot.now).map_or_else(|| format::UNKNOWN.to_owned(), format::duration))
+        let (time, is_bound) = (snapshot.store.group_time(trace, snapshot.now), snapshot.store.is_group_time_bound(trace));
+        StyledText::from(time.map_or_else(|| format::UNKNOWN.to_owned(), |time| format::duration_at_least(time, is_bound)))
     }
 }
 

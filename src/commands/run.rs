@@ -27,7 +27,9 @@ use crate::export::Redactor;
 use crate::model::SourceId;
 use crate::model::time::now;
 use crate::panic_hook;
-use crate::run::{ChildEnvironment, Injection, Listener, Previous, Refusal, child_environment, find_program, ignored_flag, read_notes};
+use crate::run::{
+    ChildEnvironment, Facts, Files, Injection, Listener, Previous, Refusal, child_environment, find_program, ignored_flag, read_notes,
+};
 use crate::sources::{Hub, Request, Update};
 use crate::store::{Store, TraceIx};
 use crate::tui::display;
@@ -71,11 +73,12 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     } else {
         run_plainly(args, config, hub, &environment, &injection, &runtime)?
     };
-    let Ended { store, hub, code } = match ended {
+    let Ended { store, hub, code, text } = match ended {
         Ok(ended) => ended,
         Err(outcome) => return Ok(outcome),
     };
     let mut notes = read_notes(&injection.files.notes());
+    let why_nothing = why_nothing(&args.command, &injection.files);
     drop(injection);
     notes.extend(messages);
     notes.extend(advice(args, &previous, &store));
@@ -84,6 +87,9 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
         record_cut(&mut snapshot)?;
     }
     let redactor = Redactor::new(&config.redact_patterns).map_err(UsageError)?;
+    let why_nothing = why_nothing.filter(|_| snapshot.store.traces().next().is_none());
+    let summary = text.map_or_else(String::new, |text| text + ", ") + &display::summary(&snapshot.store);
+    notes.push(why_nothing.map_or_else(|| summary.clone(), |why| format!("{summary}: {why}")));
     let outcome = report(args, &mut snapshot, &redactor, &notes)?;
     snapshot.close();
     Ok(match outcome {
@@ -98,6 +104,14 @@ struct Ended {
     store: Store,
     hub: Hub,
     code: u8,
+    /// How it ended, in words, if its output does not stand before the summary.
+    text: Option<String>,
+}
+
+/// Returns why a program sent nothing, if what it was told otherwise does not say it.
+fn why_nothing(command: &[OsString], files: &Files) -> Option<String> {
+    let is_told = ignored_flag(command).is_some() || !read_notes(&files.notes()).is_empty();
+    (!is_told).then(|| Facts::read(&files.facts()).why_nothing())
 }
 
 /// Whether to show the screen beside the program.
@@ -145,7 +159,7 @@ fn run_plainly(
     let code = runtime.block_on(watcher.run(&mut signals))?;
     result.map_err(UsageError)?;
     let Watcher { store, hub, .. } = watcher;
-    Ok(Ok(Ended { store, hub, code }))
+    Ok(Ok(Ended { store, hub, code, text: None }))
 }
 
 /// Returns what the thread that waits for the program does after its end.
@@ -192,7 +206,7 @@ fn advice(args: &RunArgs, previous: &Previous, store: &Store) -> Vec<String> {
     advice
 }
 
-/// Prints the summary and writes the file of test cases. Returns the outcome if a trace matches `--fail-on`, or if there is none to
+/// Prints the notes, of which the last is the summary, and writes the file of test cases. Returns the outcome if a trace matches `--fail-on`, or if there is none to
 /// judge.
 fn report(args: &RunArgs, snapshot: &mut Snapshot, redactor: &Redactor, notes: &[String]) -> Result<Option<Outcome>, Report> {
     let all: Vec<TraceIx> = snapshot.store.traces().collect();
@@ -206,7 +220,6 @@ fn report(args: &RunArgs, snapshot: &mut Snapshot, redactor: &Redactor, notes: &
     for note in notes {
         print_message(note);
     }
-    print_message(&display::summary(&snapshot.store));
     if args.fail_on.is_some() && all.is_empty() {
         print_message("--fail-on had no trace to judge");
         return Ok(Some(Outcome::Missing));

@@ -46,7 +46,7 @@ fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Outp
         StyledText::new(&data.id.to_string(), Style::Strong),
         StyledText::from(format!("  {}  ", display::lead_name(store, trace))),
         StyledText::new(status_name(status), Style::Status(status)),
-        StyledText::from(format!("  {}", format::duration(length))),
+        StyledText::from(format!("  {}", format::duration_at_least(length, store.is_time_bound(trace)))),
     ];
     output.line(out, &line)?;
     for sentence in why::scope(store, trace, snapshot.now) {

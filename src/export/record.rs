@@ -132,6 +132,9 @@ pub struct SpanRecord {
     /// The end time; `None` while the span runs.
     #[serde(serialize_with = "time_some")]
     pub end: Option<Nanos>,
+    /// The latest time at which the span is known to have run.
+    #[serde(skip)]
+    pub until: Nanos,
     /// The duration in milliseconds; `None` while the span runs.
     pub duration_ms: Option<f64>,
     /// The time in milliseconds in which no descendant ran.
@@ -174,6 +177,7 @@ impl SpanRecord {
             error: None,
             start,
             end,
+            until: end.unwrap_or(start),
             duration_ms: end.and_then(|end| duration_ms(start, end)),
             self_ms: None,
             agent: None,
@@ -211,6 +215,7 @@ impl SpanRecord {
             usage: UsageRecord::from_row(store, row),
             duplicate: data.span_type.calls_model() && store.call_of(row).is_none(),
             answer: AnswerRecord::from_row(store, row),
+            until: data.end,
             ..Self::new(store.trace(data.trace()).id, data.id, store.text(data.name), data.start, end)
         }
     }
@@ -391,10 +396,11 @@ impl TraceRecord {
         }
         let totals = store.group_totals(main);
         let end = (totals.running == 0).then(|| store.group_end(main));
+        let is_bound = store.is_group_time_bound(main);
         Self {
             status: store.group_counts(main).run_status(),
             end,
-            duration_ms: end.and_then(|end| store.group_time(main, end)).map(millis),
+            duration_ms: end.filter(|_| !is_bound).and_then(|end| store.group_time(main, end)).map(millis),
             spans: totals.spans,
             errors: totals.errors,
             failed_steps: totals.failed,
@@ -425,7 +431,7 @@ impl TraceRecord {
             status: data.run_status(),
             start: data.start,
             end,
-            duration_ms: end.and_then(|end| store.trace_time(trace, end)).map(millis),
+            duration_ms: end.filter(|_| !store.is_time_bound(trace)).and_then(|end| store.trace_time(trace, end)).map(millis),
             spans: totals.spans,
             errors: totals.errors,
             failed_steps: totals.failed,

@@ -242,6 +242,7 @@ impl Redactor {
             failed_steps: _,
             start: _,
             end: _,
+            until: _,
             duration_ms: _,
             self_ms: _,
             duplicate: _,

@@ -33,6 +33,12 @@ pub fn duration(nanos: i64) -> String {
     }
 }
 
+/// Formats a duration like [`duration`], with `≥` if it is a lower bound.
+#[must_use]
+pub fn duration_at_least(nanos: i64, is_bound: bool) -> String {
+    format!("{}{}", if is_bound { "≥" } else { "" }, duration(nanos))
+}
+
 /// Formats a round duration in nanoseconds without its zeros: `200ms`, `5s`, `2m`, `1h`.
 #[must_use]
 pub fn round_duration(nanos: i64) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::review::Reviews;
-use super::{SourceId, Span, Text, TraceId};
+use super::{Nanos, SourceId, Span, Text, TraceId};
 
 /// The bytes that a row keeps of a text, such as a name. The payload has the rest.
 const MAX_TEXT: usize = 1024;
@@ -47,6 +47,8 @@ pub struct Batch {
     pub numbers_only: bool,
     /// The process that sent the spans and lives, if it tells such: those that have not ended are open in it.
     pub process: Option<u64>,
+    /// When that process lived last, if it may have ended since; `None` if it lives.
+    pub lived_until: Option<Nanos>,
     /// The approvals and evaluations that the source knows now, if they changed.
     pub reviews: Option<Arc<Reviews>>,
     buffer: String,

@@ -13,7 +13,7 @@ pub struct Span {
     pub parent: Option<SpanId>,
     /// The start time.
     pub start: Nanos,
-    /// The end time; `None` while the span runs. May be before `start` if the sender's clock jumped.
+    /// The end time; `None` while the span runs, and if its process ended first. May be before `start` if the sender's clock jumped.
     pub end: Option<Nanos>,
     /// The status as the sender set it.
     pub status: Status,
@@ -27,6 +27,15 @@ pub struct Span {
     pub payload_ref: PayloadRef,
     /// Bytes of memory that the source retains while the store holds the span; 0 if the payload is in a file or a database.
     pub retained_bytes: u32,
+}
+
+impl Span {
+    /// Returns the latest time at which the span is known to have run.
+    #[must_use]
+    pub fn latest(&self) -> Nanos {
+        let ran_until = self.facts.ran_until.map_or(self.start, |until| until.max(self.start));
+        self.end.unwrap_or(ran_until)
+    }
 }
 
 /// The facts that [`semconv`](crate::semconv) derives from a span's attributes. An empty text and `None` mean "not stated".
@@ -75,6 +84,8 @@ pub struct SpanFacts {
     pub from_log: bool,
     /// How it ended, beside its status.
     pub ending: Ending,
+    /// If its process ended first, when that lived last.
+    pub ran_until: Option<Nanos>,
     /// Tokens and cost that this span itself states.
     pub usage: Option<Usage>,
     /// The time from the start of a model call to the first token of its answer.

@@ -17,6 +17,9 @@ pub(super) const TOKEN: &str = "AGNO_TOP_RUN_TOKEN";
 /// The file that Python's tracing adds its messages to.
 pub(super) const NOTES: &str = "AGNO_TOP_RUN_NOTES";
 
+/// The file that it adds to what it traces, and what it could not.
+const FACTS: &str = "AGNO_TOP_RUN_FACTS";
+
 /// The folder in which it keeps what has not been sent yet.
 const UNSENT: &str = "AGNO_TOP_RUN_UNSENT";
 
@@ -105,6 +108,7 @@ pub fn child_environment(
         (ENDPOINT, endpoint.clone().into()),
         (TOKEN, listener.token.clone().into()),
         (NOTES, files.notes().into_os_string()),
+        (FACTS, files.facts().into_os_string()),
         (UNSENT, files.unsent().into_os_string()),
         ("PYTHONPATH", path),
         ("NODE_OPTIONS", node_options(variable("NODE_OPTIONS"), &files.node_hook()).into()),

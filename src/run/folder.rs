@@ -49,6 +49,12 @@ impl Files {
         self.0.join("notes")
     }
 
+    /// Returns the file that the tracing adds to what it traces, and what it could not.
+    #[must_use]
+    pub fn facts(&self) -> PathBuf {
+        self.0.join("facts")
+    }
+
     /// Returns the folder in which each process keeps the spans that it has not sent yet.
     #[must_use]
     pub fn unsent(&self) -> PathBuf {
@@ -91,6 +97,7 @@ impl Injection {
         std::fs::write(files.python().join("sitecustomize.py"), START_HOOK)?;
         std::fs::write(files.python().join("agno_top_tracing.py"), SETUP_MODULE)?;
         std::fs::write(files.node_hook(), include_str!("../../assets/run/node_hook.cjs"))?;
+        std::fs::write(files.node_hook().with_file_name("node_loader.mjs"), include_str!("../../assets/run/node_loader.mjs"))?;
         Ok(Self { files, _folder: folder, _lock: lock })
     }
 }
@@ -149,6 +156,11 @@ fn is_own(_: &std::fs::Metadata) -> bool {
 /// Reads the messages in a file of them, each once, in the order in which they came first.
 #[must_use]
 pub fn read_notes(path: &Path) -> Vec<String> {
+    read_lines(path)
+}
+
+/// Reads the lines of a file that processes add to, each once.
+pub(super) fn read_lines(path: &Path) -> Vec<String> {
     let text = read_whole(path, MAX_NOTES).unwrap_or_default();
     let mut notes: Vec<String> = Vec::new();
     for line in String::from_utf8_lossy(&text).lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -166,6 +178,10 @@ pub struct UnsentSpans {
     pub body: Vec<u8>,
     /// Whether no other program sends them to the endpoints that were set before.
     pub is_forwarded: bool,
+    /// The process that left them; 0 if the name of the file does not tell.
+    pub process: u64,
+    /// When it wrote last, in nanoseconds since 1970; 0 if the file system does not tell.
+    pub written: i64,
 }
 
 /// Reads what processes left in the folder of unsent spans, with at most so many bytes.
@@ -178,6 +194,9 @@ pub fn read_unsent(folder: &Path, most: u64) -> Vec<UnsentSpans> {
     for path in paths {
         let text = read_whole(&path, left).unwrap_or_default();
         left = left.saturating_sub(text.len() as u64);
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let process = name.split('-').next().and_then(|id| u64::from_str_radix(id, 16).ok()).unwrap_or_default();
+        let written = written(&path).unwrap_or_default();
         // The open ones first, since some of them have ended.
         for (mark, is_forwarded) in [(b'o', false), (b'+', true), (b'-', false)] {
             // The last line has no end if the process was killed while it wrote.
@@ -185,11 +204,17 @@ pub fn read_unsent(folder: &Path, most: u64) -> Vec<UnsentSpans> {
             let spans: Vec<&[u8]> = lines.filter_map(|line| line.strip_prefix(&[mark])).collect();
             if !spans.is_empty() {
                 let body = [&br#"{"resourceSpans":["#[..], &spans.join(&b","[..]), b"]}"].concat();
-                unsent.push(UnsentSpans { body, is_forwarded });
+                unsent.push(UnsentSpans { body, is_forwarded, process, written });
             }
         }
     }
     unsent
+}
+
+/// Returns when a file was written last.
+fn written(path: &Path) -> Option<i64> {
+    let time = std::fs::symlink_metadata(path).ok()?.modified().ok()?;
+    i64::try_from(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 
 /// Reads at most so many bytes of a regular file. The program may have put a pipe in its place.
@@ -247,8 +272,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a-0"), "-{1}\n+{2}\n-{3}\no{5}\n+{4").unwrap();
         std::fs::create_dir(folder.path().join("b")).unwrap();
-        let read = |most| read_unsent(folder.path(), most);
-        let unsent = |body: &str, is_forwarded| UnsentSpans { body: body.as_bytes().to_vec(), is_forwarded };
+        let read = |most| {
+            let mut unsent = read_unsent(folder.path(), most);
+            assert!(unsent.iter().all(|spans| spans.written > 1_700_000_000_000_000_000), "the time of the last line: {unsent:?}");
+            unsent.iter_mut().for_each(|spans| spans.written = 0);
+            unsent
+        };
+        let unsent = |body: &str, is_forwarded| UnsentSpans { body: body.as_bytes().to_vec(), is_forwarded, process: 10, written: 0 };
         let open = unsent(r#"{"resourceSpans":[{5}]}"#, false);
         assert_eq!(read(1000), [open, unsent(r#"{"resourceSpans":[{2}]}"#, true), unsent(r#"{"resourceSpans":[{1},{3}]}"#, false)]);
         assert_eq!(read(6), [unsent(r#"{"resourceSpans":[{1}]}"#, false)]);

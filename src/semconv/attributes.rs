@@ -46,15 +46,6 @@ pub fn mark_cut(attributes: &mut Vec<Attribute>, last_heard: Nanos) {
     attributes.push((CUT_KEY.to_owned(), Value::Int(last_heard)));
 }
 
-/// Returns when the process of a span that was cut was heard of last; `None` of another span.
-#[must_use]
-pub fn cut_at(attributes: &[Attribute]) -> Option<Nanos> {
-    match get(attributes, CUT_KEY) {
-        Some(Value::Int(last_heard)) => Some(*last_heard),
-        _ => None,
-    }
-}
-
 /// Returns whether the attributes belong to a span that was only sent because it started: nobody but who watches it should have it.
 #[must_use]
 pub fn is_open_span(attributes: &[Attribute]) -> bool {

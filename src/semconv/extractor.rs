@@ -22,7 +22,7 @@ use super::keys::{
 use super::token_names::{CountKey, count_key};
 use super::{json_schema, kinds, values};
 use crate::model::json::{Scalar, chars};
-use crate::model::{SpanId, SpanType};
+use crate::model::{Nanos, SpanId, SpanType};
 
 /// The most names of called tools that a row keeps.
 const CALLED_TOOLS: usize = 3;
@@ -269,6 +269,14 @@ impl<'a> Extractor<'a> {
     /// Whether the process of the span ended first.
     pub(in crate::semconv) fn was_cut(&self) -> bool {
         self.has(Field::Cut)
+    }
+
+    /// Returns when the process of a span that was cut lived last, as the mark states it.
+    pub(in crate::semconv) fn cut_at(&self) -> Option<Nanos> {
+        match self.text(Field::Cut)? {
+            Scalar::Int(time) => Some(time),
+            _ => None,
+        }
     }
 
     #[inline]

@@ -145,9 +145,7 @@ impl<'a> SpanBuilder<'a> {
         if let (Some(grandparent), Some(running)) = (self.attributes.pending(), parent) {
             (id, parent, end) = (running, grandparent, None);
         }
-        if self.attributes.was_cut() {
-            end = None;
-        }
+        let ran_until = if self.attributes.was_cut() { end.take().or_else(|| self.attributes.cut_at()) } else { None };
         let name = utf8_lossy(self.name);
         let [service, stored_scope] = self.attributes.stored_sender();
         let scope = scope.or(stored_scope.as_deref());
@@ -156,6 +154,7 @@ impl<'a> SpanBuilder<'a> {
         facts.service = batch.intern_service(&service.map_or_else(|| utf8_lossy(self.service), Cow::Owned));
         facts.host = batch.intern_host(&utf8_lossy(self.host));
         facts.has_remote_parent = self.has_remote_parent;
+        facts.ran_until = ran_until;
         facts.ending = self.attributes.ending(&EndedSpan {
             span_type: facts.span_type,
             name: &name,

@@ -152,12 +152,19 @@ impl Row {
         end.saturating_sub(self.start).max(0)
     }
 
-    /// Returns how long the span took, or has been running at `now`; `None` if that is unknown: it was lost, or it ends before it starts.
+    /// Returns whether the span was cut by the end of its process. Its end is when that lived last: it took at least so long.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.phase == Phase::Lost && self.ending() == Ending::Cut
+    }
+
+    /// Returns how long the span took, or has been running at `now`; of one that was cut off, how long at least. `None` if that is unknown: it
+    /// was lost, or it ends before it starts.
     #[must_use]
     pub fn time(&self, now: Nanos) -> Option<Nanos> {
         let is_known = match self.phase {
             Phase::Running => true,
-            Phase::Lost => false,
+            Phase::Lost => self.is_cut_off() && self.end > self.start,
             Phase::Ended => self.end >= self.start,
         };
         is_known.then(|| self.duration(now))

@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::ix::{RowIx, TraceIx};
-use super::row::Phase;
+use super::row::{Phase, Row};
 use crate::model::{Nanos, SpanType};
 
 /// The maximum number of rows beside a run that are examined for the call that delegates to it.
@@ -80,7 +80,7 @@ impl Store {
     #[must_use]
     pub fn trace_time(&self, trace: TraceIx, now: Nanos) -> Option<Nanos> {
         let data = self.trace(trace);
-        let is_lost = data.roots().first().is_some_and(|&head| self.row(head).phase == Phase::Lost);
+        let is_lost = data.roots().first().is_some_and(|&head| self.row(head).phase == Phase::Lost && self.row(head).time(now).is_none());
         let is_known = data.counts.running > 0 || (!is_lost && data.end >= data.start);
         is_known.then(|| self.length(trace, now))
     }
@@ -105,6 +105,31 @@ impl Store {
             Some(&first) if first == row && self.is_part(data.trace()) => self.trace(data.trace()).counts.running > 0,
             Some(&first) if first == row => self.group_counts(data.trace()).running > 0,
             _ => data.phase == Phase::Running,
+        }
+    }
+
+    /// Whether a trace took at least the time that stands beside it: its root, or what ran after that, was cut off.
+    #[must_use]
+    pub fn is_time_bound(&self, trace: TraceIx) -> bool {
+        let data = self.trace(trace);
+        let reaches_end = |head: &Row| head.is_cut_off() || head.end < data.end;
+        data.counts.cut > 0 && data.roots().first().is_some_and(|&head| reaches_end(self.row(head)))
+    }
+
+    /// Whether a main trace and its parts took at least the time that stands beside it.
+    #[must_use]
+    pub fn is_group_time_bound(&self, main: TraceIx) -> bool {
+        self.group(main).any(|part| self.is_time_bound(part))
+    }
+
+    /// Whether the row took at least the time that stands beside it.
+    #[must_use]
+    pub fn is_shown_time_bound(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        match self.trace(data.trace()).roots().first() {
+            Some(&first) if first == row && self.is_part(data.trace()) => self.is_time_bound(data.trace()),
+            Some(&first) if first == row => self.is_group_time_bound(data.trace()),
+            _ => data.is_cut_off(),
         }
     }
 
@@ -148,7 +173,7 @@ impl Store {
     /// Returns the start and the end of a row, if both are known and it took time.
     fn run_time(&self, row: RowIx, now: Nanos) -> Option<(Nanos, Nanos)> {
         let data = self.row(row);
-        let is_known = data.phase != Phase::Lost && !(data.placeholder && data.phase == Phase::Ended);
+        let is_known = (data.phase != Phase::Lost || data.is_cut_off()) && !(data.placeholder && data.phase == Phase::Ended);
         let end = data.start.checked_add(data.duration(now))?;
         (is_known && end > data.start).then_some((data.start, end))
     }

@@ -81,6 +81,7 @@ impl Store {
             return release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
         }
         let row = existing.unwrap_or_else(|| self.insert_placeholder(trace, span.id, span.start));
+        let was_cut_off = self.row(row).is_cut_off();
         let removed = if existing.is_some() {
             self.replace_payload(row, batch, span, changes);
             self.remove(row, changes)
@@ -98,6 +99,9 @@ impl Store {
         let (place, is_moved) = stated.map_or((None, false), |stated| self.place(row, stated));
         self.set_stated_parent(row, span.parent, place, is_moved);
         self.link(row, place);
+        if was_cut_off {
+            self.refresh_end(trace);
+        }
         self.enter_unnamed(row);
         self.settle_cost_model(row);
         self.settle_endings(row, freed, changes);
@@ -257,7 +261,7 @@ impl Store {
             self.touch(trace, changes);
             return trace;
         }
-        let end = span.end.unwrap_or(span.start);
+        let end = span.latest();
         let data = Trace {
             id: span.trace,
             start: span.start,
@@ -285,7 +289,7 @@ impl Store {
 
     /// Extends the trace's time to include the span. If that is news of the trace, its lost rows run again.
     fn extend_trace(&mut self, trace: TraceIx, origin: Origin, span: &Span, now: Nanos, changes: &mut Changes) {
-        let end = span.end.unwrap_or(span.start);
+        let end = span.latest();
         let data = &mut self.traces[trace.0];
         if span.start < data.start {
             self.by_start.remove(&(data.start, trace));
@@ -386,8 +390,7 @@ impl Store {
         ];
         let sender = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |sender, (_, flag)| sender | flag);
         (data.retained_bytes, data.sender) = (span.retained_bytes, sender);
-        (data.start, data.end, data.payload_ref, data.source) =
-            (span.start, span.end.unwrap_or(span.start), span.payload_ref, batch.source);
+        (data.start, data.end, data.payload_ref, data.source) = (span.start, span.latest(), span.payload_ref, batch.source);
         (data.name, data.label, data.input, data.calls) = (name, label, input, calls);
         (data.error, data.session, data.user) = (error, session, user);
         (data.usage, data.span_type, data.placeholder) = (usage, facts.span_type, false);

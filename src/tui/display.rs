@@ -79,26 +79,26 @@ pub fn lead_name(store: &Store, trace: TraceIx) -> String {
 /// Formats the time that stands beside a row at the time `now`: beside the first root of a trace that of the trace.
 #[must_use]
 pub fn time(store: &Store, row: RowIx, now: Nanos) -> String {
-    written_time(store.shown_time(row, now), store.is_shown_time_running(row))
+    written_time(store.shown_time(row, now), store.is_shown_time_running(row), store.is_shown_time_bound(row))
 }
 
 /// Formats the time that a trace took, without other traces that are parts of it.
 #[must_use]
 pub fn trace_time(store: &Store, trace: TraceIx, now: Nanos) -> String {
-    written_time(store.trace_time(trace, now), store.trace(trace).counts().running > 0)
+    written_time(store.trace_time(trace, now), store.trace(trace).counts().running > 0, store.is_time_bound(trace))
 }
 
 /// Formats the time of a row alone at the time `now`.
 #[must_use]
 pub fn elapsed(row: &Row, now: Nanos) -> String {
-    written_time(row.time(now), row.phase == Phase::Running)
+    written_time(row.time(now), row.phase == Phase::Running, row.is_cut_off())
 }
 
-/// Formats a time, which may be that of something that runs; an unknown one is [`format::UNKNOWN`].
-fn written_time(time: Option<Nanos>, is_running: bool) -> String {
+/// Formats a time, which may be that of something that runs, or a lower bound; an unknown one is [`format::UNKNOWN`].
+fn written_time(time: Option<Nanos>, is_running: bool, is_bound: bool) -> String {
     match time {
         None => format::UNKNOWN.to_owned(),
         Some(time) if is_running => format::clock(time),
-        Some(time) => format::duration(time),
+        Some(time) => format::duration_at_least(time, is_bound),
     }
 }

@@ -22,7 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::PendingExport;
 use self::program::next_event;
-pub use self::program::{ProgramEvent, ProgramLink, ProgramRequest};
+pub use self::program::{ProgramEnd, ProgramEvent, ProgramLink, ProgramRequest};
 pub use self::service::{Held, Service};
 use self::signals::{Resizes, end_signal};
 use super::app::{App, ContextSlice, Effect, ReadSlice, Slice};

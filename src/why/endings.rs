@@ -107,6 +107,10 @@ impl Analysis<'_> {
         let time =
             data.time(data.end).filter(|time| *time > 0).map_or_else(String::new, |time| format!(" after {}", format::duration(time)));
         match (status, self.store.text(data.requested_tools())) {
+            (RunStatus::Cut, _) if data.is_cut_off() => {
+                let time = time.replace(" after ", " after at least ");
+                format!("{name} was cut{time}: its process ended first")
+            }
             (RunStatus::Cut, _) => {
                 let reason = Some(short(self.store.text(self.store.error(row)))).filter(|text| !text.is_empty());
                 let reason = reason.map_or_else(String::new, |text| format!(": {text}"));

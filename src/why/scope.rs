@@ -27,7 +27,10 @@ fn together(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
         ids.push(format!("{} more", format::count((others.len() - MAX_NAMED) as u64)));
     }
     let totals = store.group_totals(main);
-    let mut numbers = vec![format::duration(store.group_length(main, now)), format::plural(totals.spans.into(), "span")];
+    let mut numbers = vec![
+        format::duration_at_least(store.group_length(main, now), store.is_group_time_bound(main)),
+        format::plural(totals.spans.into(), "span"),
+    ];
     if totals.tokens().is_some() {
         let known = |count: u64, calls: u32| format::tokens((calls > 0).then_some(count));
         let (input, output) = (known(totals.input, totals.inputs), known(totals.output, totals.outputs));

@@ -53,10 +53,14 @@ impl Analysis<'_> {
             let took = data.duration(self.now);
             let Some(usual) = usual.filter(|&usual| took / SLOW >= usual && took - usual >= MIN_EXCESS) else { continue };
             let has_reason = below.get(&row).is_some_and(|&excess| excess >= (took - usual) / 2);
-            if data.phase == Phase::Lost || store.is_delegation(row) || has_reason {
+            if data.time(self.now).is_none() || store.is_delegation(row) || has_reason {
                 continue;
             }
-            let verb = if data.phase == Phase::Running { "has been running for" } else { "took" };
+            let verb = match data.phase {
+                Phase::Running => "has been running for",
+                Phase::Lost => "took at least",
+                Phase::Ended => "took",
+            };
             let median = format::duration(times.quantile(500).unwrap_or_default());
             let (calls, usual_text) = (format::count(times.count()), format::duration(usual));
             let output = store.usage(row).and_then(|usage| usage.output).filter(|_| matches!(call, Some((By::Model, _))));
@@ -84,7 +88,7 @@ impl Analysis<'_> {
         let next = self.path.get(1).map_or(0, |&(_, time)| time);
         let is_most = i128::from(time) * 100 >= i128::from(length) * MOST && time >= MIN_TIME && time / AHEAD >= next;
         let is_told = self.findings.iter().any(|finding| finding.cause == Cause::Slow && finding.rows.contains(&row));
-        if !is_most || is_told || steps <= MIN_STEPS || store.row(row).phase == Phase::Lost {
+        if !is_most || is_told || steps <= MIN_STEPS || store.row(row).time(self.now).is_none() {
             return;
         }
         let share = format::percent(time.unsigned_abs(), length.unsigned_abs());

@@ -30,7 +30,7 @@ fn what_a_killed_process_did_is_recorded_with_its_root_and_its_tool_cut() {
     for (signal, code) in [("9", 128 + 9), ("15", 128 + 15)] {
         let directory = tempfile::tempdir().unwrap();
         // It kills itself at the beginning of its first tool: no thread of its own could send anything any more.
-        let output = run(directory.path(), &python, &["die", &address, QUESTION, signal]);
+        let output = run(directory.path(), &python, &["die", &address, QUESTION, signal, "0"]);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{told}");
         assert!(told.starts_with("agno-top: 1 trace, 1 cut, "), "{told}");
@@ -43,6 +43,32 @@ fn what_a_killed_process_did_is_recorded_with_its_root_and_its_tool_cut() {
             connection.query_row("SELECT count(*) FROM agno_spans WHERE attributes LIKE '%pending%'", [], |row| row.get(0)).unwrap();
         assert_eq!(pending, 0);
     }
+}
+
+#[test]
+fn a_tool_that_was_killed_took_at_least_the_time_until_its_process_ended() {
+    let Some(python) = python() else { return };
+    let (_server, address) = models(&python);
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(directory.path(), &python, &["die", &address, QUESTION, "9", "1.5"]);
+    assert_eq!(output.status.code(), Some(128 + 9), "{}", String::from_utf8_lossy(&output.stderr));
+    let connection = Connection::open(directory.path().join("seen.db")).unwrap();
+    let sql = "SELECT min(duration_ms), max(duration_ms) FROM agno_spans WHERE name = ?1";
+    let times = |name: &str| connection.query_row(sql, [name], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).unwrap();
+    let (tool, run) = (times("look_up").0, times("Clerk.run").1);
+    // A heartbeat comes every five seconds: the end of the connection told it.
+    assert!(tool >= 1490 && run >= tool, "{tool} ms, {run} ms");
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
+        let output = command.args(arguments).current_dir(directory.path()).env("XDG_CONFIG_HOME", directory.path()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let trace: Value = serde_json::from_str(&command(&["why", "last", "--json", "seen.db"])).unwrap();
+    assert_eq!(trace["critical_path"][0]["name"], "tool look_up", "{trace}");
+    assert!(trace["findings"][0]["sentence"].as_str().unwrap().starts_with("tool look_up was cut after at least 1."), "{trace}");
+    let shown = command(&["show", "last", "seen.db"]);
+    let line = shown.lines().find(|line| line.contains("⚙ look_up")).unwrap_or(&shown);
+    assert!(line.contains("≥1.") && shown.matches('≥').count() >= 2, "the tool and its run: {shown}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Programs and environments that tracing does not fit: each runs as it would alone, and the reason is said.
 
+use std::io::Read;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::programs::{run, text};
+use crate::programs::{command, text};
 use crate::real::python;
 
 /// Runs Python code under agno-top, with a folder on its path. Returns its output and what was told.
@@ -66,10 +67,31 @@ fn a_broken_instrumentation_harms_only_the_trace() {
 }
 
 #[test]
-fn a_program_without_standard_error_and_with_much_output_runs_as_alone() {
+fn a_program_without_standard_error_and_with_a_gigabyte_of_output_runs_as_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let output = run(directory.path(), &[], "exec 2>&-; head -c 100000000 /dev/zero; printf '\\033]0;x\\007'");
-    assert!(output.status.success());
-    assert_eq!(output.stdout.len(), 100_000_000 + 6);
-    assert!(output.stdout.ends_with(b"\x1b]0;x\x07"), "nothing is changed");
+    let mut program = command(directory.path(), &[], "exec 2>&-; head -c 1000000000 /dev/zero; printf '\\033]0;x\\007'");
+    let mut program = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut output, mut part, mut count, mut end) = (program.stdout.take().unwrap(), vec![0; 1 << 20], 0, Vec::new());
+    while let Ok(size @ 1..) = output.read(&mut part) {
+        count += size;
+        end = [&end[end.len().saturating_sub(6)..], &part[..size]].concat();
+    }
+    assert!(program.wait().unwrap().success());
+    assert_eq!(count, 1_000_000_000 + 6);
+    assert!(end.ends_with(b"\x1b]0;x\x07"), "nothing is changed");
+}
+
+#[test]
+fn a_program_without_traces_is_told_the_reason() {
+    let Some(python) = python() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let told = |code: &str| python_code(&python, directory.path(), &[], code).1;
+    let nothing = told("pass");
+    assert!(nothing.contains("no traces: Python ran, and imported neither Agno nor anything else"), "{nothing}");
+    let agno = told("import agno");
+    assert!(agno.contains("no traces: Agno is traced, and nothing of it ran"), "{agno}");
+    std::fs::write(directory.path().join("cohere.py"), "").unwrap();
+    let missing = told("import cohere");
+    assert!(missing.contains("no traces: cohere is not traced: its instrumentation is not installed; "), "{missing}");
+    assert!(missing.contains(" install ") && missing.ends_with(" openinference-instrumentation-cohere\n"), "{missing}");
 }

@@ -29,6 +29,10 @@ def look_up(name: str) -> dict:
             time.sleep(0.01)
         os.kill(os.getpid(), 9)
     if MODE == "die":
+        import time
+
+        # As long as the tool must take at least.
+        time.sleep(float(sys.argv[5]))
         os.kill(os.getpid(), int(sys.argv[4]))
     return {"name": name}
 

@@ -103,7 +103,8 @@ fn the_output_is_the_program_s_and_the_exit_code_too() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(directory.path(), &[], "printf 'a\\033[31mb'; echo oops >&2; exit 7");
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(7), "a\u{1b}[31mb"));
-    assert_eq!(text(&output.stderr), "oops\nagno-top: no traces\n");
+    let reason = "it started no Python or Node, and nothing else sent to OTEL_EXPORTER_OTLP_ENDPOINT";
+    assert_eq!(text(&output.stderr), format!("oops\nagno-top: no traces: {reason}\n"));
     assert_eq!(run(directory.path(), &[], "kill -9 $$").status.code(), Some(128 + 9));
 }
 

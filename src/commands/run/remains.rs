@@ -10,8 +10,7 @@ use crate::commands::print_message;
 use crate::commands::snapshot::Snapshot;
 use crate::export::{self, ExportedSpan, Exporter, Format, Options, TraceRecord};
 use crate::model::SourceId;
-use crate::run::read_unsent;
-use crate::semconv::mark_cut;
+use crate::run::{UnsentSpans, read_unsent};
 use crate::sources::{Request, TakenSpans};
 use crate::store::{Phase, RowIx, RunStatus};
 
@@ -27,7 +26,14 @@ const PART: usize = 500;
 /// Has the listener take what processes could not send. Somebody else must receive updates meanwhile.
 pub(super) fn take_unsent(folder: &Path, listener: &Sender<Request>) {
     let unsent = read_unsent(folder, MAX_UNSENT).into_iter();
-    let spans: Vec<_> = unsent.map(|spans| TakenSpans { body: spans.body, is_json: true, is_forwarded: spans.is_forwarded }).collect();
+    let taken = |UnsentSpans { body, is_forwarded, process, written }| TakenSpans {
+        body,
+        is_json: true,
+        is_forwarded,
+        process,
+        lived_until: written,
+    };
+    let spans: Vec<_> = unsent.map(taken).collect();
     if let Err(reason) = take(spans, listener) {
         print_message(&format!("spans that were not sent are lost: {reason}"));
     }
@@ -59,13 +65,11 @@ pub(super) fn record_cut(snapshot: &mut Snapshot) -> Result<(), Report> {
         for (&row, payload) in part.iter().zip(payloads) {
             let Ok(payload) = payload else { continue };
             let trace = store.row(row).trace();
-            let mut span = ExportedSpan { payload, ..export::span_of_row(store, row, 0) };
-            mark_cut(&mut span.payload.attributes, store.trace(trace).last_news);
             exporter.trace(TraceRecord::from_trace(store, trace, ""))?;
-            exporter.span(span)?;
+            exporter.span(ExportedSpan { payload, ..export::span_of_row(store, row, 0) })?;
         }
         let body = exporter.finish()?;
-        if let Err(reason) = take(vec![TakenSpans { body, is_json: false, is_forwarded: false }], &listener) {
+        if let Err(reason) = take(vec![TakenSpans { body, is_json: false, is_forwarded: false, process: 0, lived_until: 0 }], &listener) {
             print_message(&format!("spans that were cut are not recorded: {reason}"));
         }
     }

@@ -1,8 +1,7 @@
 //! A program in a pseudo-terminal, on a pane of the screen.
 
-use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -13,15 +12,15 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Sender, channel as bounded};
 
 use super::child::exit_code;
-use super::{Ended, at_end, refuse};
+use super::{Ended, at_end, refuse, why_nothing};
 use crate::cli::RunArgs;
-use crate::commands::{Outcome, open, screen};
+use crate::commands::{Outcome, open, print_message, screen};
 use crate::config::Config;
 use crate::format;
-use crate::run::{ChildEnvironment, Injection, Refusal, guarded, read_notes};
+use crate::run::{ChildEnvironment, Files, Injection, Refusal, guarded, read_notes};
 use crate::sources::Hub;
 use crate::tui::app::{Program, SourceView};
-use crate::tui::event_loop::{self, ProgramEvent, ProgramLink, ProgramRequest};
+use crate::tui::event_loop::{self, ProgramEnd, ProgramEvent, ProgramLink, ProgramRequest};
 
 /// The size of the terminal before the first frame.
 const SIZE: PtySize = PtySize { rows: 10, cols: 80, pixel_width: 0, pixel_height: 0 };
@@ -41,7 +40,7 @@ pub(super) fn run(
     injection: &Injection,
     runtime: &Runtime,
 ) -> Result<Result<Ended, Outcome>, Report> {
-    let (running, link) = match start(&args.command, environment, injection.files.notes(), at_end(injection, &hub)) {
+    let (running, link) = match start(args, environment, injection.files.clone(), at_end(injection, &hub)) {
         Ok(started) => started,
         Err(error) => {
             open::stop(hub);
@@ -56,13 +55,30 @@ pub(super) fn run(
     let (mut terminal, mut inputs) = screen::take_terminal(config, &session)?;
     let end = runtime.block_on(event_loop::run(&mut terminal, &mut inputs, &mut session));
     drop(terminal);
-    let event_loop::Session { mut store, sources: hub, program, .. } = session;
+    let event_loop::Session { app, mut store, sources: hub, program, .. } = session;
     // Without a reader the program would wait for one.
     drop(program);
     let code = running.end();
+    if let Some(program) = app.program {
+        print_output(program);
+    }
     end?;
     store.end_processes();
-    Ok(Ok(Ended { store, hub, code }))
+    Ok(Ok(Ended { store, hub, code, text: Some(end_text(code)) }))
+}
+
+/// Prints what the program wrote, which the screen no longer shows.
+fn print_output(program: Program) {
+    let (output, is_cut) = program.into_output();
+    if is_cut {
+        print_message("the beginning of the output is no longer held");
+    }
+    // A terminal that is gone takes nothing.
+    let _ = std::io::stdout().write_all(output.as_bytes()).and_then(|()| std::io::stdout().flush());
+}
+
+fn end_text(code: u8) -> String {
+    if code > 128 { format!("ended by signal {}", code - 128) } else { format!("exit code {code}") }
 }
 
 /// A program in its terminal.
@@ -89,20 +105,21 @@ impl Running {
 }
 
 fn start(
-    command: &[OsString],
+    args: &RunArgs,
     environment: &ChildEnvironment,
-    notes: PathBuf,
+    files: Files,
     at_end: impl FnOnce() + Send + 'static,
 ) -> Result<(Running, ProgramLink), Report> {
     let failed = |error: &dyn std::fmt::Display| eyre!("{error:#}");
     let pair = native_pty_system().openpty(SIZE).map_err(|error| failed(&error))?;
     let folder = std::env::current_dir()?;
-    let mut command = guarded(command);
+    let command = args.command.clone();
+    let mut guarded_command = guarded(&args.command);
     // The library searches PATH for a relative path, too.
-    if let Some(program) = command.first_mut().filter(|program| Path::new(program).components().count() > 1) {
+    if let Some(program) = guarded_command.first_mut().filter(|program| Path::new(program).components().count() > 1) {
         *program = folder.join(&*program).into();
     }
-    let mut builder = CommandBuilder::from_argv(command);
+    let mut builder = CommandBuilder::from_argv(guarded_command);
     builder.cwd(folder);
     for (name, value) in &environment.set {
         builder.env(name, value);
@@ -142,9 +159,9 @@ fn start(
             std::thread::sleep(Duration::from_millis(5));
         }
         at_end();
-        let end = if code > 128 { format!("ended by signal {}", code - 128) } else { format!("exit code {code}") };
-        let notes = read_notes(&notes).iter().map(|note| format::safe(note).into_owned()).collect();
-        let _ = ended.blocking_send(ProgramEvent::Ended(end, notes));
+        let notes = read_notes(&files.notes()).iter().map(|note| format::safe(note).into_owned()).collect();
+        let why_nothing = why_nothing(&command, &files).map(|why| format::safe(&why).into_owned());
+        let _ = ended.blocking_send(ProgramEvent::Ended(ProgramEnd { text: end_text(code), notes, why_nothing }));
     })?;
     Ok((Running { pid, exit }, ProgramLink { events, requests }))
 }

@@ -217,6 +217,7 @@ fn every_text_of_a_span_is_redacted() {
         error: Some("message cut in sk-abcdef".to_owned()),
         start: 1,
         end: Some(2),
+        until: 2,
         duration_ms: None,
         self_ms: None,
         agent: some_secret(),

@@ -89,6 +89,7 @@ impl Extractor<'_> {
             has_remote_parent: false,
             from_log: self.has(Field::LogEvent),
             continues: self.has(Field::Run) && ending::is_continuation(name),
+            ran_until: None,
             ending: Ending::default(),
             scope: scope_name,
             misplaced,

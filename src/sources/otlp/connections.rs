@@ -1,6 +1,7 @@
 //! The open connections, and which of them is idle: when there are too many, the longest idle one makes room.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     connections: Arc<Connections>,
     number: u64,
     close: Arc<Notify>,
+    /// The process that sends on it, if it tells; else 0.
+    process: AtomicU64,
 }
 
 /// A request in progress, until it is dropped.
@@ -46,7 +49,7 @@ impl Connections {
         open.last += 1;
         let number = open.last;
         open.connections.insert(number, state);
-        Connection { connections: self.clone(), number, close }
+        Connection { connections: self.clone(), number, close, process: AtomicU64::new(0) }
     }
 
     /// Asks the connection that has been idle longest to close. Returns whether there is one.
@@ -69,6 +72,16 @@ impl Connection {
     pub(super) fn begin(self: Arc<Self>) -> InProgress {
         self.update(|state| state.requests += 1);
         InProgress(self)
+    }
+
+    /// Remembers which process sends on it.
+    pub(super) fn set_process(&self, process: u64) {
+        self.process.store(process, Relaxed);
+    }
+
+    /// Returns the process that sends on it, if that told.
+    pub(super) fn process(&self) -> Option<u64> {
+        Some(self.process.load(Relaxed)).filter(|process| *process != 0)
     }
 
     /// Waits until the connection is asked to close.

@@ -126,7 +126,7 @@ pub(super) fn serve(bytes: &[u8]) -> u64 {
             let _ = copy(&mut answers, &mut sink()).await;
         };
         let connection = Arc::new(server.connections.open());
-        let connected = async { tokio::join!(server.serve(stream, &connection), write, read) };
+        let connected = async { tokio::join!(server.serve(stream, &connection, true), write, read) };
         let drained = async { while inbox.recv().await.is_some() {} };
         tokio::select! {
             _ = connected => {}

@@ -12,6 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tonic::body::Body;
 
 use super::body_reader::{content_encoding, drain, read_body};
+use super::connections::Connection;
 use super::ingest::ExportRequest;
 use super::request_sender::RequestSender;
 use super::response::{Accepted, RETRY_DELAY, Rejection};
@@ -19,7 +20,7 @@ use super::service::Service;
 use super::types::{Encoding, Signal};
 
 /// Handles one request.
-pub(super) async fn handle(service: &Service, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn handle(service: &Service, connection: &Connection, request: Request<Incoming>) -> Response<Body> {
     let encoding = encoding(request.headers());
     let origin = match service.options.check_origin(request.headers()) {
         Ok(origin) => origin.cloned(),
@@ -29,7 +30,7 @@ pub(super) async fn handle(service: &Service, request: Request<Incoming>) -> Res
         preflight(request.headers())
     } else {
         let (head, mut body) = request.into_parts();
-        match export(service, &head, &mut body, encoding).await {
+        match export(service, connection, &head, &mut body, encoding).await {
             Ok(accepted) => {
                 let encoding = encoding.unwrap_or(Encoding::Protobuf);
                 response(StatusCode::OK, accepted.encode(encoding), encoding)
@@ -48,7 +49,13 @@ pub(super) async fn handle(service: &Service, request: Request<Incoming>) -> Res
 }
 
 /// Reads the body of a request, decompresses and ingests it.
-async fn export(service: &Service, head: &Parts, body: &mut Incoming, encoding: Option<Encoding>) -> Result<Accepted, Rejection> {
+async fn export(
+    service: &Service,
+    connection: &Connection,
+    head: &Parts,
+    body: &mut Incoming,
+    encoding: Option<Encoding>,
+) -> Result<Accepted, Rejection> {
     let signal = Signal::ALL.into_iter().find(|signal| signal.path() == head.uri.path());
     let signal =
         signal.ok_or_else(|| Rejection::NotFound("spans go to /v1/traces, logs to /v1/logs, metrics to /v1/metrics".to_owned()))?;
@@ -62,6 +69,9 @@ async fn export(service: &Service, head: &Parts, body: &mut Incoming, encoding: 
     let (original, mut permit) = read_body(body, &service.budget).await?;
     let body = service.budget.decompress(compression, original.clone(), &mut permit).await?;
     let sender = RequestSender::of(&head.headers);
+    if let Some(process) = sender.process {
+        connection.set_process(process);
+    }
     service.ingest.ingest(ExportRequest { signal, encoding, body, compression, original, sender, _permit: permit }).await
 }
 

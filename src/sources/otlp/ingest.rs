@@ -53,7 +53,7 @@ impl ExportRequest {
     /// Returns the request of spans that agno-top has by other means.
     pub(super) fn taken(spans: TakenSpans) -> Self {
         let encoding = if spans.is_json { Encoding::Json } else { Encoding::Protobuf };
-        let sender = RequestSender::own(spans.is_forwarded);
+        let sender = RequestSender::of_taken(&spans);
         Self { sender, ..Self::uncompressed(Signal::Traces, encoding, spans.body.into()) }
     }
 
@@ -135,7 +135,7 @@ impl Ingest {
     async fn ingest_signal(&self, request: &ExportRequest) -> Result<Accepted, Rejection> {
         let (encoding, body) = (request.encoding, request.body.clone());
         match request.signal {
-            Signal::Traces => self.ingest_spans(encoding, body, request.sender.process).await,
+            Signal::Traces => self.ingest_spans(encoding, body, request.sender).await,
             Signal::Logs => self.ingest_logs(encoding, body).await,
             Signal::Metrics => self.ingest_metrics(protobuf(encoding, body, json::encode_metrics)?).await,
         }
@@ -160,7 +160,7 @@ impl Ingest {
         Ok(accepted)
     }
 
-    async fn ingest_spans(&self, encoding: Encoding, body: Bytes, process: Option<u64>) -> Result<Accepted, Rejection> {
+    async fn ingest_spans(&self, encoding: Encoding, body: Bytes, sender: RequestSender) -> Result<Accepted, Rejection> {
         // Reserve first: without room in the channel the body need not be read.
         let mut permits = self.reserve(1).await?;
         let (body, rejected) = match encoding {
@@ -171,7 +171,7 @@ impl Ingest {
             }
         };
         let mut batch = self.sender.batch(Origin::Live);
-        (batch.rich, batch.process) = (true, process);
+        (batch.rich, batch.process, batch.lived_until) = (true, sender.process, sender.lived_until);
         rows::read(&body, rejected, &mut batch).map_err(malformed)?;
         if let Some(recorder) = &self.recorder
             && batch.spans.iter().any(|span| span.end.is_some() || span.facts.ending == Ending::Cut)
@@ -191,11 +191,21 @@ impl Ingest {
         if !batch.spans.is_empty() {
             self.payloads.insert(&body, &mut batch)?;
         }
-        let is_news = !batch.spans.is_empty() || !batch.skipped.is_empty() || process.is_some();
+        let is_news = !batch.spans.is_empty() || !batch.skipped.is_empty() || sender.process.is_some();
         if let Some(permit) = permits.next().filter(|_| is_news) {
             permit.send(Update::Batch(batch));
         }
         Ok(accepted)
+    }
+
+    /// Tells that a process lived until now, as the end of its connection shows.
+    pub(super) async fn tell_lived(&self, process: u64) {
+        let mut batch = self.sender.batch(Origin::Live);
+        (batch.process, batch.lived_until) = (Some(process), Some(now()));
+        // Without room nobody follows, or the next news say the same.
+        if let Some(permit) = self.reserve(1).await.ok().and_then(|mut permits| permits.next()) {
+            permit.send(Update::Batch(batch));
+        }
     }
 
     /// Records spans that were made from log events, and those that could not be recorded before.

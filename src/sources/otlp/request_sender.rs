@@ -3,6 +3,9 @@
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
+use crate::model::Nanos;
+use crate::sources::TakenSpans;
+
 /// The process that sent the request, in hex: it lives, and spans without an end are open in it.
 const PROCESS: HeaderName = HeaderName::from_static("agno-top-process");
 
@@ -14,6 +17,8 @@ const FORWARD: HeaderName = HeaderName::from_static("agno-top-forward");
 pub(super) struct RequestSender {
     /// The process, if the sender tells it.
     pub(super) process: Option<u64>,
+    /// When that lived last, if it may have ended since.
+    pub(super) lived_until: Option<Nanos>,
     is_forwarded: bool,
 }
 
@@ -21,12 +26,12 @@ impl RequestSender {
     /// Reads the headers. A process that is no number is none.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let process = headers.get(PROCESS).and_then(|value| u64::from_str_radix(value.to_str().ok()?, 16).ok());
-        Self { process, is_forwarded: headers.contains_key(FORWARD) }
+        Self { process, lived_until: None, is_forwarded: headers.contains_key(FORWARD) }
     }
 
-    /// Returns agno-top itself.
-    pub(super) fn own(is_forwarded: bool) -> Self {
-        Self { process: Some(0), is_forwarded }
+    /// Returns the sender of spans that no request brought.
+    pub(super) fn of_taken(spans: &TakenSpans) -> Self {
+        Self { process: Some(spans.process), lived_until: Some(spans.lived_until), is_forwarded: spans.is_forwarded }
     }
 
     /// Whether the request is not to be forwarded.

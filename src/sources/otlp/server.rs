@@ -92,7 +92,7 @@ impl Server {
                     let server = self.clone();
                     tokio::spawn(async move {
                         let connection = Arc::new(server.connections.open());
-                        server.serve(stream, &connection).await;
+                        server.serve(stream, &connection, peer.ip().is_loopback()).await;
                         drop((connection, permit));
                     });
                 }
@@ -115,8 +115,8 @@ impl Server {
         tokio::time::timeout(CLOSE_TIMEOUT, self.permits.clone().acquire_owned()).await.ok()?.ok()
     }
 
-    /// Serves one connection. Each port accepts both protocols.
-    pub(super) async fn serve<S>(mut self, stream: S, activity: &Arc<Connection>)
+    /// Serves one connection. Each port accepts both protocols. A connection `is_local` if it is from this machine: it lasts as long as its process.
+    pub(super) async fn serve<S>(mut self, stream: S, activity: &Arc<Connection>, is_local: bool)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -126,11 +126,11 @@ impl Server {
             has_request.store(true, Relaxed);
             let (service, activity) = (self.service.clone(), activity.clone());
             async move {
-                let _in_progress = activity.begin();
+                let _in_progress = activity.clone().begin();
                 Ok::<_, Infallible>(if grpc::is_call(&request) {
                     grpc::handle(&service, request).await
                 } else {
-                    http::handle(&service, request).await
+                    http::handle(&service, &activity, request).await
                 })
             }
         });
@@ -141,9 +141,15 @@ impl Server {
         let (mut is_shutting_down, mut has_timed_out) = (false, false);
         loop {
             tokio::select! {
+                biased;
                 outcome = connection.as_mut() => {
+                    // One that waited too long for a request may be that of a machine that is gone.
+                    let is_closed_by_sender = !is_shutting_down && !outcome.as_ref().is_err_and(|error| has_timed_out_waiting(&**error));
                     if let Err(error) = outcome {
                         tracing::debug!(error, "OTLP connection ended");
+                    }
+                    if let Some(process) = activity.process().filter(|_| is_local || is_closed_by_sender) {
+                        self.service.ingest.tell_lived(process).await;
                     }
                     return;
                 }
@@ -160,6 +166,10 @@ impl Server {
             }
         }
     }
+}
+
+fn has_timed_out_waiting(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
 }
 
 /// Waits until a connection must end after its current request.

@@ -19,6 +19,13 @@ fn alive(process: u64) -> Batch {
     of(process, batch(&[]))
 }
 
+/// A process lived until then and may have ended since.
+fn lived(process: u64, until: Nanos) -> Batch {
+    let mut batch = alive(process);
+    batch.lived_until = Some(until);
+    batch
+}
+
 fn statuses(store: &Store) -> [RunStatus; 3] {
     [1, 2, 3].map(|id| store.row(row(store, id)).own_status())
 }
@@ -70,6 +77,54 @@ fn the_end_of_all_processes_cuts_at_once_what_was_known_to_run() {
     store.apply(&batch(&[spec(3, Some(1))]), 11 * SECOND);
     assert_eq!(statuses(&store), [RunStatus::Cut, RunStatus::Ok, RunStatus::Ok]);
     store.check_invariants();
+}
+
+#[test]
+fn a_span_that_was_cut_ran_at_least_until_its_process_lived_last() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&open_run(Some(7)), 10 * SECOND);
+    let rows = [1, 3].map(|id| row(&store, id));
+    let trace = store.row(rows[0]).trace();
+    let starts = rows.map(|row| store.row(row).start);
+    store.apply(&alive(7), 15 * SECOND);
+    assert_eq!(store.row(rows[1]).time(16 * SECOND), Some(16 * SECOND - starts[1]), "it runs");
+    assert!(!store.is_shown_time_bound(rows[0]));
+    store.expire(40 * SECOND);
+    let times = |store: &Store| rows.map(|row| store.row(row).time(50 * SECOND));
+    let until = |end: Nanos| starts.map(|start| Some(end - start));
+    assert_eq!((statuses(&store), times(&store)), (CUT, until(15 * SECOND)));
+    assert_eq!(store.trace_time(trace, 50 * SECOND), until(15 * SECOND)[0]);
+    assert!(rows.iter().all(|&row| store.is_shown_time_bound(row)) && !store.is_shown_time_bound(super::row(&store, 2)));
+    assert_eq!(store.time_breakdown(trace, 50 * SECOND).total(), 15 * SECOND - starts[0]);
+    // Its connection closes: it lived until then, and does not live.
+    let changes = store.apply(&lived(7, 17 * SECOND), 41 * SECOND);
+    assert_eq!((statuses(&store), times(&store), changes.rows.len()), (CUT, until(17 * SECOND), 2));
+    store.apply(&lived(7, 12 * SECOND), 42 * SECOND);
+    assert_eq!(times(&store), until(17 * SECOND), "older news change nothing");
+    store.check_invariants();
+    // The end of the tool was on its way, and is before the latest sign of life.
+    store.apply(&of(7, batch(&[spec(3, Some(1))])), 43 * SECOND);
+    assert_eq!(statuses(&store), [RunStatus::Running, RunStatus::Ok, RunStatus::Ok]);
+    store.apply(&of(7, batch(&[spec(1, None)])), 44 * SECOND);
+    assert!(!store.is_shown_time_bound(rows[0]));
+    let end = [1, 2, 3].map(|id| store.row(super::row(&store, id)).end).into_iter().max().unwrap();
+    assert_eq!(store.trace(trace).end, end, "nothing of what was cut is left");
+    store.check_invariants();
+}
+
+#[test]
+fn the_end_of_all_processes_leaves_each_its_own_last_sign_of_life() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&open_run(Some(7)), 10 * SECOND);
+    store.apply(&of(8, batch(&[SpanSpec { trace: 2, running: true, ..spec(9, None) }])), 11 * SECOND);
+    store.apply(&lived(8, 12 * SECOND), 12 * SECOND);
+    store.apply(&alive(7), 14 * SECOND);
+    store.end_processes();
+    let other = store.rows().find(|&row| store.row(row).trace() != store.row(super::row(&store, 1)).trace()).unwrap();
+    assert_eq!((store.row(row(&store, 3)).end, store.row(other).end), (14 * SECOND, 12 * SECOND));
+    // A connection whose end is seen late.
+    store.apply(&lived(7, 15 * SECOND), 16 * SECOND);
+    assert_eq!((store.row(row(&store, 3)).end, statuses(&store)), (15 * SECOND, CUT));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The program that `run` started: its terminal, and the keys that go to it.
 
+mod kept;
+
 use std::num::NonZeroU16;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -17,6 +19,8 @@ pub struct Program {
     pub name: String,
     /// How it ended, once it has.
     pub end: Option<String>,
+    /// Why it sent nothing, once it has ended without.
+    pub why_nothing: Option<String>,
     /// Whether it gets the keys.
     pub is_focused: bool,
     /// Whether the user was told that quitting ends it.
@@ -41,13 +45,29 @@ impl Program {
     #[must_use]
     pub fn new(name: String) -> Self {
         let terminal = vt100::Parser::new(at_least_one(SIZE.0), at_least_one(SIZE.1), SCROLLBACK);
-        Self { terminal, name, end: None, is_focused: false, is_quit_told: false, size: SIZE, has_new_size: false, typed: Vec::new() }
+        Self {
+            terminal,
+            name,
+            end: None,
+            why_nothing: None,
+            is_focused: false,
+            is_quit_told: false,
+            size: SIZE,
+            has_new_size: false,
+            typed: Vec::new(),
+        }
     }
 
     /// Returns what its terminal shows.
     #[must_use]
     pub fn screen(&self) -> &vt100::Screen {
         self.terminal.screen()
+    }
+
+    /// Returns the output that is held as text for another terminal, and whether older lines are gone.
+    #[must_use]
+    pub fn into_output(mut self) -> (String, bool) {
+        kept::lines(&mut self.terminal)
     }
 
     /// Takes output.

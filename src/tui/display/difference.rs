@@ -10,7 +10,8 @@ use crate::store::{RowIx, Store};
 #[must_use]
 pub fn difference(store: &Store, a: RowIx, b: RowIx, now: Nanos) -> String {
     let [x, y] = [a, b].map(|row| store.shown_totals(row));
-    let mut parts = vec![match (store.shown_time(a, now), store.shown_time(b, now)) {
+    let exact = |row: RowIx| store.shown_time(row, now).filter(|_| !store.is_shown_time_bound(row));
+    let mut parts = vec![match (exact(a), exact(b)) {
         (Some(a), Some(b)) if a == b => "as fast".to_owned(),
         (Some(a), Some(b)) if b < a => format!("{} faster", format::duration(a - b)),
         (Some(a), Some(b)) => format!("{} slower", format::duration(b - a)),

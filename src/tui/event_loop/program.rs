@@ -11,8 +11,19 @@ use crate::tui::display;
 pub enum ProgramEvent {
     /// It wrote this.
     Output(Vec<u8>),
-    /// It ended, as this text says, with what the user should know.
-    Ended(String, Vec<String>),
+    /// It ended.
+    Ended(ProgramEnd),
+}
+
+/// The end of a program.
+#[derive(Debug)]
+pub struct ProgramEnd {
+    /// How it ended: `exit code 1`.
+    pub text: String,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// Why it sent nothing, if it did not.
+    pub why_nothing: Option<String>,
 }
 
 /// What a program is told.
@@ -52,7 +63,7 @@ impl Loop<'_> {
                     program.receive(&bytes);
                 }
             }
-            ProgramEvent::Ended(end, notes) => {
+            ProgramEvent::Ended(ProgramEnd { text, notes, why_nothing }) => {
                 // What it sent before its end has arrived.
                 while let Some(update) = self.session.sources.try_recv() {
                     self.handle_update(update);
@@ -60,7 +71,8 @@ impl Loop<'_> {
                 let Session { app, store, .. } = &mut *self.session;
                 app.end_processes(store);
                 if let Some(program) = &mut app.program {
-                    program.end = Some(format!("{end} · {}", display::summary(store)));
+                    program.end = Some(format!("{text} · {}", display::summary(store)));
+                    program.why_nothing = why_nothing;
                     program.is_focused = false;
                 }
                 if let Some(note) = notes.first() {

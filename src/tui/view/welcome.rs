@@ -27,12 +27,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     if let Some(program) = &app.program {
         // How to send is set already.
         lines.truncate(2);
-        let text = if program.end.is_some() {
-            "The program has ended without any."
-        } else {
-            "A step of the program is here as soon as it starts."
-        };
-        lines.push((text.to_owned(), plain));
+        match &program.end {
+            None => lines.push(("A step of the program is here as soon as it starts.".to_owned(), plain)),
+            Some(end) => {
+                let end = end.split(" · ").next().unwrap_or_default();
+                lines.push((format!("The program has ended ({end}) and sent none."), plain));
+                // A command has a line of its own, as short as it can be.
+                lines.extend(program.why_nothing.iter().flat_map(|why| why.split("; ")).map(|part| (part.to_owned(), dim)));
+            }
+        }
         return draw_lines(buffer, area, &lines);
     }
     let senders = senders(&app.metrics);

@@ -10,7 +10,7 @@ use crate::model::time::{now, to_isoformat};
 use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
 use crate::otlp::{payload, rows};
 use crate::semconv::log_events::LOG_EVENT_KEY;
-use crate::semconv::{agno_context, cut_at, set_sender, stored_attributes};
+use crate::semconv::{agno_context, set_sender, stored_attributes};
 use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
@@ -77,7 +77,7 @@ pub(super) fn write(body: &[u8], traces: &mut Statement<'_>, spans: &mut Stateme
     for span in &batch.spans {
         let Some(mut payload) = payloads.remove(&span.payload_ref.0) else { continue };
         // Agno's table has no place for a span without an end.
-        let Some(end) = span.end.or_else(|| cut_at(&payload.attributes).map(|heard| heard.max(span.start))) else { continue };
+        let Some(end) = span.end.or(span.facts.ran_until.map(|until| until.max(span.start))) else { continue };
         set_sender(&mut payload, batch.text(span.facts.service), batch.text(span.facts.scope));
         match by_trace.iter_mut().find(|(trace, _)| *trace == span.trace) {
             Some((_, spans)) => spans.push((span, end, payload)),
