@@ -15,5 +15,6 @@ mod killed;
 mod launchers;
 mod live;
 mod misfits;
+mod node;
 mod programs;
 mod providers;
