@@ -36,6 +36,8 @@ impl PackedUsage {
     const FILLED_COUNTS: u32 = 1 << 26;
     /// Flag: the count of the input comes from a duplicate, that of the output from the span.
     const FILLED_INPUT: u32 = 1 << 25;
+    /// Both flags: the reasoning, and its part of the output, come from a duplicate. Only that leaves nothing else to fill.
+    const FILLED_OUTPUT: u32 = Self::FILLED_COUNTS | Self::FILLED_INPUT;
     const NO_TIME: u32 = Self::FILLED_INPUT - 1;
     /// The unit of the time to the first token.
     const TICK: Nanos = 10_000;
@@ -103,7 +105,8 @@ impl PackedUsage {
     }
 
     /// Fills missing cache and reasoning counts and a missing cost from a duplicate that states them itself; if the span states no counts at
-    /// all, also those of input and output, and if it states the same output only, that of the input.
+    /// all, also those of input and output, and if it states the same output only, that of the input. An output that leaves out the
+    /// reasoning that the duplicate states becomes that of the duplicate.
     pub(super) fn fill_from(&mut self, duplicate: &Self) {
         if self.counts == [Self::NO_COUNT; 5] && duplicate.counts[..2] != [Self::NO_COUNT; 2] {
             self.counts[..2].copy_from_slice(&duplicate.counts[..2]);
@@ -111,6 +114,9 @@ impl PackedUsage {
         } else if self.counts[0] == Self::NO_COUNT && self.usage().output.is_some() && duplicate.usage().output == self.usage().output {
             self.counts[0] = duplicate.counts[0];
             self.first_token |= Self::FILLED_INPUT | duplicate.first_token & Self::CACHE_UNSTATED;
+        } else if self.first_token & Self::FILLED_OUTPUT == 0 && self.leaves_out_reasoning_of(duplicate) {
+            self.counts[1] = duplicate.counts[1];
+            self.first_token |= Self::FILLED_OUTPUT;
         }
         for (index, count) in duplicate.counts.into_iter().enumerate().skip(2) {
             let whole = if index == 4 { self.usage().output } else { self.usage().input };
@@ -124,19 +130,36 @@ impl PackedUsage {
         }
     }
 
+    /// Whether the output of a report of the same call is that of this one and the reasoning, which this one does not state.
+    fn leaves_out_reasoning_of(&self, other: &Self) -> bool {
+        let (own, other) = (self.usage(), other.usage());
+        let are_exact = !own.is_least && !other.is_least && own.input.is_some() && own.input == other.input;
+        let whole =
+            own.output.zip(other.reasoning.filter(|reasoning| *reasoning > 0)).map(|(rest, reasoning)| rest.saturating_add(reasoning));
+        are_exact && own.reasoning.is_none() && whole.is_some() && whole == other.output
+    }
+
     /// Returns the usage as the span states it, without what comes from duplicates.
     pub(super) fn without_filled(&self) -> Self {
         let mut usage = *self;
+        if self.first_token & Self::FILLED_OUTPUT == Self::FILLED_OUTPUT {
+            let stated = self.usage();
+            usage.counts[1] =
+                stated.output.zip(stated.reasoning).map_or(Self::NO_COUNT, |(whole, reasoning)| whole.saturating_sub(reasoning));
+            usage.counts[4] = Self::NO_COUNT;
+            usage.first_token &= !Self::FILLED_OUTPUT;
+            usage.set_computed_cost(None);
+        }
         for count in usage.counts.iter_mut().skip(2).filter(|count| **count & Self::FILLED != 0) {
             *count = Self::NO_COUNT;
         }
-        if self.first_token & Self::FILLED_COUNTS != 0 {
+        if usage.first_token & Self::FILLED_COUNTS != 0 {
             usage.counts[..2].fill(Self::NO_COUNT);
             usage.first_token &= !(Self::FILLED_COUNTS | Self::CACHE_UNSTATED);
             // What was computed came from these counts.
             usage.set_computed_cost(None);
         }
-        if self.first_token & Self::FILLED_INPUT != 0 {
+        if usage.first_token & Self::FILLED_INPUT != 0 {
             usage.counts[0] = Self::NO_COUNT;
             usage.first_token &= !(Self::FILLED_INPUT | Self::CACHE_UNSTATED);
             usage.set_computed_cost(None);

@@ -10,7 +10,7 @@
 //! If the clock of an agent or its gateway differs, neither may run within the time of the other. Then they are paired if the clock need
 //! differ little, only one of them is of a run, and nothing else may be paired with either.
 //!
-//! A row that states no input may be lent the counts of another one ([`lent`]).
+//! A row that states no input may be lent the counts of another one, and one that states reasoning may be paired without it ([`lent`]).
 //!
 //! Failed calls state no counts. Two of them are a candidate pair if they also name the same model, or the error of one quotes that of the
 //! other, and if they do not belong to two runs.
@@ -77,17 +77,28 @@ impl Pairing {
 impl Store {
     /// Returns the slot of a row; `None` if it cannot be paired.
     pub(super) fn slot(&self, row: RowIx) -> Option<Slot> {
-        let lent = self.pairing.lent.counts(row);
+        let (input, output) = self.pairing.lent.counts(row).filter(|_| self.may_be_paired(row)).or_else(|| self.stated_counts(row))?;
         let row = self.row(row);
-        if row.usage == NONE || !row.span_type.calls_model() || row.phase != Phase::Ended || row.start > row.end {
+        Some(Slot { input, output, start: row.start, end: row.end })
+    }
+
+    /// Returns whether a row is an ended call.
+    fn may_be_paired(&self, row: RowIx) -> bool {
+        let row = self.row(row);
+        row.usage != NONE && row.span_type.calls_model() && row.phase == Phase::Ended && row.start <= row.end
+    }
+
+    /// Returns the counts by which a row may be paired, as it states them; 0 for failed calls.
+    fn stated_counts(&self, row: RowIx) -> Option<(u32, u32)> {
+        if !self.may_be_paired(row) {
             return None;
         }
+        let row = self.row(row);
         let usage = self.usages[row.usage].without_filled().usage();
         let [input, output] = [usage.input, usage.output].map(Option::unwrap_or_default);
         let has_counts = input > 0 && (output > 0 || row.span_type != SpanType::Model);
         let is_failure = (input, output) == (0, 0) && row.fails();
-        let counts = if has_counts || is_failure { Some((input, output)) } else { lent };
-        counts.map(|(input, output)| Slot { input, output, start: row.start, end: row.end })
+        (has_counts || is_failure).then_some((input, output))
     }
 
     /// Adds a row to its slot. Returns the slot, for [`Store::pair_around`]; `None` if the row cannot be paired.
@@ -226,8 +237,13 @@ impl Store {
         if one.id.0 == other.id.0 {
             return self.is_call_apart(row, other_row) || !self.may_be_one_failure(row, other_row);
         }
-        // No gateway lends counts from within a run.
-        let is_lent_by_run = |row: RowIx, lender: RowIx| self.pairing.lent.counts(row).is_some() && self.belonging(lender).of_run;
+        // No gateway lends counts from within a run, but a log event does.
+        let is_lent_by_run = |row: RowIx, lender: RowIx| {
+            self.lacks_counts(row)
+                && self.pairing.lent.counts(row).is_some()
+                && !self.row(lender).is_from_log()
+                && self.belonging(lender).of_run
+        };
         if is_lent_by_run(row, other_row) || is_lent_by_run(other_row, row) {
             return true;
         }

@@ -5,6 +5,9 @@
 //! other, began at most [`MAX_LAG`] after it, and has the same output tokens or, if the other states none, names the same model, as the one
 //! that answered or the one that was asked for, by it or by a failed attempt before it. It does only if nothing else may: each way there is
 //! one call, which several rows of one trace may report. The row then takes part in pairing as if it had these counts.
+//!
+//! Some reports count the reasoning in the output and others leave it out. A row that states it takes part in pairing without it if that is
+//! the output of another report at that time, which states no reasoning, and if none there has the whole output.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +34,9 @@ const MAX_NEAR: usize = 64;
 pub(super) struct Lent {
     lacking: BTreeSet<(Nanos, RowIx)>,
     stating: BTreeSet<(Nanos, RowIx)>,
-    /// The lent counts of input and output.
+    /// Those of `stating` whose output has reasoning in it.
+    reasoning: BTreeSet<(Nanos, RowIx)>,
+    /// The lent counts of input and output, and those without the reasoning.
     counts: HashMap<RowIx, (u32, u32)>,
     /// The models that calls asked for by another name than that of the model that answered.
     asked_models: HashMap<RowIx, Symbol>,
@@ -45,13 +50,20 @@ impl Lent {
         self.asked_models.capacity() * (size_of::<(RowIx, Symbol)>() + 1)
     }
 
-    /// Returns the calls without counts that calls at these starts, in ascending order, may lend counts to or take them from.
+    /// Returns the calls whose counts calls at these starts, in ascending order, may decide.
     fn unsettled(&self, touched: &[Nanos]) -> Vec<RowIx> {
+        let mut unsettled = self.near(&self.lacking, touched);
+        unsettled.extend(self.near(&self.reasoning, touched));
+        unsettled
+    }
+
+    /// Returns the calls of a set that are within the reach of these starts.
+    fn near(&self, calls: &BTreeSet<(Nanos, RowIx)>, touched: &[Nanos]) -> Vec<RowIx> {
         let mut near = BTreeSet::new();
         for &start in touched {
             // Farther ones have too many others within reach.
-            let before = self.lacking.range((start - REACH, RowIx(0))..(start, RowIx(0))).rev().take(MAX_NEAR + 2);
-            let after = self.lacking.range((start, RowIx(0))..=(start + REACH, RowIx(u32::MAX))).take(MAX_NEAR + 2);
+            let before = calls.range((start - REACH, RowIx(0))..(start, RowIx(0))).rev().take(MAX_NEAR + 2);
+            let after = calls.range((start, RowIx(0))..=(start + REACH, RowIx(u32::MAX))).take(MAX_NEAR + 2);
             near.extend(before.chain(after));
         }
         let near: Vec<(Nanos, RowIx)> = near.into_iter().collect();
@@ -68,7 +80,7 @@ impl Lent {
         unsettled
     }
 
-    /// Returns the counts that a row was lent.
+    /// Returns the counts that a row was lent, or those without its reasoning.
     pub(super) fn counts(&self, row: RowIx) -> Option<(u32, u32)> {
         if self.counts.is_empty() { None } else { self.counts.get(&row).copied() }
     }
@@ -129,6 +141,9 @@ impl Store {
     /// Adds a row to the calls that lack counts or may lend them, if it is one.
     pub(super) fn enter_lent(&mut self, row: RowIx) {
         let start = self.row(row).start;
+        if self.stated_without_reasoning(row).is_some() {
+            self.pairing.lent.reasoning.insert((start, row));
+        }
         let is_new = if self.lacks_counts(row) {
             self.pairing.lent.lacking.insert((start, row))
         } else {
@@ -144,6 +159,7 @@ impl Store {
         let entry = (self.row(row).start, row);
         let lent = &mut self.pairing.lent;
         lent.counts.remove(&row);
+        lent.reasoning.remove(&entry);
         if lent.lacking.remove(&entry) || lent.stating.remove(&entry) {
             lent.touched.push(entry.0);
         }
@@ -173,7 +189,7 @@ impl Store {
     }
 
     fn lend(&mut self, row: RowIx, changes: &mut Changes) {
-        let counts = self.lendable_counts(row);
+        let counts = if self.lacks_counts(row) { self.lendable_counts(row) } else { self.counts_without_reasoning(row) };
         if counts == self.pairing.lent.counts(row) {
             return;
         }
@@ -194,14 +210,45 @@ impl Store {
     }
 
     /// Returns whether a row is an ended chat that states no input.
-    fn lacks_counts(&self, row: RowIx) -> bool {
+    pub(super) fn lacks_counts(&self, row: RowIx) -> bool {
         let data = self.row(row);
         let is_call = data.usage != NONE && data.span_type == SpanType::Model && data.phase == Phase::Ended && data.start <= data.end;
         is_call && !data.fails() && self.usages[data.usage].without_filled().usage().input.is_none()
     }
 
     fn states_counts(&self, row: RowIx) -> bool {
-        self.row(row).span_type == SpanType::Model && self.slot(row).is_some_and(|slot| slot.input > 0 && slot.output > 0)
+        self.row(row).span_type == SpanType::Model && self.stated_counts(row).is_some_and(|(input, output)| input > 0 && output > 0)
+    }
+
+    /// Returns the counts of a row without the reasoning that it states in its output.
+    fn stated_without_reasoning(&self, row: RowIx) -> Option<(u32, u32)> {
+        let (input, output) = self.stated_counts(row).filter(|_| self.states_counts(row))?;
+        let rest = output.checked_sub(self.stated_reasoning(row)?).filter(|rest| (1..output).contains(rest));
+        rest.map(|rest| (input, rest))
+    }
+
+    fn stated_reasoning(&self, row: RowIx) -> Option<u32> {
+        self.usages[self.row(row).usage].without_filled().usage().reasoning
+    }
+
+    /// Returns the counts of a row without its reasoning, if only a report that leaves it out may be of the same call.
+    fn counts_without_reasoning(&self, row: RowIx) -> Option<(u32, u32)> {
+        let (whole, rest) = (self.stated_counts(row)?, self.stated_without_reasoning(row)?);
+        let start = self.row(row).start;
+        let near = within(&self.pairing.lent.stating, start - REACH, start + REACH);
+        let is_report = |other: &RowIx| {
+            let (data, other_data) = (self.row(row), self.row(*other));
+            let (starts, ends) = (data.start.max(other_data.start), data.end.min(other_data.end));
+            self.reporter(row) != self.reporter(*other) && starts <= ends.saturating_add(TOLERANCE)
+        };
+        let mut has_whole = false;
+        let mut has_rest = false;
+        for &other in near.iter().filter(|other| is_report(other)) {
+            let counts = self.stated_counts(other);
+            has_whole |= counts == Some(whole);
+            has_rest |= counts == Some(rest) && self.stated_reasoning(other).is_none();
+        }
+        (near.len() <= MAX_NEAR && has_rest && !has_whole).then_some(rest)
     }
 
     /// Returns the counts of the only call that may lend them to a row that lacks counts.
@@ -212,7 +259,7 @@ impl Store {
             return None;
         }
         let lenders: Vec<RowIx> = stating.iter().copied().filter(|&other| self.may_lend(other, row)).collect();
-        let counts = |row: RowIx| self.slot(row).map(|slot| (slot.input, slot.output));
+        let counts = |row: RowIx| self.stated_counts(row);
         let &first = lenders.first().filter(|_| stating.len() <= MAX_NEAR)?;
         let is_same_call = |&other: &RowIx| self.row(other).trace == self.row(first).trace && counts(other) == counts(first);
         let is_only = |&lender: &RowIx| {
@@ -232,12 +279,14 @@ impl Store {
 
     /// Returns whether a row that states counts may report the same call as one that lacks them.
     fn may_lend(&self, lender: RowIx, row: RowIx) -> bool {
-        let may_be_one_call = self.row(lender).trace != self.row(row).trace
+        // Spans of one trace are told apart by where they stand.
+        let (one, other) = (self.row(lender), self.row(row));
+        let may_be_one_call = (one.trace != other.trace || one.is_from_log() != other.is_from_log())
             && self.reporter(lender) != self.reporter(row)
             && self.row(lender).start <= self.row(row).start.saturating_add(MAX_LAG)
             && self.ran_within(lender, row);
         let output = self.usages[self.row(row).usage].without_filled().usage().output.filter(|output| *output > 0);
-        let has_same_output = |output| self.slot(lender).is_some_and(|slot| slot.output == output);
+        let has_same_output = |output| self.stated_counts(lender).is_some_and(|counts| counts.1 == output);
         let has_same_model = || self.share_model(lender, row) || self.shares_model_of_attempt(lender, row);
         may_be_one_call && output.map_or_else(has_same_model, has_same_output)
     }
@@ -256,7 +305,8 @@ impl Store {
             let entry = (self.row(row).start, row);
             assert_eq!(lent.lacking.contains(&entry), self.lacks_counts(row));
             assert_eq!(lent.stating.contains(&entry), !self.lacks_counts(row) && self.states_counts(row));
-            let counts = if self.lacks_counts(row) { self.lendable_counts(row) } else { None };
+            assert_eq!(lent.reasoning.contains(&entry), self.stated_without_reasoning(row).is_some());
+            let counts = if self.lacks_counts(row) { self.lendable_counts(row) } else { self.counts_without_reasoning(row) };
             assert_eq!(lent.counts(row), counts, "counts are lent if one call may lend them");
         }
     }

@@ -111,6 +111,43 @@ fn a_call_counts_once_although_one_of_two_reports_lacks_the_response_id() {
 }
 
 #[test]
+fn a_report_that_leaves_the_reasoning_out_is_of_the_same_call() {
+    let whole = Report { counts: (100, 65), reasoning: Some(25), ..report(1, "events", (1, 99), 0) };
+    let rest = Report { counts: (100, 40), parent: Some(77), ..report(2, "spans", (0, 100), 0) };
+    assert_eq!(counted(&[whole.clone(), rest.clone()]), (1, 1));
+    let one = store(&[whole.clone(), rest.clone()]);
+    let usage = one.usage(row(&one, &rest).unwrap()).unwrap();
+    assert_eq!((one.primary_of(row(&one, &whole).unwrap()), usage.output, usage.reasoning), (row(&one, &rest), Some(65), Some(25)));
+    assert_eq!((one.all().output, one.all().reasoning), (65, 25));
+    for (what, other) in [
+        ("it states reasoning", Report { reasoning: Some(0), ..rest.clone() }),
+        ("another output", Report { counts: (100, 41), ..rest.clone() }),
+        ("another input", Report { counts: (99, 40), ..rest.clone() }),
+        ("the same sender", Report { scope: "events", ..rest.clone() }),
+        ("another time", Report { start: 200, end: 300, ..rest.clone() }),
+    ] {
+        assert_eq!(counted(&[whole.clone(), other]), (2, 0), "{what}");
+    }
+    // Where a report has the same output, it is that one.
+    let same = Report { counts: (100, 65), ..report(3, "spans", (0, 100), 0) };
+    assert_eq!(counted(&[whole.clone(), rest.clone(), same.clone()]), (2, 1));
+    // Several at once, each with its own.
+    let at_once = [whole.clone(), rest.clone(), Report { trace: 4, id: 4, ..whole.clone() }, Report { trace: 5, id: 5, ..rest.clone() }];
+    assert_eq!(counted(&at_once), (2, 2));
+    // The report that leaves it out turns out to have other counts, then goes.
+    let mut store = store(&[whole.clone(), rest.clone()]);
+    store.apply(&batch(&[Report { counts: (100, 50), ..rest.clone() }]), NOW);
+    store.check_invariants();
+    assert_eq!((store.all().calls, store.all().output), (2, 115));
+    let mut full = Store::new(Limits { spans: 2, ..Limits::default() });
+    for report in [rest, whole, Report { start: 300, end: 400, ..same }] {
+        full.apply(&batch(&[report]), NOW);
+        full.check_invariants();
+    }
+    assert_eq!((full.all().calls, full.all().output), (2, 130));
+}
+
+#[test]
 fn calls_of_the_same_scope_or_at_other_times_each_count() {
     let at_once = |scope| [report(1, scope, (0, 100), 0), report(2, scope, (0, 100), 0), report(3, scope, (10, 60), 9)];
     assert_eq!(counted(&at_once("langchain")), (3, 0));
