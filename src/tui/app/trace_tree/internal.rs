@@ -48,7 +48,11 @@ pub(super) struct Fold {
 fn is_work(store: &Store, row: RowIx, data: &Row) -> bool {
     let has_failed = data.own_failure() || data.has_failed_harmlessly() || data.status() == Status::Error;
     let has_stopped = matches!(data.own_status(), RunStatus::Paused | RunStatus::Cut);
-    data.span_type != SpanType::Other || has_failed || has_stopped || store.usage(row).is_some()
+    // A model call that names no model and that another row of the trace reports is shown there.
+    let is_in_trace = |other: RowIx| store.row(other).trace() == data.trace();
+    let is_shown_elsewhere = || data.label.is_empty() && store.primary_of(row).is_some_and(is_in_trace);
+    let is_step = data.span_type != SpanType::Other || store.usage(row).is_some();
+    has_failed || has_stopped || (is_step && !is_shown_elsewhere())
 }
 
 impl Fold {
@@ -67,6 +71,8 @@ impl Fold {
             let above = shown.entry(data.parent()).or_default();
             if TraceTree::is_head(store, row) || below.len() > 1 || is_work(store, row, data) {
                 below.reverse();
+                // Rows of several depths stand side by side.
+                below.sort_by_key(|&child| (store.row(child).start, store.row(child).id));
                 fold.places.extend(below.iter().enumerate().map(|(at, &child)| (child, (Some(row), at))));
                 fold.children.insert(row, below);
                 above.push(row);

@@ -109,7 +109,7 @@ fn a_filter_a_link_and_a_click_show_internal_spans() {
 fn what_turns_out_to_be_work_is_shown() {
     let mut harness = unfolded(&turn(30));
     harness.receive(batch(&[(50, 10, SpanType::Tool, false), (11, 3, SpanType::Other, true)]), 1000 * SECOND);
-    assert_eq!((harness.shown(), harness.folded()), (vec![1, 2, 3, 50, 11], 29));
+    assert_eq!((harness.shown(), harness.folded()), (vec![1, 2, 3, 11, 50], 29), "by their starts");
 }
 
 #[test]
