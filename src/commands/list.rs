@@ -190,7 +190,10 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     } else if !input.is_empty() {
         pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
     }
-    let notes: Vec<String> = display::note(store, lead).into_iter().chain(display::turn_facts(store, trace)).collect();
+    let anomalies = display::anomalies_of_turn(store, trace);
+    let turn = display::turn_facts(store, trace, anomalies.as_ref(), snapshot.now);
+    let run = if data.span_type.is_agentic() { display::call_facts(store, lead, snapshot.now) } else { Vec::new() };
+    let notes: Vec<String> = run.into_iter().chain(display::note(store, lead)).chain(turn).collect();
     if !notes.is_empty() {
         pieces.push(StyledText::new(&format!("  {}", notes.join(" · ")), Style::Dim));
     }

@@ -1,6 +1,6 @@
 //! A span as sources deliver it to the store.
 
-use super::{Ending, Nanos, PayloadRef, SpanId, SpanType, Status, TraceId, Usage};
+use super::{Ending, LogNote, Nanos, PayloadRef, SpanId, SpanType, Status, TraceId, Usage};
 
 /// A span: the facts for its row in the store, and the address of its payload.
 #[derive(Clone, Debug)]
@@ -100,6 +100,8 @@ pub struct SpanFacts {
     pub exit_status: Option<i32>,
     /// The number of the attempt that the span was, from 2 on.
     pub attempt: Option<u32>,
+    /// What log events tell beside the other facts.
+    pub log_note: LogNote,
 }
 
 /// How the name of an agent is known.

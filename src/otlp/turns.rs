@@ -5,7 +5,10 @@
 //! it has a trace of its own, made from its ids; if a later event names another one, the turn moves there and its own trace is withdrawn.
 //!
 //! No event says that a turn is over. It counts as ended once a model has answered and no tool runs, and runs again when more comes; in a
-//! session that logs answers only an answer ends it.
+//! session that logs answers only an answer ends it. Calls and answers beside the turn, for a title of the session, say, end nothing.
+//!
+//! A model that asked for a tool waits for the user's permission until an event tells of a decision: Codex says that it asked; where
+//! answers are logged, an answer without a text asks. Nothing tells it of an answer with a text, until the user has decided.
 
 mod turn;
 
@@ -95,9 +98,10 @@ impl Turns {
         // Events of one request may be out of order: exporters collect them from several loggers.
         records.sort_by_key(|record| record.time);
         // Which events a program logs must be known before the first of them is read.
-        for record in records.iter().filter(|record| record.told == Told::Call) {
+        for record in records.iter().filter(|record| matches!(record.told, Told::Call | Told::Answer)) {
             if let Some(key) = session_key(record) {
-                known(&mut self.sessions, key).logs_calls = true;
+                let session = known(&mut self.sessions, key);
+                *(if record.told == Told::Call { &mut session.logs_calls } else { &mut session.logs_answers }) = true;
             }
         }
         for record in records {
@@ -125,10 +129,8 @@ impl Turns {
             return;
         };
         let session = known(&mut self.sessions, session_key);
-        match record.told {
-            Told::Answer => session.logs_answers = true,
-            Told::Details if session.logs_calls => return,
-            _ => {}
+        if record.told == Told::Details && session.logs_calls {
+            return;
         }
         if record.told == Told::SessionEnds {
             if let Some(key) = session.turn

@@ -1,6 +1,6 @@
 //! The attribute keys that state each fact of a row.
 
-use super::log_events::LOG_EVENT_KEY;
+use super::log_events::{LOG_EVENT_KEY, LOG_NOTE_KEY};
 
 /// The number of fields.
 pub(super) const FIELDS: usize = KEYS.len();
@@ -362,6 +362,8 @@ fields! {
     ExitStatus: ["process.exit.code", "exit_code", "exit_status"],
     /// The number of an attempt, from 1.
     Attempt: ["attempt"],
+    /// What log events tell beside the facts of other conventions.
+    LogNote: [LOG_NOTE_KEY],
     /// The log event that the span was made from.
     LogEvent: [LOG_EVENT_KEY],
     /// The service and the scope that sent a span, where its source has no other place for them.

@@ -9,6 +9,7 @@
 //! | `api_request` with tokens, `api_response`, `sse_event` of `response.completed` | a model answered | ends at its time, `duration_ms` long | as stated | session, prompt, response |
 //! | `api_request` without tokens | a model is called | `duration_ms` before its time, if stated | – | session, prompt |
 //! | `api_error`, `api_request` with an error | a model call failed | ends at its time | – | session, prompt |
+//! | `sse_event` of a call's complete arguments | a tool call is proposed | its own | – | session, prompt |
 //! | `tool_decision` | a tool call begins, or is refused | its own | – | session, prompt, call |
 //! | `tool_result`, `tool_call` | a tool call ended | ends at its time | – | session, prompt, call |
 //! | `assistant_response` | a turn's answer | its own | – | session, prompt |
@@ -19,6 +20,9 @@ use crate::model::{Attribute, Value};
 
 /// The attribute that says which log event a span was made from.
 pub const LOG_EVENT_KEY: &str = "agno_top.log_event";
+
+/// The attribute with what log events tell beside the facts of other conventions: a [`LogNote`](crate::model::LogNote).
+pub const LOG_NOTE_KEY: &str = "agno_top.log_note";
 
 /// OpenTelemetry's event about one call of a model.
 const DETAILS: &str = "gen_ai.client.inference.operation.details";
@@ -39,6 +43,8 @@ pub enum Told {
     Details,
     /// A model call failed.
     FailedCall,
+    /// A model proposed a tool call; nobody decided about it yet.
+    ToolProposed,
     /// A tool call was allowed and begins.
     ToolBegins,
     /// A tool call was refused.
@@ -79,6 +85,7 @@ pub fn told(name: &str, attributes: &[Attribute]) -> Option<Told> {
         "sse_event" => match text(attributes, &["event.kind"])?.as_str() {
             "response.completed" if has_tokens(attributes) => Told::Call,
             "response.failed" => Told::FailedCall,
+            "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => Told::ToolProposed,
             _ => return None,
         },
         "tool_decision" => {
@@ -137,6 +144,26 @@ pub fn ids(attributes: &[Attribute]) -> LogIds {
         prompt: id(&["prompt.id", "prompt_id"]),
         call: id(&["gen_ai.tool.call.id", "tool_use_id", "call_id"]),
     }
+}
+
+/// Returns whether a model call or an answer serves the turn itself, not a title for the session, a summary, or an agent below the turn.
+#[must_use]
+pub fn is_of_turn(attributes: &[Attribute]) -> bool {
+    text(attributes, &["query_source"]).is_none_or(|source| source == "sdk" || source.contains("main"))
+}
+
+/// Returns whether the user decided about a tool call, not the settings.
+#[must_use]
+pub fn was_user_asked(attributes: &[Attribute]) -> bool {
+    text(attributes, &["source"]).is_some_and(|source| source.to_ascii_lowercase().starts_with("user"))
+}
+
+/// Returns the number of the attempt of a failed call, from 1, as the event `name` counts it.
+#[must_use]
+pub fn attempt(name: &str, attributes: &[Attribute]) -> Option<u64> {
+    let stated = count(attributes, &["attempt"])?;
+    // What tells of each request counts from 0; what tells of a call that was given up states how many requests it took.
+    Some(if last_part(name.as_bytes()) == b"api_request" { stated + 1 } else { stated })
 }
 
 /// Returns how long the call took, in nanoseconds, if the event states it.

@@ -21,6 +21,8 @@ pub struct Anomalies {
     pub repeated: Vec<Vec<RowIx>>,
     /// The failed model calls, each with the next call of the same model.
     pub retried: Vec<(RowIx, RowIx)>,
+    /// How often a model was called again: after a failed call, or within a call, as it states.
+    pub retries: u64,
     /// The run's own model calls, in order; of nested ones the outer one.
     pub calls: Vec<RowIx>,
     /// The run's own model calls that state input tokens, each once, in order.
@@ -61,9 +63,11 @@ impl Store {
     #[must_use]
     pub fn anomalies(&self, run: RowIx) -> Anomalies {
         let (rows, is_truncated) = self.own_rows(run);
+        let retried = self.retried(&rows);
         Anomalies {
             repeated: self.repeated(&rows),
-            retried: self.retried(&rows),
+            retries: self.retries(&rows, &retried),
+            retried,
             growth: self.growth(&rows),
             calls: self.calls(&rows),
             is_truncated,
@@ -130,6 +134,25 @@ impl Store {
             }
         }
         retried
+    }
+
+    /// Returns how often models were called again. A call that states its attempt counts those before it that no row tells of.
+    fn retries(&self, rows: &[RowIx], retried: &[(RowIx, RowIx)]) -> u64 {
+        // The number of failed calls before each retry.
+        let mut before: HashMap<RowIx, u64> = HashMap::new();
+        let mut count = 0;
+        for &(failed, retry) in retried {
+            let known = before.get(&failed).copied().unwrap_or_default() + 1;
+            before.insert(retry, known);
+            count += 1;
+        }
+        let is_last = |row: &RowIx| !retried.iter().any(|(failed, _)| failed == row);
+        for row in rows.iter().filter(|row| is_last(row)) {
+            let stated = self.attempt(*row).filter(|_| self.row(*row).span_type == SpanType::Model && !self.is_duplicate(*row));
+            let known = before.get(row).copied().unwrap_or_default();
+            count += stated.map_or(0, |attempt| u64::from(attempt - 1).saturating_sub(known));
+        }
+        count
     }
 
     fn growth(&self, rows: &[RowIx]) -> Vec<RowIx> {

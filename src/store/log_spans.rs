@@ -3,7 +3,8 @@
 //! A program may tell of a call by a span, by log events, or by both. Where both come, in any order, the span stays:
 //!
 //! - A call made from log events goes once a span reports the same call, as [`dedup`](super::dedup) and
-//!   [`tool_calls`](super::tool_calls) find. What only the event states remains: the cost, the counts, the input of a tool.
+//!   [`tool_calls`](super::tool_calls) find. What only the event states remains: the cost, the counts, the input of a tool. A tool call whose
+//!   event states no id is that of the same name, at the same time, in or directly below the span in which it was logged.
 //! - A turn made from log events becomes part of the run that the same trace holds at that time. What named the turn as its parent then
 //!   hangs under the run.
 
@@ -15,10 +16,16 @@ use super::row::{FROM_LOG, Phase, Row};
 use super::tree::ChildList;
 use super::upsert::release_payload;
 use super::{Changes, LastLookup, Store};
-use crate::model::{Batch, Nanos, Span, SpanId, TraceId};
+use crate::model::{Batch, Nanos, Span, SpanId, SpanType, TraceId};
 
 /// The most rows of a trace that are examined for a run.
 const MAX_EXAMINED: usize = 16_384;
+
+/// The most tool calls without an id of which it is remembered where they were logged.
+const MAX_TOOLS: usize = 16_384;
+
+/// The most children of a span that are compared with a tool call that was logged in it.
+const MAX_CHILDREN: usize = 64;
 
 /// The turns made from log events.
 #[derive(Debug, Default)]
@@ -27,6 +34,10 @@ pub(super) struct LogSpans {
     turns: HashMap<TraceIx, SmallVec<[RowIx; 1]>>,
     /// The ids of turns that are part of a run.
     runs: HashMap<(TraceIx, SpanId), RowIx>,
+    /// The trace and the span in which tool calls without an id were logged.
+    logged_in: HashMap<RowIx, (TraceId, SpanId)>,
+    /// The tool calls without an id by the trace in which they were logged.
+    logged_tools: HashMap<TraceId, SmallVec<[RowIx; 1]>>,
 }
 
 impl Row {
@@ -117,6 +128,41 @@ impl Store {
         }
     }
 
+    /// Remembers where a tool call without an id was logged.
+    pub(super) fn enter_logged_tool(&mut self, row: RowIx, span: &Span) {
+        let logged_in = span.facts.log_note.logged_in;
+        let Some((trace, span)) = logged_in.filter(|_| self.row(row).is_from_log()) else { return };
+        if self.log_spans.logged_in.len() < MAX_TOOLS && self.log_spans.logged_in.insert(row, (trace, span)).is_none() {
+            self.log_spans.logged_tools.entry(trace).or_default().push(row);
+        }
+    }
+
+    /// Forgets where a tool call was logged that goes.
+    fn leave_logged_tool(&mut self, row: RowIx) {
+        if let Some((trace, _)) = self.log_spans.logged_in.remove(&row)
+            && let Some(tools) = self.log_spans.logged_tools.get_mut(&trace)
+        {
+            tools.retain(|tool| *tool != row);
+            if tools.is_empty() {
+                self.log_spans.logged_tools.remove(&trace);
+            }
+        }
+    }
+
+    /// Returns the span of a tool call that was logged in a span.
+    fn logged_tool(&self, row: RowIx) -> Option<RowIx> {
+        let &(trace, span) = self.log_spans.logged_in.get(&row)?;
+        let place = self.find_trace(trace).and_then(|trace| self.find(trace, span))?;
+        let data = self.row(row);
+        let end = if data.phase == Phase::Ended { data.end } else { Nanos::MAX };
+        let is_call = |other: &RowIx| {
+            let other = self.row(*other);
+            let is_same = other.span_type == SpanType::Tool && other.label == data.label && other.overlaps(data.start, end);
+            is_same && !other.is_from_log() && !other.placeholder
+        };
+        std::iter::once(place).chain(self.children(place).iter().copied().take(MAX_CHILDREN)).find(is_call)
+    }
+
     /// Makes a turn that stands for itself part of a run.
     fn join_turn(&mut self, turn: RowIx, run: RowIx, changes: &mut Changes) {
         let (trace, id) = (self.row(turn).trace(), self.row(turn).id);
@@ -142,6 +188,9 @@ impl Store {
                 self.losses.evicted = evicted;
             }
         }
+        if !self.log_spans.logged_in.is_empty() {
+            self.settle_logged_tools(changes);
+        }
         if self.log_spans.turns.is_empty() && !changes.rows.iter().any(|&row| self.is_held(row) && self.row(row).is_from_log()) {
             return;
         }
@@ -156,6 +205,22 @@ impl Store {
         if !changes.freed.is_empty() {
             changes.traces.retain(|&trace| self.is_trace_held(trace));
             changes.rows.retain(|&row| self.is_held(row));
+        }
+    }
+
+    /// Removes the tool calls without an id that spans report, around the changed traces.
+    fn settle_logged_tools(&mut self, changes: &mut Changes) {
+        let mut tools = changes.rows.clone();
+        for &trace in changes.traces.iter().filter(|&&trace| self.is_trace_held(trace)) {
+            tools.extend(self.log_spans.logged_tools.get(&self.trace(trace).id).into_iter().flatten());
+        }
+        tools.sort_unstable();
+        tools.dedup();
+        let reported: Vec<(RowIx, RowIx)> = tools.into_iter().filter_map(|row| Some((row, self.logged_tool(row)?))).collect();
+        for (row, other) in reported {
+            let input = self.text(self.row(row).input).to_owned();
+            self.set_input(other, &input, changes);
+            self.withdraw(row, changes);
         }
     }
 
@@ -188,6 +253,7 @@ impl Store {
         self.enter_phase(row, Phase::Ended);
         self.stated_parents.remove(&row);
         self.forget_passing(row);
+        self.leave_logged_tool(row);
         self.unindex_row(row);
         let list = self.rows[row.0].children;
         if list != NONE {
@@ -208,6 +274,9 @@ impl Store {
 
     /// Forgets the turns of a trace that is evicted.
     pub(super) fn leave_log_spans(&mut self, trace: TraceIx) {
+        if !self.log_spans.logged_in.is_empty() {
+            self.rows_of(trace).into_iter().for_each(|row| self.leave_logged_tool(row));
+        }
         self.log_spans.turns.remove(&trace);
         if !self.log_spans.runs.is_empty() {
             self.log_spans.runs.retain(|(other, _), _| *other != trace);

@@ -1,4 +1,5 @@
-//! What few rows state: the directory that they worked in, the exit status of their command, and which attempt they were.
+//! What few rows state: the directory that they worked in, the exit status of their command, which attempt they were, and when the user was
+//! asked to permit them.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +17,17 @@ const MAX_EXAMINED: usize = 8;
 /// Words in the name of a span that waits for the user to permit what is above it.
 const PERMISSION: [&str; 4] = ["blocked_on_user", "permission", "approval", "confirmation"];
 
-/// How a row's command ended, and which attempt the row was.
+/// The shortest wait of a run that counts: until then, a decision that needs no user may be on its way.
+const MIN_WAIT: Nanos = 1_000_000_000;
+
+/// How a row's command ended, which attempt the row was, and when the user was asked to permit it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ran {
     /// An exit status other than 0.
     exit_status: Option<i32>,
     /// The number of the attempt, from 2 on.
     attempt: Option<u32>,
+    asked: Option<Nanos>,
 }
 
 /// What rows state of their surroundings, for those that state anything.
@@ -58,17 +63,31 @@ impl Store {
         self.surroundings.ran.get(&row)?.exit_status
     }
 
+    /// Returns whether any row states an exit status, its attempt or when the user was asked.
+    #[must_use]
+    pub fn has_surroundings(&self) -> bool {
+        !self.surroundings.ran.is_empty()
+    }
+
     /// Returns the number of the attempt that a row was, if the row states one from 2 on.
     #[must_use]
     pub fn attempt(&self, row: RowIx) -> Option<u32> {
         self.surroundings.ran.get(&row)?.attempt
     }
 
-    /// Returns how long a tool call waited for the user to permit it, and whether it still waits, if a span below it tells.
+    /// Returns how long a tool call waited for the user to permit it, and whether it still waits, if it or a span below it tells; of a run
+    /// that waits for the user to permit a tool call, how long it has.
     #[must_use]
     pub fn permission_wait(&self, row: RowIx, now: Nanos) -> Option<(Nanos, bool)> {
-        if self.row(row).span_type != SpanType::Tool {
-            return None;
+        let data = self.row(row);
+        let asked = self.surroundings.ran.get(&row).and_then(|ran| ran.asked);
+        match (data.span_type, asked) {
+            (SpanType::Tool, Some(asked)) => return Some((data.start.saturating_sub(asked).max(0), false)),
+            (SpanType::Tool, None) => {}
+            (_, Some(asked)) if data.phase == Phase::Running => {
+                return Some((now.saturating_sub(asked), true)).filter(|(wait, _)| *wait >= MIN_WAIT);
+            }
+            _ => return None,
         }
         let is_wait = |data: &&Row| {
             let name = self.text(data.name);
@@ -80,7 +99,8 @@ impl Store {
 
     /// Remembers what a row states that was filled.
     pub(super) fn enter_surroundings(&mut self, row: RowIx, batch: &Batch, facts: &SpanFacts) {
-        let ran = Ran { exit_status: facts.exit_status, attempt: facts.attempt };
+        let asked = facts.log_note.asked;
+        let ran = Ran { exit_status: facts.exit_status, attempt: facts.attempt, asked };
         if ran != Ran::default() {
             self.surroundings.ran.insert(row, ran);
         }

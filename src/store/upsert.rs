@@ -114,6 +114,7 @@ impl Store {
         }
         changes.rows.push(row);
         self.enter_log_spans(row, changes);
+        self.enter_logged_tool(row, span);
     }
 
     /// Removes a row, which is linked and has no rows below it, and decides again what depends on it.

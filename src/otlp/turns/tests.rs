@@ -121,6 +121,83 @@ fn only_an_answer_ends_a_turn_where_answers_are_logged() {
     assert_eq!(root(&batch).end, None);
 }
 
+/// When the user was asked, of each span that says so.
+fn asked(batch: &Batch) -> Vec<(&str, i64)> {
+    let name = |span: &Span| if span.facts.span_type.is_agentic() { "turn" } else { "tool" };
+    batch.spans.iter().filter_map(|span| Some((name(span), span.facts.log_note.asked? / SECOND))).collect()
+}
+
+#[test]
+fn a_proposed_tool_call_waits_for_permission_until_somebody_decides() {
+    let mut turns = Turns::default();
+    let kind = |second, kind| event(second, "x.sse_event", "", &with(&[("event.kind", kind)]));
+    let call = |second| event(second, "x.sse_event", "", &with(&[("event.kind", "response.completed"), ("output_token_count", "1")]));
+    let decision = |second, source| {
+        let decision = with(&[("decision", "approved"), ("source", source), ("call_id", "c"), ("tool_name", "bash")]);
+        event(second, "x.tool_decision", "", &decision)
+    };
+    let result = |second| event(second, "x.tool_result", "", &with(&[("call_id", "c"), ("tool_name", "bash"), ("duration_ms", "1000")]));
+    let proposal = [kind(11, "response.function_call_arguments.done"), call(12)];
+    let (batch, _) = read(&mut turns, &[vec![event(10, "x.user_prompt", "", &PROMPT)], proposal.to_vec()].concat());
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("turn", 12)], None), "it waits");
+    let (batch, _) = read(&mut turns, &[decision(20, "User")]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("tool", 12)], None), "the tool runs");
+    let tool = batch.spans.iter().find(|span| !span.facts.span_type.is_agentic()).expect("a tool");
+    assert_eq!((tool.start, tool.end), (20 * SECOND, None), "the wait is no part of it");
+    let (batch, _) = read(&mut turns, &[result(22)]);
+    assert_eq!(asked(&batch), [("tool", 12)], "its end keeps the wait");
+    let (batch, _) = read(&mut turns, &[call(23)]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![], Some(23 * SECOND)), "an answer without a tool");
+    let (batch, _) = read(&mut turns, &[kind(25, "response.custom_tool_call_input.done"), call(26), decision(27, "Config"), result(28)]);
+    assert_eq!(asked(&batch), [], "the settings decided");
+}
+
+#[test]
+fn where_answers_are_logged_a_model_call_without_one_asks_for_a_tool() {
+    let mut turns = Turns::default();
+    let call = |second, source| {
+        event(second, "api_request", "", &with(&[("input_tokens", "7"), ("model", "m"), ("duration_ms", "500"), ("query_source", source)]))
+    };
+    let answer = |second, text, source| event(second, "assistant_response", "", &with(&[("response", text), ("query_source", source)]));
+    let decision = |second, source| {
+        let decision = with(&[("decision", "accept"), ("source", source), ("tool_use_id", "c"), ("tool_name", "bash")]);
+        event(second, "tool_decision", "", &decision)
+    };
+    let begin = [event(10, "user_prompt", "", &PROMPT), call(11, "generate_title"), answer(11, "A title", "generate_title")];
+    let (batch, _) = read(&mut turns, &begin);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![], None), "the title is no answer to the prompt");
+    let (batch, _) = read(&mut turns, &[call(12, "repl_main_thread")]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("turn", 12)], None));
+    let (batch, _) = read(&mut turns, &[call(13, "generate_title"), answer(13, "A title", "generate_title")]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("turn", 12)], None));
+    let (batch, _) = read(&mut turns, &[decision(30, "user_temporary")]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("tool", 12)], None));
+    let result = event(31, "tool_result", "", &with(&[("tool_use_id", "c"), ("tool_name", "bash"), ("success", "true")]));
+    let (batch, _) = read(&mut turns, &[result, call(32, "repl_main_thread"), answer(32, "Done.", "repl_main_thread")]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("tool", 12)], Some(32 * SECOND)));
+    // The settings decide while the model still answers.
+    let next = |second| event(second, "user_prompt", "", &[("session.id", "s"), ("prompt.id", "p"), ("prompt", "And again.")]);
+    let (batch, _) = read(&mut turns, &[next(40), decision(44, "config"), call(44, "repl_main_thread")]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![], None));
+    // A text beside the tool looks like the end until the user has decided.
+    let (batch, _) = read(&mut turns, &[call(50, "sdk"), answer(50, "I look.", "sdk")]);
+    assert_eq!(asked(&batch), []);
+    let refused = event(60, "tool_decision", "", &with(&[("decision", "reject"), ("source", "user_reject"), ("tool_use_id", "d")]));
+    let (batch, _) = read(&mut turns, &[refused]);
+    assert_eq!(asked(&batch), [("tool", 50)]);
+}
+
+#[test]
+fn attempts_count_from_one_whichever_number_the_event_begins_with() {
+    let attempts = |name: &str, attempt: &str| {
+        let failed = with(&[("error.message", "overloaded"), ("attempt", attempt), ("model", "m")]);
+        let (batch, _) = read(&mut Turns::default(), &[event(10, name, "", &failed)]);
+        batch.spans.iter().find_map(|span| span.facts.attempt)
+    };
+    assert_eq!(["0", "1", "2"].map(|attempt| attempts("x.api_request", attempt)), [None, Some(2), Some(3)]);
+    assert_eq!(["1", "3"].map(|attempt| attempts("api_error", attempt)), [None, Some(3)]);
+}
+
 #[test]
 fn details_count_only_where_nothing_else_tells_of_the_call() {
     let details = |span: &str| {

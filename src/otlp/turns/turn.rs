@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Record, hash, payload, trace_id};
 use crate::model::attributes::heap_bytes;
-use crate::model::{Attribute, Nanos, Payload, SpanId, Status, TraceId, Value};
+use crate::model::{Attribute, LogNote, Nanos, Payload, SpanId, Status, TraceId, Value};
 use crate::otlp::encode::SpanData;
-use crate::semconv::log_events::{self, LOG_EVENT_KEY, Told};
+use crate::semconv::log_events::{self, LOG_EVENT_KEY, LOG_NOTE_KEY, Told};
 
 /// The most spans of a turn that are kept in case it moves to another trace, and the most of its events that are known again.
 const MAX_KEPT: usize = 4096;
@@ -27,6 +27,12 @@ pub(super) struct Turn {
     payload: Payload,
     /// When the model was called, and the time of the event that said so.
     call: Option<(Nanos, Nanos)>,
+    /// Whether the model that answers has proposed a tool call.
+    proposes: bool,
+    /// When the model that answered last proposed a tool call about which nobody decided.
+    asked: Option<Nanos>,
+    /// The time of the last decision about a tool call.
+    decided: Nanos,
     tools: HashMap<String, ToolState>,
     /// The bytes of their ids.
     tools_bytes: usize,
@@ -46,6 +52,8 @@ struct ToolState {
     ended: u32,
     /// When the one that runs began.
     began: Option<Nanos>,
+    /// When the user was asked to permit it.
+    asked: Option<Nanos>,
 }
 
 impl Turn {
@@ -74,6 +82,9 @@ impl Turn {
             name: format!("invoke_agent {service}"),
             payload,
             call: None,
+            proposes: false,
+            asked: None,
+            decided: 0,
             tools: HashMap::new(),
             tools_bytes: 0,
             running_tools: 0,
@@ -103,30 +114,46 @@ impl Turn {
             self.known.insert(record.hash);
         }
         self.move_to(record, spans, withdrawn);
-        self.end = self.end.max(record.time);
+        let before = self.end;
+        self.end = before.max(record.time);
         let from = spans.len();
         match record.told {
             Told::Prompt { .. } => self.begin(record),
             Told::CallBegins => {
                 let begin = record.time.saturating_sub(log_events::duration(&record.attributes).unwrap_or_default());
                 self.call = Some((begin, record.time));
+                (self.asked, self.proposes) = (None, false);
                 self.is_running = true;
             }
             Told::Call | Told::Details | Told::FailedCall => {
-                spans.push(self.model_call(record));
-                self.is_running = self.running_tools > 0 || logs_answers && record.told != Told::FailedCall;
+                let span = self.model_call(record);
+                if log_events::is_of_turn(&record.attributes) {
+                    let has_failed = record.told == Told::FailedCall;
+                    // Where answers are logged, one without a text asks for a tool.
+                    let proposes = !has_failed && (self.proposes || logs_answers) && self.decided < span.start;
+                    self.asked = proposes.then_some(record.time);
+                    self.proposes = false;
+                    self.is_running = proposes || self.running_tools > 0 || logs_answers && !has_failed;
+                }
+                spans.push(span);
             }
+            Told::ToolProposed => self.proposes = true,
             Told::ToolBegins | Told::ToolRefused | Told::Tool => {
-                spans.push(self.tool_call(record));
+                let asked = self.asked.take().unwrap_or(before);
+                if record.told != Told::Tool {
+                    self.decided = self.decided.max(record.time);
+                }
+                spans.push(self.tool_call(record, asked));
                 self.is_running = true;
             }
-            Told::Answer => {
+            Told::Answer if log_events::is_of_turn(&record.attributes) => {
                 if let Some(answer) = log_events::answer(&record.attributes) {
                     self.state("output.value", Value::Text(answer));
                 }
+                self.asked = None;
                 self.is_running = self.running_tools > 0;
             }
-            Told::SessionEnds => {}
+            Told::Answer | Told::SessionEnds => {}
         }
         for span in &spans[from..] {
             self.start = self.start.min(span.start);
@@ -175,6 +202,8 @@ impl Turn {
 
     /// Returns the span of the prompt.
     pub(super) fn root(&self) -> SpanData {
+        let mut payload = self.payload.clone();
+        payload.attributes.extend(note(LogNote { asked: self.asked.filter(|_| self.is_running), logged_in: None }));
         SpanData {
             trace: self.trace,
             id: self.root,
@@ -183,7 +212,7 @@ impl Turn {
             end: (!self.is_running).then_some(self.end),
             status: Status::Unset,
             name: self.name.clone(),
-            payload: self.payload.clone(),
+            payload,
         }
     }
 
@@ -199,9 +228,11 @@ impl Turn {
         span
     }
 
-    fn tool_call(&mut self, record: &Record<'_>) -> SpanData {
+    /// Returns the span of a tool call. If the user decided about it, that was since `asked`.
+    fn tool_call(&mut self, record: &Record<'_>, asked: Nanos) -> SpanData {
         let id = &record.ids.call;
-        let (mut number, mut began) = (0, None);
+        let was_asked = record.told != Told::Tool && log_events::was_user_asked(&record.attributes) && asked <= record.time;
+        let (mut number, mut began, mut asked) = (0, None, was_asked.then_some(asked));
         if !id.is_empty() && (self.tools.len() < MAX_KEPT || self.tools.contains_key(id)) {
             if !self.tools.contains_key(id) {
                 self.tools_bytes += size_of::<(String, ToolState)>() + id.len();
@@ -209,11 +240,14 @@ impl Turn {
             let state = self.tools.entry(id.clone()).or_default();
             number = state.ended;
             began = state.began;
+            state.asked = asked.or(state.asked);
+            asked = state.asked;
             if record.told == Told::ToolBegins {
                 self.running_tools += usize::from(state.began.is_none());
                 state.began.get_or_insert(record.time);
             } else {
                 self.running_tools = self.running_tools.saturating_sub(usize::from(state.began.take().is_some()));
+                state.asked = None;
                 state.ended += 1;
             }
         }
@@ -225,6 +259,8 @@ impl Turn {
         };
         let mut span = call(record, start, self.trace, SpanId::from_hash(unique));
         span.parent = Some(self.root);
+        let logged_in = record.trace.zip(record.span).filter(|_| id.is_empty());
+        span.payload.attributes.extend(note(LogNote { asked, logged_in }));
         span
     }
 }
@@ -259,12 +295,21 @@ fn call(record: &Record<'_>, start: Nanos, trace: TraceId, id: SpanId) -> SpanDa
     let mut payload = payload(&record.group);
     payload.status_message = message;
     // Of a tool, that would be the answer that asked for it.
-    let is_fact = |key: &str| is_tool && key == "response_id" || facts.iter().any(|(name, _)| name == key);
+    let attempt = if record.told == Told::FailedCall { log_events::attempt(&record.name, attributes) } else { None };
+    let is_fact = |key: &str| {
+        (is_tool && key == "response_id") || (attempt.is_some() && key == "attempt") || facts.iter().any(|(name, _)| name == key)
+    };
     payload.attributes = kept(attributes).filter(|(key, _)| !is_fact(key)).collect();
     payload.attributes.extend(facts);
+    let attempt = attempt.and_then(|attempt| i64::try_from(attempt).ok());
+    payload.attributes.extend(attempt.map(|attempt| ("attempt".to_owned(), Value::Int(attempt))));
     payload.attributes.push((LOG_EVENT_KEY.to_owned(), Value::Text(record.name.clone())));
     let end = (record.told != Told::ToolBegins).then_some(record.time);
     SpanData { trace, id, parent: None, start: start.max(1), end, status, name, payload }
+}
+
+fn note(note: LogNote) -> Option<Attribute> {
+    Some(note.text()).filter(|text| !text.is_empty()).map(|text| (LOG_NOTE_KEY.to_owned(), Value::Text(text)))
 }
 
 fn state_first_token(span: &mut SpanData, record: &Record<'_>, until_event: Nanos) {

@@ -3,7 +3,7 @@
 use super::usage::AGNO_SCOPE;
 use super::{Extractor, FieldValue, ending};
 use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Ending, Naming, Nanos, SpanFacts, SpanType, Text, Value};
+use crate::model::{Batch, Ending, LogNote, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
 use crate::semconv::response_usage::ResponseUsage;
 use crate::semconv::surroundings::last_part;
@@ -102,6 +102,9 @@ impl Extractor<'_> {
             project,
             exit_status: self.whole(Field::ExitStatus).filter(|status| *status != 0),
             attempt: self.whole(Field::Attempt).filter(|attempt| *attempt > 1),
+            log_note: self
+                .text(Field::LogNote)
+                .map_or_else(LogNote::default, |note| LogNote::parse(&chars(note).take(MAX_PATH).collect::<String>())),
         }
     }
 

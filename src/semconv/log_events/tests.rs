@@ -21,6 +21,7 @@ fn events_are_known_by_the_last_part_of_their_names_and_by_their_facts() {
         ("api_error", vec![], Some(Told::FailedCall)),
         ("codex.sse_event", attributes(&[("event.kind", "response.completed")]), None),
         ("codex.sse_event", attributes(&[("event.kind", "response.completed"), ("output_token_count", "1")]), Some(Told::Call)),
+        ("x.sse_event", attributes(&[("event.kind", "response.function_call_arguments.done")]), Some(Told::ToolProposed)),
         ("tool_decision", attributes(&[("decision", "accept")]), Some(Told::ToolBegins)),
         ("tool_decision", attributes(&[("decision", "Denied")]), Some(Told::ToolRefused)),
         ("qwen-code.tool_call", vec![], Some(Told::Tool)),
@@ -63,4 +64,17 @@ fn what_is_left_out_or_no_count_is_not_stated() {
     }
     assert_eq!(duration(&attributes(&[("duration_ms", "inf")])), None);
     assert_eq!(duration(&attributes(&[("duration_ms", "46")])), Some(46_000_000));
+}
+
+#[test]
+fn calls_beside_the_turn_and_decisions_of_the_user_are_known_by_their_source() {
+    for (source, expected) in
+        [("", true), ("sdk", true), ("repl_main_thread:x", true), ("generate_session_title", false), ("agent:custom", false)]
+    {
+        assert_eq!(is_of_turn(&attributes(&[("query_source", source)])), expected, "{source}");
+    }
+    for (source, expected) in [("user_temporary", true), ("User", true), ("config", false), ("hook:PermissionRequest", false), ("", false)]
+    {
+        assert_eq!(was_user_asked(&attributes(&[("source", source)])), expected, "{source}");
+    }
 }

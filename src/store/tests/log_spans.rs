@@ -119,6 +119,51 @@ fn a_withdrawn_trace_goes_only_if_no_span_is_in_it() {
     assert_eq!(store.trace_count(), 1);
 }
 
+/// A tool call as an event tells it that states no id, logged in a span of another trace; and that span with tool calls below it.
+fn logged(tool: &str, start: Nanos) -> Batch {
+    let mut batch = told(&[(3, Some(1), What::Tool(1), true, false)]);
+    let tool = batch.intern(tool);
+    let span = &mut batch.spans[0];
+    (span.facts.tool, span.facts.response) = (tool, Text::default());
+    span.facts.log_note.logged_in = Some((trace_id(2), span_id(21)));
+    (span.start, span.end) = (start, Some(start + SECOND));
+    batch
+}
+
+#[test]
+fn a_tool_call_without_an_id_is_the_one_of_its_name_in_the_span_in_which_it_was_logged() {
+    let mut spans = told(&[(21, None, What::Internal, false, false), (22, Some(21), What::Tool(7), false, false)]);
+    spans.spans.iter_mut().for_each(|span| span.trace = trace_id(2));
+    let apply = |batches: [&Batch; 3]| {
+        let mut store = Store::new(Limits::default());
+        for batch in batches {
+            store.apply(batch, 13 * SECOND);
+            store.check_invariants();
+        }
+        store
+    };
+    let turn = told(&LOGS[..1]);
+    let event = logged("bash", 10 * SECOND);
+    for order in [[&turn, &event, &spans], [&spans, &turn, &event], [&turn, &spans, &event]] {
+        let store = apply(order);
+        assert_eq!(store.rows().filter(|&row| store.row(row).span_type == SpanType::Tool).count(), 1);
+        let trace = store.find_trace(trace_id(2)).unwrap();
+        let tool = store.find(trace, span_id(22)).unwrap();
+        assert_eq!((store.text(store.row(tool).input), store.all().tools), ("ls", 1), "the event states what it ran");
+    }
+    for (what, event) in [("another tool", logged("grep", 10 * SECOND)), ("another time", logged("bash", 90 * SECOND))] {
+        assert_eq!(apply([&turn, &event, &spans]).all().tools, 2, "{what}");
+    }
+    // What is remembered goes with the turn.
+    let mut store = apply([&turn, &event, &turn]);
+    let mut withdrawal = Batch::new(SourceId(0), Origin::Live);
+    withdrawal.withdrawn = vec![trace_id(1)];
+    store.apply(&withdrawal, 13 * SECOND);
+    store.apply(&spans, 13 * SECOND);
+    store.check_invariants();
+    assert_eq!(store.all().tools, 1);
+}
+
 proptest! {
     #[test]
     fn spans_and_log_events_in_any_order_leave_derived_values_right(

@@ -68,3 +68,23 @@ fn a_tool_tells_its_exit_status_and_how_long_it_waited_for_permission() {
     store.apply(&tool(None), 0);
     assert_eq!(store.exit_status(row), None);
 }
+
+#[test]
+fn a_row_that_states_when_the_user_was_asked_tells_the_wait() {
+    let mut store = Store::new(Limits::default());
+    let told = |span_type, start, end| {
+        stated(1, 0, start, move |_, span| {
+            (span.facts.span_type, span.facts.log_note.asked, span.end) = (span_type, Some(4 * SECOND), end);
+        })
+    };
+    store.apply(&told(SpanType::Agent, 0, None), 0);
+    let row = store.find(store.traces().next().unwrap(), SpanId::new(1_u64.to_be_bytes()).unwrap()).unwrap();
+    assert_eq!(store.permission_wait(row, 9 * SECOND), Some((5 * SECOND, true)));
+    assert_eq!(store.permission_wait(row, 4 * SECOND + 1), None, "a decision may be on its way");
+    store.apply(&told(SpanType::Agent, 0, Some(8 * SECOND)), 0);
+    assert_eq!(store.permission_wait(row, 9 * SECOND), None, "the run is over");
+    let mut store = Store::new(Limits::default());
+    store.apply(&told(SpanType::Tool, 7 * SECOND, None), 0);
+    let row = store.find(store.traces().next().unwrap(), SpanId::new(1_u64.to_be_bytes()).unwrap()).unwrap();
+    assert_eq!(store.permission_wait(row, 9 * SECOND), Some((3 * SECOND, false)), "the tool began when it was permitted");
+}

@@ -17,13 +17,15 @@ pub struct Insights {
 }
 
 impl Insights {
-    /// Computes the anomalies of the runs of these rows, except where a usable result is held.
+    /// Computes the anomalies of the runs of these rows and of those that their traces are named after, except where a usable result is held.
     pub(super) fn update(&mut self, store: &Store, rows: &[RowIx], now: Nanos) {
         if self.by_run.len() > RUNS {
             self.by_run.clear();
         }
         self.is_stale = false;
-        for &row in rows {
+        let is_head = |row: RowIx| store.trace(store.row(row).trace()).roots().first() == Some(&row);
+        let leads = rows.iter().filter(|&&row| is_head(row)).filter_map(|&row| store.lead(store.row(row).trace()));
+        for row in rows.iter().copied().chain(leads) {
             let run = store.run_of(row);
             let trace = store.row(run).trace();
             if let Some((version, _)) = self.by_run.get(&run).filter(|(version, _)| version.is_usable(store, trace, now)) {

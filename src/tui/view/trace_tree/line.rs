@@ -188,8 +188,12 @@ impl Line<'_> {
         let note = display::note(store, self.lead().unwrap_or(row));
         let word = note.as_ref().and_then(|note| note.split(' ').next()).map(str::to_owned);
         let is_trace = TraceTree::parent(store, row).is_none();
-        let turn = if is_trace { display::turn_facts(store, data.trace()) } else { Vec::new() };
-        let facts: Vec<String> = note.into_iter().chain(turn).chain(display::call_facts(store, row, app.now)).collect();
+        let lead = self.lead().unwrap_or(row);
+        let turn = if is_trace { display::turn_facts(store, data.trace(), app.insights.of_row(store, lead), app.now) } else { Vec::new() };
+        // What the run does now matters more than what it did.
+        let (call, is_run) = (display::call_facts(store, lead, app.now), store.row(lead).span_type.is_agentic());
+        let (first, last) = if is_run { (call, Vec::new()) } else { (Vec::new(), call) };
+        let facts: Vec<String> = first.into_iter().chain(note).chain(turn).chain(last).collect();
         let mut notes: Vec<String> = (1..=facts.len()).rev().map(|count| facts[..count].join(" · ")).collect();
         let connects = word.is_some();
         notes.extend(word.filter(|word| !notes.contains(word)));
