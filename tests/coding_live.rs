@@ -125,8 +125,13 @@ fn openai(has_result: bool, tool: Option<(&str, &str)>) -> Vec<serde_json::Value
             "content": [{"type": "output_text", "text": "Done.", "annotations": []}]})
     } else {
         let (name, arguments) = tool.unwrap_or(("exec_command", r#"{"cmd":"echo hello"}"#));
-        serde_json::json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": name, "status": "completed",
-            "arguments": arguments})
+        let mut call = serde_json::json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": name, "status": "completed",
+            "arguments": arguments});
+        // Codex names the server of a tool beside the tool.
+        if let Some((server, name)) = name.rsplit_once("__") {
+            (call["namespace"], call["name"]) = (server.into(), name.into());
+        }
+        call
     };
     let usage = serde_json::json!({"input_tokens": 100, "input_tokens_details": {"cached_tokens": 80}, "output_tokens": 9,
         "output_tokens_details": {"reasoning_tokens": 4}, "total_tokens": 109});
