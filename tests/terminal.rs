@@ -362,9 +362,9 @@ fn it_captures_the_mouse_unless_disabled() {
     // Fold the newest trace, turn the wheel over the traces, and click the top row.
     program.press("gh");
     program.press("\u{1b}[<65;10;5M");
-    program.wait_for("4 of 11");
-    program.press("\u{1b}[<0;10;3M\u{1b}[<0;10;3m");
-    program.wait_for("1 of 11");
+    program.wait_for("─ 4 of 11 ╮");
+    program.press("\u{1b}[<0;10;4M\u{1b}[<0;10;4m");
+    program.wait_for("─ 1 of 11 ╮");
     program.signal("TERM");
     assert_eq!(program.wait_for_exit().0, 0);
 

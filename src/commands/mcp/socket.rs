@@ -36,7 +36,7 @@ impl Drop for Socket {
 pub(super) fn bind() -> io::Result<(UnixListener, Socket)> {
     let folder = folder()?;
     DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    check_folder(&folder)?;
+    close_folder(&folder)?;
     remove_stale(&folder);
     let name = format!("{}-{}", here()?, std::process::id());
     // It gets its name when it is complete.
@@ -161,11 +161,20 @@ fn folder() -> io::Result<PathBuf> {
     Ok(base.state_dir().unwrap_or_else(|| base.cache_dir()).join("agno-top/screens"))
 }
 
+/// Lets this user alone enter the folder.
+fn close_folder(folder: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(folder)?;
+    if metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    }
+    check_folder(folder)
+}
+
 /// Returns an error unless this user alone can enter the folder.
 fn check_folder(folder: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(folder)?;
     if !metadata.is_dir() || metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o077 != 0 {
-        return Err(io::Error::new(ErrorKind::PermissionDenied, format!("others can enter {}: chmod 700 it", folder.display())));
+        return Err(io::Error::new(ErrorKind::PermissionDenied, format!("others can enter {}", folder.display())));
     }
     Ok(())
 }
@@ -238,14 +247,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_can_enter_is_refused() {
+    fn a_folder_that_others_can_enter_is_refused_until_it_is_closed() {
         let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
-        assert!(check_folder(folder.path()).is_ok());
         fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
-        assert!(check_folder(folder.path()).unwrap_err().to_string().contains("chmod 700"));
+        assert!(check_folder(folder.path()).is_err());
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert!(close_folder(&link).is_err() && check_folder(folder.path()).is_err(), "a link is not followed");
+        assert!(close_folder(folder.path()).is_ok() && check_folder(folder.path()).is_ok());
         assert!(check_folder(&link).is_err() && check_folder(&folder.path().join("none")).is_err());
     }
 }

@@ -35,6 +35,16 @@ impl Page {
         }
     }
 
+    /// Writes what stands out about a step, beside repeats and retries, which have lines of their own.
+    fn finding_of(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        let is_told = |cause: Cause| cause < Cause::Loop || matches!(cause, Cause::Repeat | Cause::Retry | Cause::Clock);
+        let why = why(store, store.row(row).trace(), now);
+        let about = why.findings.iter().filter(|finding| finding.rows.contains(&row) && !is_told(finding.cause));
+        for finding in about.take(MAX_SENTENCES) {
+            self.fact("why", &finding.sentence, TextRole::Keyword);
+        }
+    }
+
     /// Writes what stands out in the trace or the run, and the growth of its context.
     pub(super) fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
@@ -42,6 +52,7 @@ impl Page {
         if store.lead(store.row(row).trace()) == Some(row) {
             self.findings(store, row, now);
         } else {
+            self.finding_of(store, row, now);
             self.run_anomalies(store, row, &anomalies, now);
         }
         if run == row && anomalies.growth.len() > 1 {

@@ -111,3 +111,38 @@ fn tokens_that_are_lower_bounds_say_why() {
     let text = page(false, true, false);
     assert!(text.contains("4,000 in, 50 out") && !text.contains('≥') && text.contains("per second"), "{text}");
 }
+
+#[test]
+fn a_step_that_stands_out_says_so() {
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    // An agent with four quick model calls and a tool that takes most of its time.
+    let spans = [(1, 0, SpanType::Agent, 0, 40), (2, 1, SpanType::Tool, 8, 39)].into_iter();
+    let calls = (3..7).map(|id| (id, 1, SpanType::Model, Nanos::from(id) - 3, Nanos::from(id) - 2));
+    for (id, parent, span_type, start, end) in spans.chain(calls) {
+        let name = batch.intern("crawl");
+        let usage =
+            (span_type == SpanType::Model).then_some(Usage { input: Some(100), output: Some(10), cost: Some(1000), ..Usage::default() });
+        batch.spans.push(Span {
+            trace: TraceId::new([1; 16]).unwrap(),
+            id: SpanId::new([id; 8]).unwrap(),
+            parent: SpanId::new([parent; 8]),
+            start: start * SECOND,
+            end: Some(end * SECOND),
+            status: Status::Ok,
+            name,
+            facts: SpanFacts { span_type, usage, tool: name, ..SpanFacts::default() },
+            error: Text::default(),
+            payload_ref: PayloadRef::default(),
+            retained_bytes: 0,
+        });
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 0);
+    let trace = store.traces().next().unwrap();
+    let shown = |id: u8| {
+        let row = store.find(trace, SpanId::new([id; 8]).unwrap()).unwrap();
+        page(&store, row, &PayloadState::Loading, 100 * SECOND).to_text()
+    };
+    assert!(shown(2).contains("why            tool crawl took 31.0s of the 40.0s (78%)"), "{}", shown(2));
+    assert!(shown(1).contains("why            tool crawl took") && !shown(3).contains("why  "), "{}", shown(3));
+}
