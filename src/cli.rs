@@ -29,7 +29,7 @@ use crate::config::url::has_password;
 pub use archive::{ArchiveArgs, OldTraces, PruneArgs, RestoreArgs};
 pub use args::{ExportArgs, SendArgs, TailArgs};
 pub use doctor::DoctorArgs;
-pub use list::{ListArgs, ListSort};
+pub use list::{ListArgs, ListSort, SearchArgs};
 pub use logs::LogsArgs;
 pub use mcp::McpArgs;
 pub use metrics::{MetricSort, MetricsArgs, OtlpFormat};
@@ -71,6 +71,8 @@ pub enum Command {
     Run(RunArgs),
     /// List traces, newest first
     List(ListArgs),
+    /// List the traces that contain a text anywhere: in names, inputs, outputs, messages, attributes
+    Search(SearchArgs),
     /// Show one trace as a tree with times, tokens, cost and errors
     Show(ShowArgs),
     /// Say what stands out in one trace: failures, loops, retries, slow steps, incomplete numbers

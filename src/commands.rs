@@ -92,6 +92,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::Demo { once: false } => screen::run(config, true),
         Command::Run(args) => run::run(args, config),
         Command::List(args) => list::run(args, config),
+        Command::Search(args) => list::run(&args.to_list(), config),
         Command::Show(args) => show::run(args, config),
         Command::Why(args) => why::run(args, config),
         Command::Compare(args) => compare::run(args, config),

@@ -121,6 +121,7 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        let name = if name == "md" { Self::Markdown.name() } else { name };
         Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|format| format.name()).collect();
             let hint = if name == "json" { "; in JSON are otlp (one object), jsonl (one per span) and agno (one per trace)" } else { "" };
@@ -504,6 +505,7 @@ mod tests {
             }
         }
         assert!("xml".parse::<Format>().unwrap_err().contains("otlp-proto"));
+        assert_eq!("md".parse(), Ok(Format::Markdown));
     }
 
     #[test]

@@ -123,6 +123,13 @@ impl Query {
         self.terms.is_empty()
     }
 
+    /// Returns the query that a row matches if it matches both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.terms.extend(other.terms);
+        self
+    }
+
     /// Returns whether only failed rows match.
     #[must_use]
     pub fn requires_error(&self) -> bool {
@@ -135,16 +142,17 @@ impl Query {
         negated.map(|term| Self { terms: vec![Term { negated: false, test: term.test.clone() }] })
     }
 
-    /// Returns whether a row must pass more than one test.
+    /// Returns what may be the reason if nothing matches.
     #[must_use]
-    pub fn has_several_terms(&self) -> bool {
-        self.terms.len() > 1
-    }
-
-    /// Returns whether the query has words without a field, which match names and the beginning of the input only.
-    #[must_use]
-    pub fn has_bare_words(&self) -> bool {
-        self.terms.iter().any(|term| matches!(term.test, Test::Bare(_)))
+    pub fn reasons_for_nothing(&self) -> Vec<&'static str> {
+        let mut reasons = Vec::new();
+        if self.terms.iter().any(|term| matches!(term.test, Test::Bare(_))) {
+            reasons.push("a word alone matches names and the first words of the input; text:WORD searches all payloads");
+        }
+        if self.terms.len() > 1 {
+            reasons.push("one step must match every word: agent:ann status:error finds failed steps of ann, not failed runs with ann");
+        }
+        reasons
     }
 
     /// Returns whether the query has conditions on payloads, which rows do not hold.

@@ -78,10 +78,10 @@ fn the_help_scrolls_to_its_end_and_back() {
     assert!(start.contains("time of the steps") && start.contains("lines more"), "{start}");
     stage.keys("GG");
     let end = stage.text();
-    assert!(end.contains("param.temperature") && !end.contains("time of the steps") && !end.contains("more"), "{end}");
+    assert!(end.contains("leaked context") && !end.contains("time of the steps") && !end.contains("more"), "{end}");
     stage.keys("k");
     let above = stage.text();
-    assert!(above != end && !above.contains("param.temperature") && above.contains("1 line more"), "{above}");
+    assert!(above != end && !above.contains("leaked context") && above.contains("1 line more"), "{above}");
     stage.keys("g");
     assert!(stage.text().contains("time of the steps"));
 }

@@ -11,7 +11,7 @@ Examples:
   agno-top doctor                           find out why nothing shows";
 
 /// The examples of each subcommand; every line fits into 80 columns.
-const EXAMPLES: [(&str, &str); 23] = [
+const EXAMPLES: [(&str, &str); 24] = [
     (
         "demo",
         "  agno-top demo
@@ -29,6 +29,11 @@ const EXAMPLES: [(&str, &str); 23] = [
   agno-top list traces.db --filter 'status:error agent:writer'
   agno-top list traces.db --since 10m --fail-on 'cost>0.5'
   agno-top list traces.db --json | jq .trace_id",
+    ),
+    (
+        "search",
+        "  agno-top search refund
+  agno-top search 'order 12345' traces.db --since today",
     ),
     (
         "why",

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::selection::{Selection, positioned};
-use crate::query::Query;
+use crate::query::{Query, quote};
 
 /// The arguments of `list`.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -31,6 +31,39 @@ pub struct ListArgs {
     /// Exit with code 3 if a listed trace matches this filter: error, 'cost>0.5', 'time>10s', or any other
     #[arg(long, value_name = "EXPR", value_parser = parse_fail_on, allow_hyphen_values = true)]
     pub fail_on: Option<Query>,
+}
+
+/// The arguments of `search`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct SearchArgs {
+    /// The text to look for in names, inputs, outputs, messages and attributes, without regard to case
+    #[arg(value_name = "TEXT", value_parser = parse_text)]
+    pub text: Text,
+
+    /// The traces to search, and how to list those found.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// A text to search for, as a filter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text(Query);
+
+impl SearchArgs {
+    /// Returns what `list` takes to list the traces with the text.
+    #[must_use]
+    pub fn to_list(&self) -> ListArgs {
+        let mut list = self.list.clone();
+        list.selection.filter = Some(self.text.0.clone().and(list.selection.filter.unwrap_or_default()));
+        list
+    }
+}
+
+fn parse_text(text: &str) -> Result<Text, String> {
+    if text.trim().is_empty() {
+        return Err("expected the text to look for".to_owned());
+    }
+    Query::parse_of_spans(&format!("text:{}", quote(text))).map(Text).map_err(|error| error.kind.to_string())
 }
 
 /// A column of `list` to sort by.
@@ -65,6 +98,18 @@ pub(super) fn parse_fail_on(line: &str) -> Result<Query, String> {
 mod tests {
     use super::super::selection::parse_filter;
     use super::*;
+
+    #[test]
+    fn a_search_is_a_list_with_a_filter() {
+        let search = |text, filter: Option<&str>| {
+            let selection = Selection { filter: filter.map(|filter| parse_filter(filter).unwrap()), ..Selection::default() };
+            let list = ListArgs { selection, ..ListArgs::default() };
+            SearchArgs { text: parse_text(text).unwrap(), list }.to_list().selection.filter
+        };
+        assert_eq!(search("refund", None), parse_filter("text:\"refund\"").ok());
+        assert_eq!(search("a \"b\" *", Some("status:error")), parse_filter(r#"text:"a \"b\" \*" status:error"#).ok());
+        assert!(parse_text("").is_err());
+    }
 
     #[test]
     fn fail_on_takes_a_status_alone() {

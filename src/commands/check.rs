@@ -25,6 +25,15 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Words that users type for commands with other names.
+const OTHER_WORDS: [(&[&str], &str); 5] = [
+    (&["find", "grep"], "search"),
+    (&["diff"], "compare"),
+    (&["delete", "remove", "clean"], "prune"),
+    (&["version"], "--version"),
+    (&["check", "status"], "doctor"),
+];
+
 /// Refuses a source that is more likely a command: a word that is no path, no URL and no file.
 pub(super) fn check_words(sources: &[PathBuf]) -> Result<(), UsageError> {
     let is_word = |text: &str| !text.contains(['.', '/', '\\']);
@@ -32,7 +41,9 @@ pub(super) fn check_words(sources: &[PathBuf]) -> Result<(), UsageError> {
     let words = words.filter(|text| !sources::is_url(text));
     let Some(word) = words.into_iter().find(|text| is_word(text)) else { return Ok(()) };
     let command = cli::command();
-    let hint = match nearest(word, command.get_subcommands().map(clap::Command::get_name)) {
+    let known = || nearest(word, command.get_subcommands().map(clap::Command::get_name));
+    let other = OTHER_WORDS.iter().find(|(words, _)| words.contains(&word)).map(|(_, name)| *name);
+    let hint = match other.or_else(known) {
         Some(name) => format!("did you mean {name}?"),
         None => format!("a new file is named ./{word}, and agno-top --help lists the commands"),
     };
@@ -61,6 +72,7 @@ mod tests {
     fn a_word_that_is_neither_a_command_nor_a_file_is_refused() {
         let check = |word: &str| check_words(&[PathBuf::from(word)]).map_err(|error| error.to_string());
         assert_eq!(check("lsit"), Err("no such command or file: lsit; did you mean list?".to_owned()));
+        assert_eq!(check("grep"), Err("no such command or file: grep; did you mean search?".to_owned()));
         assert!(check("traces").unwrap_err().starts_with("no such command or file: traces; a new file is named ./traces"));
         for source in ["new.db", "./lsit", "tmp/traces", "a\\b", "postgres://h/d", "src"] {
             assert_eq!(check(source), Ok(()), "{source}");

@@ -10,7 +10,7 @@ use ratatui::prelude::IntoCrossterm;
 use crate::export::record::status_name;
 use crate::format;
 use crate::model::SpanType;
-use crate::store::{RowIx, RunStatus, Store};
+use crate::store::{RowIx, RunStatus, Store, Totals};
 use crate::tui::display;
 use crate::tui::theme::{AUTO, Background, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
@@ -104,12 +104,11 @@ impl Output {
 
 /// Returns the tokens and the cost of a row, empty for a tool that called no model: it uses none. Any other span without tokens did not
 /// report them.
-pub(crate) fn usage(store: &Store, row: RowIx) -> [String; 2] {
-    let totals = store.totals(row);
-    if store.row(row).span_type == SpanType::Tool && totals.tokens().is_none() {
+pub(crate) fn usage(span_type: SpanType, totals: &Totals) -> [String; 2] {
+    if span_type == SpanType::Tool && totals.tokens().is_none() {
         return [String::new(), String::new()];
     }
-    [display::tokens(&totals), display::cost(&totals)]
+    [display::tokens(totals), display::cost(totals)]
 }
 
 /// Returns the error of a row, else the tools that it requested, else its input if `shows_input`.

@@ -48,12 +48,14 @@ pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     }
     let sent = sender.sent();
     let (accepted, spans) = (format::count(sent.accepted), format::plural(total - unsent.running, "span"));
+    if let Err(reason) = result {
+        bail!("{reason}; it accepted {accepted} of {spans}");
+    }
     let line = format!("{} accepted {accepted} of {spans}\n", sender.name());
     let outcome = ignore_broken_pipe(io::stdout().write_all(line.as_bytes()), Outcome::Done)?;
     if sent.rejected > 0 {
         print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.reason));
     }
-    result?;
     send_logs(&mut sender, &snapshot.logs_of(&traces)?);
     if sender.sent().rejected > 0 {
         bail!("not every span was accepted");

@@ -320,6 +320,7 @@ impl Snapshot {
                 let newest = self.store.traces().next_back().map(|trace| self.store.trace(trace).start);
                 let newest = newest.filter(|_| !self.is_excerpt).map(|start| format!("; the newest began {}", format::date_time(start)));
                 print_message(&format!("no trace in {} matches{}", self.names(), newest.unwrap_or_default()));
+                selection.filter.iter().flat_map(Query::reasons_for_nothing).for_each(print_message);
             }
             _ => {}
         }

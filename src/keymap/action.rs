@@ -53,6 +53,7 @@ actions! {
     PreviousMatch "previous-match" ["N"] "go to the previous match"
     NextError "next-error" ["e"] "go to the next error"
     PreviousError "previous-error" ["E"] "go to the previous error"
+    Slowest "slowest" ["v"] "go to the slowest step, then the next"
     ErrorsOnly "errors-only" ["!"] "show only traces with errors"
     PickAgents "pick-agents" ["a"] "filter by agents from a list"
     PickStatuses "pick-statuses" ["S"] "filter by statuses from a list"

@@ -50,7 +50,7 @@ pub use line::{Completion, Completions, History, LineEditor};
 pub use log_list::{FilteredLog, LogLine, LogList};
 pub use miss_sums::MissSums;
 pub use mouse::HitTarget;
-pub use palette::Palette;
+pub use palette::{Palette, synonyms};
 pub use pick::{Choice, Picker};
 pub use program::Program;
 pub use ranks::Ranked;
@@ -58,7 +58,7 @@ pub use series_list::{SeriesList, SeriesSort, sort_series};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use tour::Tour;
-pub use trace_tree::{FootLine, Sort, Sorting, TraceTree, TreeLine};
+pub use trace_tree::{FootLine, SlowStep, Sort, Sorting, TraceTree, TreeLine};
 
 use std::collections::{HashSet, VecDeque};
 

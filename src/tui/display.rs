@@ -37,15 +37,16 @@ pub fn name(store: &Store, row: &Row) -> String {
             let what = match row.span_type {
                 // A tool calls no model itself.
                 SpanType::Team if calls_models(store, row) => "team or workflow",
-                SpanType::Team => "tool, team or workflow",
+                SpanType::Team => "run",
                 SpanType::Workflow => "workflow",
                 SpanType::Other => "span",
                 _ => "agent",
             };
-            let state = if row.phase == Phase::Running { "still running" } else { "never ended" };
-            match store.text(likely_name(store, row)) {
-                "" => format!("{what}, {state}"),
-                likely => format!("~{likely}, {state}"),
+            match (store.text(likely_name(store, row)), row.phase == Phase::Running) {
+                ("", true) => format!("running {what}"),
+                ("", false) => format!("{what}, never ended"),
+                (likely, true) => format!("~{likely}, running"),
+                (likely, false) => format!("~{likely}, never ended"),
             }
         }
         (true, true) => "(no name)".to_owned(),

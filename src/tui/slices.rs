@@ -66,7 +66,7 @@ impl Slice {
 const RUN: usize = 256;
 
 /// A list that is sorted in slices: short runs are sorted and then merged, the same number of items at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SlicedSort<T> {
     items: Vec<T>,
     /// What the current round of merges has written.

@@ -15,7 +15,7 @@ pub use cell::put_grapheme;
 pub use chat::{Message, Part};
 pub use gauge::gauge;
 pub use pager::{Pager, Styles};
-pub use sparkline::sparkline;
+pub use sparkline::{sparkline, sparkline_of};
 pub use text::{Document, TextRole};
 pub use waterfall::{Axis, Bar, State};
 

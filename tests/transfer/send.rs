@@ -94,6 +94,19 @@ fn serve_traces(listener: &TcpListener, count: usize) {
 }
 
 #[test]
+fn a_dead_endpoint_is_the_reason_before_the_count() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("turn.jsonl");
+    std::fs::write(&path, super::export::TURN).unwrap();
+    let run = program(&["send", path.to_str().unwrap(), "--to", &url]).assert().code(1).stdout("");
+    let message = String::from_utf8(run.get_output().stderr.clone()).unwrap();
+    assert!(message.starts_with(&format!("agno-top: {url}: ")) && message.ends_with("; it accepted 0 of 3 spans\n"), "{message}");
+}
+
+#[test]
 fn an_endpoint_without_logs_takes_the_spans_and_the_rest_is_said() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

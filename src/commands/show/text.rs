@@ -158,15 +158,16 @@ impl Tree<'_> {
 
     fn numbers(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
-        // The first root stands for the trace.
+        // The first root stands for the trace, as in a list of traces.
         let is_first = self.store.trace(data.trace()).roots().first() == Some(&row);
+        let totals = if is_first { self.store.totals_of(data.trace()) } else { self.store.totals(row) };
         let time = if is_first { display::trace_time(self.store, data.trace(), self.now) } else { display::elapsed(data, self.now) };
         let style = match data.phase {
             Phase::Running => Style::Status(RunStatus::Running),
             _ if time == format::UNKNOWN => Style::Dim,
             _ => Style::Plain,
         };
-        let [tokens, cost] = usage(self.store, row);
+        let [tokens, cost] = usage(data.span_type, &totals);
         let mut pieces = vec![StyledText::new(&format::pad_left(&time, TIME_WIDTH), style), format::pad_left(&tokens, TOKENS_WIDTH).into()];
         pieces.extend((self.cost_width > 0).then(|| StyledText::from(format::pad_left(&format::align_money(&cost), self.cost_width))));
         pieces

@@ -26,7 +26,7 @@ pub(super) fn print(store: &Store, row: RowIx, json: bool, output: Output) -> io
 /// Returns when the span ended, its duration, tokens and cost, its agent and name, and its error, requested tools or arguments.
 fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
     let data = store.row(row);
-    let [tokens, cost] = usage(store, row);
+    let [tokens, cost] = usage(store.row(row).span_type, &store.totals(row));
     let number = |text: String, width| StyledText::from(format::pad_left(&text, width));
     let mut pieces = vec![
         StyledText::new(&format::time_of_day(data.end), Style::Dim),

@@ -60,7 +60,7 @@ impl App {
                 return export.map(Effect::Export);
             }
             (Some(Overlay::Picker(picker)), ..) => {
-                let (field, values) = (picker.field, picker.key(key).break_value()?);
+                let (field, values) = (picker.field, picker.key(key, action).break_value()?);
                 self.overlay = None;
                 self.set_filter(store, with_values(&self.filter, field, &values?));
             }

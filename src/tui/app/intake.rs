@@ -241,6 +241,9 @@ impl App {
         let trace = self.tree.cursor().map(|row| store.main_of(store.row(row).trace()));
         has_more |= self.aggregates.update_trace(store, trace, self.now, slice);
         has_more |= self.aggregates.rank(store, slice.share());
+        if let Some(Overlay::Picker(picker)) = &mut self.overlay {
+            has_more |= picker.advance(slice.share());
+        }
         let is_paused = self.held_back.is_some();
         if let Some(list) = self.log_list.as_mut().filter(|_| !is_paused) {
             has_more |= list.refresh(&self.logs, self.now, slice.share());

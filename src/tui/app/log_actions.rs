@@ -23,7 +23,7 @@ impl App {
             }
             Action::Wrap => list.pane.pager.set_wrap(!list.pane.pager.is_wrapped()),
             _ if action.needs_tree() => {}
-            Action::NextMatch | Action::PreviousMatch | Action::Sort | Action::SortBy | Action::Reverse => {}
+            Action::Slowest | Action::NextMatch | Action::PreviousMatch | Action::Sort | Action::SortBy | Action::Reverse => {}
             _ => {
                 let is_in_list = self.focus == Focus::Traces;
                 let is_handled = if is_in_list { list.handle(&self.logs, action) } else { list.pane.scroll_page(action) };

@@ -9,6 +9,7 @@ use tui_input::Input;
 
 use super::text_input;
 use crate::keymap::{Action, Entry};
+pub use search::synonyms;
 use search::{find, reason_for_nothing};
 
 /// An action that matches the typed text.
@@ -18,6 +19,8 @@ pub struct PaletteMatch {
     pub entry: &'static Entry,
     /// The indices of the matching characters in its name.
     pub matched: Vec<usize>,
+    /// The other word for it that the typed text begins, if its name does not.
+    pub synonym: Option<&'static str>,
 }
 
 /// The open palette.

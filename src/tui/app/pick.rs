@@ -1,15 +1,16 @@
-//! A list of values to filter by. Typed text narrows it.
+//! A list of values to filter by. Typed text narrows it, except the short list of statuses.
 
-use std::cmp::Reverse;
+mod narrow;
+
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use fuzzy_matcher::FuzzyMatcher;
-use fuzzy_matcher::skim::SkimMatcherV2;
-
+use super::{Action, Slice};
 use crate::query::{STATUSES, values_of};
-use crate::store::{By, RowIx, Store, Symbol};
+use crate::store::{By, Store, Symbol};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use narrow::Narrowing;
 
 /// A value in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,11 @@ pub struct Picker {
     choices: Vec<Choice>,
     /// The number of selected choices.
     selected: usize,
-    /// The indices of the choices that match the typed text, the best first.
+    /// The indices of the choices that match the typed text, the best first; of an earlier text while `narrowing` goes on.
     shown: Vec<usize>,
+    narrowing: Option<Narrowing>,
+    /// Whether the values are always the same few: then letters move the cursor as elsewhere instead of narrowing the list.
+    is_fixed: bool,
     /// Whether the user has selected or deselected a value.
     is_touched: bool,
 }
@@ -45,8 +49,11 @@ pub struct Picker {
 /// Rows by which the page keys move.
 const PAGE: isize = 10;
 
+/// A slice of time in which any list is narrowed.
+const WHOLE: Duration = Duration::from_secs(60);
+
 impl Picker {
-    /// Lists agents (with teams and workflows) by their runs, or models or tools by their calls. Costs the rows in memory.
+    /// Lists agents (with teams and workflows) by their runs, or models or tools by their calls. Costs the number of them.
     #[must_use]
     pub fn labels(store: &Store, line: &str, by: By) -> Self {
         let (field, counted) = match by {
@@ -54,18 +61,20 @@ impl Picker {
             By::Model => ("model", "calls"),
             By::Tool => ("tool", "calls"),
         };
-        Self::texts(store, line, field, counted, |row| store.label(by, row))
+        let groups = store.stats().groups(by).filter(|(name, _)| !name.is_empty());
+        Self::texts(store, line, field, counted, groups.map(|(name, group)| (name, u64::from(group.calls))).collect())
     }
 
     /// Lists sessions by their traces. Costs the rows in memory.
     #[must_use]
     pub fn sessions(store: &Store, line: &str) -> Self {
-        let mut seen = HashSet::new();
-        Self::texts(store, line, "session", "traces", |row| {
-            let data = store.row(row);
-            let is_new = !data.session.is_empty() && seen.insert((data.session, data.trace()));
-            if is_new { data.session } else { Symbol::EMPTY }
-        })
+        let (mut seen, mut counts) = (HashSet::new(), HashMap::new());
+        for data in store.rows().map(|row| store.row(row)).filter(|data| !data.session.is_empty()) {
+            if seen.insert((data.session, data.trace())) {
+                *counts.entry(data.session).or_default() += 1;
+            }
+        }
+        Self::texts(store, line, "session", "traces", counts.into_iter().collect())
     }
 
     /// Lists statuses by their traces. Costs the traces in memory.
@@ -73,19 +82,18 @@ impl Picker {
     pub fn statuses(store: &Store, line: &str) -> Self {
         let count = |status| store.traces().filter(|&trace| store.trace(trace).run_status() == status).count() as u64;
         let counts = STATUSES.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
-        Self::new("status", "traces", counts, line)
+        Self { is_fixed: true, ..Self::new("status", "traces", counts, line) }
     }
 
-    fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, mut text: impl FnMut(RowIx) -> Symbol) -> Self {
-        let mut counts: HashMap<Symbol, u64> = HashMap::new();
-        for row in store.rows() {
-            let text = text(row);
-            if !text.is_empty() {
-                *counts.entry(text).or_default() += 1;
-            }
-        }
+    /// Whether typed text narrows the list.
+    #[must_use]
+    pub fn takes_text(&self) -> bool {
+        !self.is_fixed
+    }
+
+    fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, counts: Vec<(Symbol, u64)>) -> Self {
         let mut counts: Vec<(String, u64)> = counts.into_iter().map(|(text, count)| (store.text(text).to_owned(), count)).collect();
-        counts.sort_by(|(name, count), (other, others)| others.cmp(count).then_with(|| name.cmp(other)));
+        counts.sort_unstable_by(|(name, count), (other, others)| others.cmp(count).then_with(|| name.cmp(other)));
         Self::new(field, counted, counts, line)
     }
 
@@ -98,7 +106,7 @@ impl Picker {
         choices.sort_by_key(|choice| !choice.is_selected);
         let shown = (0..choices.len()).collect();
         let selected = choices.iter().filter(|choice| choice.is_selected).count();
-        Self { selected, field, counted, typed: String::new(), cursor: 0, choices, shown, is_touched: false }
+        Self { field, counted, choices, selected, shown, ..Self::default() }
     }
 
     /// Returns the choices that match the typed text.
@@ -119,9 +127,13 @@ impl Picker {
         self.choices.len()
     }
 
-    /// Handles a key. Breaks if the list closes, with the values to filter by unless the user cancels.
-    pub(super) fn key(&mut self, key: KeyEvent) -> ControlFlow<Option<Vec<String>>> {
+    /// Handles a key, which `action` is bound to. Breaks if the list closes, with the values to filter by unless the user cancels.
+    pub(super) fn key(&mut self, key: KeyEvent, action: Option<Action>) -> ControlFlow<Option<Vec<String>>> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        if matches!(key.code, KeyCode::Enter | KeyCode::Char(' ')) {
+            // They act on what the typed text asks for.
+            self.finish_narrowing();
+        }
         match key.code {
             KeyCode::Esc => return ControlFlow::Break(None),
             KeyCode::Enter => return ControlFlow::Break(Some(std::mem::take(self).into_values())),
@@ -135,29 +147,50 @@ impl Picker {
             KeyCode::End => self.step(isize::MAX),
             KeyCode::Backspace => {
                 self.typed.pop();
-                self.narrow();
+                self.narrow(false);
             }
             KeyCode::Char('u') if control => {
                 self.typed.clear();
-                self.narrow();
+                self.narrow(false);
             }
             KeyCode::Char(' ') => self.toggle(),
+            KeyCode::Char(_) if self.is_fixed => match action {
+                Some(Action::Top) => self.cursor = 0,
+                Some(Action::Bottom) => self.step(isize::MAX),
+                Some(Action::Quit | Action::PickStatuses) => return ControlFlow::Break(None),
+                _ => self.step(action.and_then(|action| action.rows(PAGE)).unwrap_or_default()),
+            },
             KeyCode::Char(c) if !control && !key.modifiers.contains(KeyModifiers::ALT) => {
                 self.typed.push(c);
-                self.narrow();
+                self.narrow(true);
             }
             _ => {}
         }
         ControlFlow::Continue(())
     }
 
-    fn narrow(&mut self) {
+    /// Begins to look for the values that match the typed text. What does not match a text does not match a `longer` one.
+    fn narrow(&mut self, longer: bool) {
         self.cursor = 0;
-        let fuzzy = SkimMatcherV2::default().ignore_case();
-        let score = |at: usize| Some((Reverse(fuzzy.fuzzy_match(&self.choices[at].value, &self.typed)?), at));
-        let mut matches: Vec<_> = (0..self.choices.len()).filter_map(score).collect();
-        matches.sort_unstable();
-        self.shown = matches.into_iter().map(|(_, at)| at).collect();
+        let candidates = if longer && self.narrowing.is_none() { self.shown.clone() } else { (0..self.choices.len()).collect() };
+        self.narrowing = Some(Narrowing::new(candidates));
+        self.advance(Slice::on_key());
+    }
+
+    /// Looks on for matching values for a moment. Returns whether work is left.
+    pub(super) fn advance(&mut self, mut slice: Slice) -> bool {
+        let Self { choices, typed, narrowing, shown, .. } = self;
+        let Some(open) = narrowing else { return false };
+        if !open.advance(typed, |at| &choices[at].value, &mut slice) {
+            return true;
+        }
+        *shown = narrowing.take().map_or_else(Vec::new, Narrowing::into_matches);
+        self.step(0);
+        false
+    }
+
+    fn finish_narrowing(&mut self) {
+        while self.advance(Slice::of(WHOLE)) {}
     }
 
     /// Moves the cursor, stopping at the ends.
@@ -196,6 +229,7 @@ impl Picker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::app::Keymap;
 
     fn open(line: &str) -> Picker {
         let counts = [("Researcher", 9), ("Writer", 5), ("Refund Desk", 2)];
@@ -212,7 +246,8 @@ mod tests {
                 'E' => KeyCode::End,
                 c => KeyCode::Char(c),
             };
-            last = picker.key(KeyEvent::new(code, KeyModifiers::NONE));
+            let key = KeyEvent::new(code, KeyModifiers::NONE);
+            last = picker.key(key, Keymap::default().action(key));
         }
         last
     }
@@ -255,5 +290,31 @@ mod tests {
         assert_eq!(names(&picker), ["Refund Desk", "Researcher", "Writer"], "selected values come first");
         assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "Enter deselects it");
         assert_eq!(press(&mut picker, "V\n"), chosen(&["Researcher"]));
+    }
+
+    #[test]
+    fn in_a_list_of_statuses_letters_move_the_cursor() {
+        let mut picker = Picker { is_fixed: true, ..open("") };
+        let _ = press(&mut picker, "jjk");
+        assert_eq!((picker.cursor, picker.typed.as_str(), names(&picker).len()), (1, "", 3));
+        let _ = press(&mut picker, "Gx");
+        assert_eq!((picker.cursor, names(&picker).len()), (2, 3));
+        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&["Refund Desk"]));
+        assert_eq!(press(&mut picker, "q"), ControlFlow::Break(None));
+    }
+
+    #[test]
+    fn a_long_list_is_narrowed_in_slices_and_enter_takes_what_the_whole_text_finds() {
+        let names: Vec<(String, u64)> = (0..20_000).map(|number| (format!("agent {number}"), 1)).collect();
+        let mut picker = Picker::new("agent", "runs", names, "");
+        for c in "19999".chars() {
+            picker.typed.push(c);
+            picker.narrowing = Some(Narrowing::new((0..picker.choices.len()).collect()));
+            assert!(picker.advance(Slice::of(Duration::ZERO)), "more work than a slice has time for");
+        }
+        assert_eq!(picker.shown().len(), 20_000, "the list stays until the matches are known");
+        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&["agent 19999"]));
+        while picker.advance(Slice::of(Duration::ZERO)) {}
+        assert_eq!(picker.shown().next().map(|choice| choice.value.as_str()), Some("agent 19999"));
     }
 }

@@ -32,7 +32,7 @@ impl App {
             // Only the list and the page have what these act on.
             Action::NextMatch | Action::PreviousMatch if self.focus == Focus::Traces => {}
             _ if action.needs_tree() => {}
-            Action::NextError | Action::PreviousError => {}
+            Action::Slowest | Action::NextError | Action::PreviousError => {}
             _ => {
                 let is_in_list = self.focus == Focus::Traces;
                 let is_handled = if is_in_list { list.handle(&self.metrics, action) } else { list.handle_in_page(&self.metrics, action) };

@@ -292,6 +292,12 @@ impl Table {
         self.go_to(0);
     }
 
+    /// Sorts by the time that few lines exceed, the longest first. Returns whether the view has one.
+    pub(super) fn sort_by_slowest(&mut self) -> bool {
+        let column = self.columns().iter().position(|&column| column == TableColumn::P95);
+        column.inspect(|&column| self.sort_by(column, false)).is_some()
+    }
+
     /// Moves the cursor or sorts the lines. Returns whether the table handles the action.
     pub(super) fn handle(&mut self, action: Action) -> bool {
         match action {

@@ -28,7 +28,8 @@ impl App {
         self.message = None;
         self.log_list = (view == View::Logs).then(|| LogList::new(&self.filter));
         self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
-        self.table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));
+        let table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));
+        free(std::mem::replace(&mut self.table, table));
         if let Some(list) = &mut self.series_list {
             list.refresh(&self.metrics, self.now, Slice::on_key());
         }
@@ -65,6 +66,10 @@ impl App {
             Action::Wrap => table.pane.pager.set_wrap(!table.pane.pager.is_wrapped()),
             _ if action.needs_tree() => {}
             Action::NextError | Action::PreviousError | Action::NextMatch | Action::PreviousMatch => {}
+            Action::Slowest if !table.sort_by_slowest() => {
+                self.show_message("this view has no times: agents, models and tools have", false, now);
+            }
+            Action::Slowest => drop(table.refresh(store, &self.tree, &self.aggregates, Slice::on_key())),
             _ => {
                 let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.pane.scroll_page(action) };
                 // Another key may come before the next frame.
@@ -73,5 +78,13 @@ impl App {
             }
         }
         ControlFlow::Break(None)
+    }
+}
+
+/// Frees the lines of a view that is left, on a thread of its own: with 100,000 names that takes longer than a frame.
+fn free(table: Option<Table>) {
+    if let Some(table) = table {
+        // Where there is no thread, it is freed at once.
+        let _ = std::thread::Builder::new().name("free".to_owned()).spawn(move || drop(table));
     }
 }

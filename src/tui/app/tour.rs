@@ -3,12 +3,13 @@
 use super::{Action, Keymap};
 
 /// What to try, each with the actions that count as tried: the text names their keys by `{}`.
-const STEPS: [(Action, &str); 6] = [
+const STEPS: [(Action, &str); 7] = [
     (Action::NextError, "{} goes to the step that failed"),
     (Action::Detail, "{} reads it: arguments, messages, error"),
     (Action::Back, "{} goes back to the traces"),
-    (Action::ViewTools, "{} lists the tools with their times, {traces} the traces again"),
-    (Action::Filter, "{} filters while you type: agent:research, cost>0.01, refund"),
+    (Action::Slowest, "{} goes to the slowest step, then to the next"),
+    (Action::ViewTools, "{} lists the tools, {traces} the traces again"),
+    (Action::Filter, "{} filters: agent:research, cost>0.01, refund"),
     (Action::Help, "{} shows all keys"),
 ];
 
@@ -42,16 +43,15 @@ impl Tour {
     #[must_use]
     pub fn line(self, keymap: &Keymap) -> String {
         let hint = |action| keymap.hint(action);
-        if self.is_over {
-            return format!("The demo is over: {} plays it again; agno-top tmp/traces.db watches your own agents", hint(Action::Replay));
-        }
-        match STEPS.get(self.step) {
-            Some((action, text)) => {
-                let text = text.replace("{}", &hint(*action)).replace("{traces}", &hint(Action::ViewTraces));
-                format!("Demo, {} of {}: {text}", self.step + 1, STEPS.len())
-            }
-            None => "Demo: agno-top tmp/traces.db watches your own agents".to_owned(),
-        }
+        let replay = hint(Action::Replay);
+        let Some((action, text)) = STEPS.get(self.step) else {
+            let over = if self.is_over { format!(" is over: {replay} plays it again;") } else { ":".to_owned() };
+            return format!("The demo{over} agno-top tmp/traces.db watches your own");
+        };
+        // The guide goes on after the end of the recording: the runs are still there to look at.
+        let over = if self.is_over { format!(" over ({replay}: again)") } else { String::new() };
+        let text = text.replace("{}", &hint(*action)).replace("{traces}", &hint(Action::ViewTraces));
+        format!("Demo{over}, {} of {}: {text}", self.step + 1, STEPS.len())
     }
 }
 
@@ -60,20 +60,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_leads_to_the_next_and_the_end_offers_to_play_again() {
+    fn each_step_leads_to_the_next() {
         let keymap = Keymap::default();
         let mut tour = Tour::default();
-        assert_eq!(tour.line(&keymap), "Demo, 1 of 6: e goes to the step that failed");
+        assert_eq!(tour.line(&keymap), "Demo, 1 of 7: e goes to the step that failed");
         tour.note(Action::Down);
         tour.note(Action::NextError);
-        assert_eq!(tour.line(&keymap), "Demo, 2 of 6: ⏎ reads it: arguments, messages, error");
+        assert_eq!(tour.line(&keymap), "Demo, 2 of 7: ⏎ reads it: arguments, messages, error");
         tour.note(Action::ViewTools);
         tour.note(Action::Back);
-        assert!(tour.line(&keymap).starts_with("Demo, 5 of 6: / filters"), "steps are not repeated");
+        assert!(tour.line(&keymap).starts_with("Demo, 6 of 7: / filters"), "steps are not repeated");
         tour.note(Action::Help);
-        assert_eq!(tour.line(&keymap), "Demo: agno-top tmp/traces.db watches your own agents");
-        tour.set_over(true);
-        assert!(tour.line(&keymap).starts_with("The demo is over: r plays it again"));
-        assert!(STEPS.iter().all(|(_, text)| text.len() < 70), "a line fits into 80 columns");
+        assert_eq!(tour.line(&keymap), "The demo: agno-top tmp/traces.db watches your own");
+    }
+
+    #[test]
+    fn the_guide_goes_on_at_the_end_of_the_recording_and_offers_to_play_it_again() {
+        let keymap = Keymap::default();
+        let mut tour = Tour { step: 1, is_over: true };
+        assert_eq!(tour.line(&keymap), "Demo over (r: again), 2 of 7: ⏎ reads it: arguments, messages, error");
+        tour.note(Action::Help);
+        assert_eq!(tour.line(&keymap), "The demo is over: r plays it again; agno-top tmp/traces.db watches your own");
+    }
+
+    #[test]
+    fn every_line_fits_into_80_columns() {
+        for (step, is_over) in (0..=STEPS.len()).flat_map(|step| [(step, false), (step, true)]) {
+            let line = Tour { step, is_over }.line(&Keymap::default());
+            assert!(crate::format::width(&line) <= 78, "{line}");
+        }
     }
 }

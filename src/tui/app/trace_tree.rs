@@ -10,6 +10,7 @@ mod internal;
 mod navigation;
 mod order;
 mod scale;
+mod slowest;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -17,6 +18,7 @@ mod visible_rows;
 
 pub use foot::FootLine;
 pub use order::{Sort, Sorting};
+pub use slowest::SlowStep;
 pub use visible_rows::TreeLine;
 
 use std::collections::{HashMap, HashSet};
@@ -64,6 +66,8 @@ pub struct TraceTree {
     pub shows_critical_path: bool,
     /// The rows on the critical path of a trace.
     critical_path: Option<(TraceVersion, HashMap<RowIx, Nanos>)>,
+    /// The row that the last search for slow steps went to.
+    slowest: Option<RowIx>,
     ordinary: Ordinary,
     internal: Internal,
     /// What the bars show.
@@ -185,6 +189,7 @@ impl TraceTree {
     pub fn update(&mut self, store: &Store, changes: &Changes, now: Nanos) {
         for &row in &changes.freed {
             self.folded.set(row, false);
+            self.slowest.take_if(|slowest| *slowest == row);
             if let Some(filter) = &mut self.filter {
                 filter.matches.set(row, false);
             }

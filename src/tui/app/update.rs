@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Local};
 
-use super::{Action, App, Effect, ExportDialog, Focus, Help, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, Tab, TraceTree, View};
+use super::{
+    Action, App, Effect, ExportDialog, Focus, Help, LineEditor, Overlay, Palette, Picker, SlowStep, Sorter, Sorting, Tab, TraceTree, View,
+};
 use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::Nanos;
@@ -90,7 +92,8 @@ impl App {
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
                 let name = format::safe(self.themes.select_next()).into_owned();
-                let file = if self.config_file.is_empty() { "config.toml" } else { &self.config_file };
+                // A narrow screen has no room for the path and the keys.
+                let file = Some(self.config_file.as_str()).filter(|file| self.has_totals && !file.is_empty()).unwrap_or("config.toml");
                 self.show_message(format!("theme = \"{name}\" in {file} keeps it"), false, now);
             }
             Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
@@ -148,6 +151,7 @@ impl App {
             }
             Action::Measure => tree.measure = tree.measure.next(),
             Action::Ordinary => tree.toggle_ordinary(store, self.now),
+            Action::Slowest => self.go_to_slowest(store, now),
             Action::CriticalPath => tree.shows_critical_path = !tree.shows_critical_path,
             Action::ZoomReset => tree.reset_zoom(),
             _ => match action.rows(tree.page()) {
@@ -155,6 +159,21 @@ impl App {
                 None => self.try_navigate(store, action, now),
             },
         }
+    }
+
+    /// Goes to the step that decides most of the time of the trace, or to the next one, and says what it took.
+    fn go_to_slowest(&mut self, store: &Store, now: Nanos) {
+        let Some(SlowStep { rank, count, time, total }) = self.tree.go_to_slowest(store, self.now) else {
+            return self.show_message("no step of this trace has a known time", false, now);
+        };
+        let share = format::percent(time.unsigned_abs(), total.unsigned_abs());
+        let text = format!(
+            "slowest {rank} of {}: {} of {} ({share})",
+            format::count(count as u64),
+            format::duration(time),
+            format::duration(total)
+        );
+        self.show_message(text, false, now);
     }
 
     /// Performs an action that may have no effect, and then says why.

@@ -8,7 +8,7 @@ use super::styling::Styling;
 use super::{popup, put, put_input, put_right};
 use crate::format;
 use crate::keymap::{ENTRIES, Entry, GROUPS};
-use crate::tui::app::{Action, App, Help, Key};
+use crate::tui::app::{Action, App, Help, Key, synonyms};
 
 /// Cells of a column, of its keys, and of its filter words.
 const COLUMN: u16 = 49;
@@ -55,6 +55,9 @@ const SIGNS: [Line; 6] = [
     Line::Text("┊ parent not seen  – unknown  ≥ at least"),
 ];
 
+/// The lines about words on the screen.
+const WORDS_SHOWN: [Line; 1] = [Line::Text("leaked context: began after its parent ended")];
+
 /// The shades of bars, and the same with ASCII characters only.
 const BAR_SIGNS: &str = "█ own time  ▒ time of the steps in it";
 const ASCII_BAR_SIGNS: &str = "= own time  - time of the steps in it";
@@ -63,7 +66,10 @@ const ASCII_BAR_SIGNS: &str = "= own time  - time of the steps in it";
 fn lines(app: &App, searched: &str) -> Vec<Line> {
     let contains = |line: &Line| match line {
         Line::Blank | Line::Title(_) => false,
-        Line::Key(entry) => format!("{} {} {}", entry.name, entry.help, keys(app, entry)).to_lowercase().contains(searched),
+        Line::Key(entry) => {
+            let words = synonyms(entry.action).join(" ");
+            format!("{} {} {} {words}", entry.name, entry.help, keys(app, entry)).to_lowercase().contains(searched)
+        }
         Line::Words(words, meaning) => format!("{words} {meaning}").to_lowercase().contains(searched),
         Line::Text(text) => text.to_lowercase().contains(searched),
     };
@@ -84,6 +90,7 @@ fn lines(app: &App, searched: &str) -> Vec<Line> {
         group(title, &mut ENTRIES[first(at)..first(at + 1)].iter().filter(|entry| is_offered(entry)).map(Line::Key));
     }
     group("Filters", &mut FILTER.into_iter());
+    group("Words", &mut WORDS_SHOWN.into_iter());
     lines
 }
 
@@ -191,7 +198,7 @@ mod tests {
         let lines = lines(&App::default(), "");
         let count = |wanted: fn(&Line) -> bool, lines: &[Line]| lines.iter().filter(|line| wanted(line)).count();
         assert_eq!(count(|line| matches!(line, Line::Key(_)), &lines), ENTRIES.len() - 1, "only the demo can be played again");
-        assert_eq!(count(|line| matches!(line, Line::Title(_)), &lines), GROUPS.len() + 2);
+        assert_eq!(count(|line| matches!(line, Line::Title(_)), &lines), GROUPS.len() + 3);
         for columns in 1..=4 {
             let divide = divide(&lines, columns);
             assert!(divide.len() <= columns);
@@ -226,6 +233,9 @@ mod tests {
             lines(&app, searched).iter().map(text).collect::<Vec<_>>()
         };
         assert_eq!(words("compare"), ["Mark, export and copy", "compare"]);
+        assert_eq!(words("diff"), ["Mark, export and copy", "compare"], "other words for it find an action, too");
+        assert_eq!(words("cache"), ["Read", "detail", "", "Views", "view-models"]);
+        assert_eq!(words("leaked"), ["Words", "leaked context: began after its parent ended"]);
         assert_eq!(words("guardrail"), ["Signs", "✦ model  ⚙ tool  ⌕ retriever  ⛨ guardrail"]);
         assert!(words("zzzz").is_empty());
     }

@@ -65,10 +65,13 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
     if inner.is_empty() {
         return;
     }
-    let x = put(buffer, inner.x + 1, inner.y, room(inner.x + 1), "/ ", styling.key());
-    let typed = format::safe(&picker.typed);
-    let x = put(buffer, x, inner.y, room(x + 1), &format::fit_end(&typed, usize::from(room(x + 12))), Style::new());
-    put(buffer, x, inner.y, 1, "_", styling.key());
+    let mut x = inner.x + 1;
+    if picker.takes_text() {
+        x = put(buffer, x, inner.y, room(x), "/ ", styling.key());
+        let typed = format::safe(&picker.typed);
+        x = put(buffer, x, inner.y, room(x + 1), &format::fit_end(&typed, usize::from(room(x + 12))), Style::new());
+        put(buffer, x, inner.y, 1, "_", styling.key());
+    }
     let count = format!("{} of {}", format::count(picker.shown().len() as u64), format::count(picker.count() as u64));
     put_right(buffer, inner.right().saturating_sub(1), inner.y, room(x + 2), &count, styling.dim());
     let list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
@@ -120,7 +123,12 @@ fn draw_palette(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &Key
         let keys = keymap.names(entry_match.entry.action);
         let keys_end = (list.x + 2 + NAME_WIDTH + KEYS_WIDTH).min(end);
         put_right(buffer, keys_end, y, KEYS_WIDTH.min(format::width(&keys) as u16), &keys, styling.key());
-        put(buffer, keys_end + 2, y, end.saturating_sub(keys_end + 2), entry_match.entry.help, styling.dim());
+        let mut x = keys_end + 2;
+        if let Some(synonym) = entry_match.synonym {
+            x = put(buffer, x, y, end.saturating_sub(x), synonym, styling.lit());
+            x = put(buffer, x, y, end.saturating_sub(x), " · ", styling.dim());
+        }
+        put(buffer, x, y, end.saturating_sub(x), entry_match.entry.help, styling.dim());
     }
     Position::new(cursor, inner.y)
 }

@@ -31,10 +31,14 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
     }
     let inner = draw_frame(buffer, area, "Tokens by model", app, styling);
     let stats = app.aggregates.stats(store);
-    put(buffer, inner.x, inner.y, inner.width, &in_out(stats.totals(), usize::from(inner.width)), Style::new());
+    let (in_out, cached) = in_out(stats.totals(), usize::from(inner.width));
+    put(buffer, inner.x, inner.y, inner.width, &in_out, Style::new());
+    let cached = cached.filter(|_| inner.height > 2);
+    put(buffer, inner.x, inner.y + 1, inner.width, cached.as_deref().unwrap_or_default(), styling.dim());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
-    let has_sparkline = inner.height > 3 && minutes.iter().any(|&tokens| tokens > 0);
-    let lines = inner.height.saturating_sub(1 + u16::from(has_sparkline));
+    let heads = 1 + u16::from(cached.is_some());
+    let has_sparkline = inner.height > heads + 2 && minutes.iter().any(|&tokens| tokens > 0);
+    let lines = inner.height.saturating_sub(heads + u16::from(has_sparkline));
     let (ranks, all) = app.aggregates.ranked(store, Ranked::ModelTokens, usize::from(lines));
     put_more(buffer, area.right().saturating_sub(1), area.bottom() - 1, all - ranks.len(), styling);
     let ranks: Vec<Rank<'_>> = ranks
@@ -45,7 +49,7 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
         })
         .collect();
     let names = name_width(inner.width, &ranks);
-    draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, names, styling);
+    draw_ranks(buffer, Rect { y: inner.y + heads, height: lines, ..inner }, &ranks, names, styling);
     if has_sparkline {
         let y = inner.bottom() - 1;
         let text = format!(" {} in the last hour", format::tokens(Some(minutes.iter().sum())));
@@ -63,11 +67,16 @@ fn columns(minutes: &[u64], cells: usize) -> Vec<u64> {
     columns
 }
 
-/// Formats tokens in and out with as many of their shares as fit into `cells` cells.
-fn in_out(totals: &Totals, cells: usize) -> String {
+/// Formats tokens in and out with as many of their shares as fit into `cells` cells, and what else stands in a line of its own: the part from
+/// a cache, if it does not fit.
+fn in_out(totals: &Totals, cells: usize) -> (String, Option<String>) {
     let text = |shares| display::tokens_in_out(totals, |count| format::tokens(Some(count)), shares);
     let fitting = [Shares::All, Shares::CacheReads].map(text).into_iter().find(|text| format::width(text) <= cells);
-    fitting.unwrap_or_else(|| text(Shares::None))
+    let cached = (totals.cache_read > 0).then(|| format!("{} of the input cached", format::percent(totals.cache_read, totals.input)));
+    match fitting {
+        Some(text) => (text, None),
+        None => (text(Shares::None), cached),
+    }
 }
 
 /// Draws the total cost, that of the last hour, and the costs by model and, where there is room for headings, by agent.
@@ -237,7 +246,16 @@ fn draw_ranks(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], names: u16, s
 
 #[cfg(test)]
 mod tests {
-    use super::columns;
+    use super::{Totals, columns, in_out};
+
+    #[test]
+    fn the_part_from_a_cache_gets_a_line_of_its_own_where_large_numbers_leave_no_room() {
+        let totals =
+            |tokens| Totals { input: tokens, inputs: 1, output: tokens / 3, outputs: 1, cache_read: tokens / 2, ..Totals::default() };
+        assert_eq!(in_out(&totals(900), 28), ("900 in (50% cached), 300 out".to_owned(), None));
+        assert_eq!(in_out(&totals(90_000_000), 26), ("90.0M in, 30.0M out".to_owned(), Some("50% of the input cached".to_owned())));
+        assert_eq!(in_out(&Totals { cache_read: 0, ..totals(90_000_000) }, 10), ("90.0M in, 30.0M out".to_owned(), None));
+    }
 
     #[test]
     fn columns_keep_every_minute() {

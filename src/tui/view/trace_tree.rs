@@ -87,14 +87,7 @@ fn wrapped(text: &str, cells: usize) -> impl Iterator<Item = &str> {
 /// Says that no trace matches, and what may be the reason.
 fn no_match_reasons(app: &App) -> Vec<String> {
     let mut lines = vec![format!("No trace matches the filter; {} clears it.", app.keymap.hint(Action::Back))];
-    let query = app.tree.query();
-    if query.is_some_and(Query::has_bare_words) {
-        lines.push("A word alone matches names and the first words of the input; text:WORD searches all payloads.".to_owned());
-    }
-    if query.is_some_and(Query::has_several_terms) {
-        lines
-            .push("One step must match every word: agent:ann status:error finds failed steps of ann, not failed runs with ann.".to_owned());
-    }
+    lines.extend(app.tree.query().into_iter().flat_map(Query::reasons_for_nothing).map(|reason| format!("· {reason}")));
     lines
 }
 

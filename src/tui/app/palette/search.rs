@@ -9,10 +9,11 @@ use super::PaletteMatch;
 use crate::keymap::{Action, ENTRIES, Entry};
 
 /// The actions that an empty palette lists first.
-const FIRST: [Action; 17] = [
+const FIRST: [Action; 18] = [
     Action::Filter,
     Action::NextError,
     Action::ErrorsOnly,
+    Action::Slowest,
     Action::Detail,
     Action::Compare,
     Action::Export,
@@ -34,10 +35,14 @@ const SYNONYMS: &[(Action, &[&str])] = &[
     (Action::Filter, &["search", "find", "grep", "query", "where"]),
     (Action::NextError, &["failure", "problem"]),
     (Action::ErrorsOnly, &["failed"]),
-    (Action::Detail, &["open", "prompt", "messages", "conversation", "input", "output", "show", "enter"]),
+    (Action::Slowest, &["slow", "longest", "bottleneck", "latency", "time"]),
+    (
+        Action::Detail,
+        &["open", "prompt", "messages", "conversation", "context", "cache", "input", "output", "attributes", "events", "show", "enter"],
+    ),
     (Action::Compare, &["diff", "versus"]),
     (Action::Export, &["save", "download", "write", "share", "csv", "markdown"]),
-    (Action::SortBy, &["order", "slow", "slowest", "expensive", "longest"]),
+    (Action::SortBy, &["order", "slow", "expensive", "longest"]),
     (Action::Fold, &["collapse", "close"]),
     (Action::Unfold, &["expand"]),
     (Action::FoldAll, &["collapse-all", "expand-all"]),
@@ -46,6 +51,8 @@ const SYNONYMS: &[(Action, &[&str])] = &[
     (Action::ZoomReset, &["fit"]),
     (Action::ViewSessions, &["conversations", "chats", "users"]),
     (Action::ViewAgents, &["latency", "percentiles", "statistics"]),
+    (Action::ViewModels, &["cached", "cache", "percentiles"]),
+    (Action::ViewTools, &["percentiles"]),
     (Action::Ordinary, &["hide", "hidden", "requests"]),
     (Action::Mark, &["select", "tag"]),
     (Action::Copy, &["clipboard", "yank"]),
@@ -57,6 +64,12 @@ const SYNONYMS: &[(Action, &[&str])] = &[
     (Action::Help, &["keys", "shortcuts", "legend", "symbols", "manual"]),
     (Action::Quit, &["exit", "leave"]),
 ];
+
+/// Returns the words that users type for an action with another name.
+#[must_use]
+pub fn synonyms(action: Action) -> &'static [&'static str] {
+    SYNONYMS.iter().find(|(known, _)| *known == action).map_or(&[], |(_, words)| words)
+}
 
 /// Words that ask for what no action does.
 const DELETION: [&str; 2] = ["delete", "remove"];
@@ -80,7 +93,7 @@ fn offered(is_demo: bool) -> impl Iterator<Item = &'static Entry> {
 fn all(is_demo: bool) -> Vec<PaletteMatch> {
     let mut entries: Vec<&Entry> = offered(is_demo).collect();
     entries.sort_by_key(|entry| FIRST.iter().position(|first| *first == entry.action).unwrap_or(FIRST.len()));
-    entries.into_iter().map(|entry| PaletteMatch { entry, matched: Vec::new() }).collect()
+    entries.into_iter().map(|entry| PaletteMatch { entry, matched: Vec::new(), synonym: None }).collect()
 }
 
 /// Returns the actions whose names or synonyms begin with the typed text, then those whose names contain its letters in order, then those
@@ -93,21 +106,19 @@ pub(super) fn find(typed: &str, is_demo: bool) -> Vec<PaletteMatch> {
     let typed = typed.replace(' ', "-");
     let is_deletion = reason_for_nothing(&typed) != reason_for_nothing("");
     let prefix = typed.to_lowercase();
-    let is_synonym = |action| {
-        let words = SYNONYMS.iter().find(|(known, _)| *known == action).map_or(&[][..], |(_, words)| words);
-        prefix.len() > 1 && words.iter().any(|word| word.starts_with(&prefix))
-    };
+    let synonym_of = |action| synonyms(action).iter().copied().find(|word| prefix.len() > 1 && word.starts_with(&prefix));
     let rate = |entry: &'static Entry| {
-        let is_synonym = is_synonym(entry.action);
-        let tier = if is_synonym || entry.name.starts_with(&prefix) { 2 } else { 1 };
+        let begins_name = entry.name.starts_with(&prefix);
+        let synonym = synonym_of(entry.action).filter(|_| !begins_name);
+        let tier = if synonym.is_some() || begins_name { 2 } else { 1 };
         if let Some((score, matched)) = fuzzy.fuzzy_indices(entry.name, &typed).filter(|_| !is_deletion) {
-            return Some(((tier, score, Reverse(entry.name.len())), PaletteMatch { entry, matched }));
+            return Some(((tier, score, Reverse(entry.name.len())), PaletteMatch { entry, matched, synonym }));
         }
-        if is_synonym {
-            return Some(((2, 0, Reverse(entry.name.len())), PaletteMatch { entry, matched: Vec::new() }));
+        if synonym.is_some() {
+            return Some(((2, 0, Reverse(entry.name.len())), PaletteMatch { entry, matched: Vec::new(), synonym }));
         }
         let score = fuzzy.fuzzy_match(entry.help, &typed.replace('-', " ")).filter(|_| !is_deletion)?;
-        Some(((0, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new() }))
+        Some(((0, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new(), synonym: None }))
     };
     let mut matches: Vec<_> = offered(is_demo).filter_map(rate).collect();
     matches.sort_by_key(|(rank, _)| Reverse(*rank));
@@ -142,7 +153,10 @@ mod tests {
             ("prompt", "detail"),
             ("color", "theme"),
             ("collapse", "fold"),
-            ("slow", "sort-by"),
+            ("slow", "slowest"),
+            ("longest", "slowest"),
+            ("cache", "detail"),
+            ("cached", "view-models"),
             ("exit", "quit"),
             ("EXPAND", "unfold"),
         ] {

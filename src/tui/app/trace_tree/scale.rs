@@ -3,6 +3,7 @@
 //! It is a round number that at least nine of ten shown traces fit into; longer bars are cut. It covers all shown traces, not only those on
 //! the screen: it does not change while the user scrolls, and rarely when traces arrive.
 
+use super::TraceTree;
 use crate::model::Nanos;
 use crate::settings::Measure;
 use crate::store::{Store, TraceIx};
@@ -61,7 +62,7 @@ fn steps(list: usize) -> &'static [u64] {
     if list == 0 { &TIMES } else { &COUNTS }
 }
 
-/// The sizes of a trace as indices into the round numbers: time, tokens, cost; `UNKNOWN` if it has no size.
+/// The sizes of a trace as indices into the round numbers: the time that its bar covers, tokens, cost; `UNKNOWN` if it has no size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sizes([u8; 3]);
 
@@ -69,7 +70,9 @@ const UNKNOWN: u8 = u8::MAX;
 
 impl Sizes {
     pub(super) fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
-        let time = store.group_time(trace, now).and_then(|time| u64::try_from(time).ok());
+        // The bars of a trace whose time is unknown cover what is known of it.
+        let axis = TraceTree::full_axis(store, trace, now);
+        let time = u64::try_from(store.group_time(trace, now).unwrap_or(axis.end.saturating_sub(axis.start))).ok();
         let totals = store.group_totals(trace);
         let cost = totals.cost().and_then(|cost| u64::try_from(cost).ok());
         let step = |list: usize, size: Option<u64>| {

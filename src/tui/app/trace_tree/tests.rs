@@ -229,6 +229,49 @@ fn the_critical_path_runs_through_the_call_that_delegates_into_the_run_of_the_me
 }
 
 #[test]
+fn the_slowest_steps_are_visited_in_the_order_of_the_time_that_they_decided() {
+    // 2 runs beside 3 and decides nothing; 1 decides before 3 and after 4.
+    let mut harness = TestHarness::with_spans(&[
+        (1, 1, 0, 0, Some(100)),
+        (1, 2, 1, 10, Some(49)),
+        (1, 3, 1, 10, Some(50)),
+        (1, 4, 1, 50, Some(95)),
+        (2, 1, 0, 500, Some(900)),
+    ]);
+    harness.go(1, 1);
+    let mut visited = Vec::new();
+    for _ in 0..4 {
+        harness.act(Action::Slowest);
+        let text = harness.app.message.as_ref().map(|message| message.text.clone()).unwrap();
+        visited.push((harness.cursor_ids().unwrap().1, text));
+    }
+    let expected = [
+        (4, "slowest 1 of 3: 45ns of 100ns (45%)"),
+        (3, "slowest 2 of 3: 40ns of 100ns (40%)"),
+        (1, "slowest 3 of 3: 15ns of 100ns (15%)"),
+        (4, "slowest 1 of 3: 45ns of 100ns (45%)"),
+    ];
+    assert_eq!(visited, expected.map(|(id, text)| (span_id(id), text.to_owned())));
+    harness.go(1, 3);
+    harness.act(Action::Slowest);
+    assert_eq!(harness.cursor_ids().unwrap().1, span_id(4), "after another move it begins with the slowest");
+    harness.act(Action::ViewTools);
+    harness.act(Action::Slowest);
+    let table = harness.app.table.as_ref().unwrap();
+    assert_eq!(table.columns()[table.sorted].name(), "P95");
+    harness.act(Action::ViewErrors);
+    harness.act(Action::Slowest);
+    assert!(harness.app.message.as_ref().is_some_and(|message| message.text.contains("no times")));
+}
+
+#[test]
+fn a_trace_without_a_known_time_has_no_slowest_step() {
+    let mut harness = TestHarness::with_spans(&[(1, 1, 0, 10, Some(10))]);
+    harness.act(Action::Slowest);
+    assert!(harness.app.message.as_ref().is_some_and(|message| message.text.contains("no step")));
+}
+
+#[test]
 fn eviction_removes_the_zoom_and_the_critical_path() {
     let mut harness = TestHarness::new(Limits { spans: 3, ..Limits::default() });
     harness.arrive(&[(1, 1, 0, 0, Some(80_000)), (1, 2, 1, 60_000, Some(64_000))]);

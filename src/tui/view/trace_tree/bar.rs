@@ -68,10 +68,24 @@ impl Line<'_> {
         self.draw_waiting(buffer, area, axis);
         self.draw_logs(buffer, area, axis);
         if tree.is_in_open_trace(store, row) {
-            let legend = format!(" {RULER} {}", format::round_duration(self.ruler_step(area.width).cast_signed()));
-            let left = area.right().saturating_sub(format::width(&legend) as u16);
-            if left > area.x && (left..area.right()).all(|x| buffer[(x, area.y)].symbol() == " ") {
-                put(buffer, left, area.y, area.right() - left, &legend, styling.dim());
+            self.draw_ticks(buffer, area);
+        }
+    }
+
+    /// Writes times over the ruler of the bars below into the first line of an open trace, where its own bar, which has another scale, leaves
+    /// room.
+    fn draw_ticks(&self, buffer: &mut Buffer, area: Rect) {
+        let Self { app, store, styling, data, .. } = *self;
+        let axis = app.tree.axis(store, data.trace(), app.now);
+        let last = (area.left()..area.right()).rev().find(|&x| buffer[(x, area.y)].symbol() != " ");
+        // A blank keeps the bar and the first label apart.
+        let free = last.map_or(area.x, |last| last + 2);
+        let mut ticks = self.ticks(area, axis).peekable();
+        while let Some((x, time)) = ticks.next() {
+            let label = format!("{RULER}{}", format::round_duration(time));
+            let room = ticks.peek().map_or(area.right(), |&(next, _)| next).saturating_sub(x);
+            if x >= free && format::width(&label) <= usize::from(room) {
+                put(buffer, x, area.y, room, &label, styling.dim());
             }
         }
     }
@@ -92,15 +106,20 @@ impl Line<'_> {
         self.app.tree.ruler_step(self.store, self.data.trace(), most, self.app.now)
     }
 
-    /// Draws the lines that tell the scale of an open trace from the shared one.
-    fn draw_ruler(&self, buffer: &mut Buffer, area: Rect, axis: Axis) {
+    /// Returns the lines of the ruler in a bar on the scale of an open trace: their columns, and the times from the start of the trace.
+    fn ticks(&self, area: Rect, axis: Axis) -> impl Iterator<Item = (u16, i64)> {
         let start = TraceTree::full_axis(self.store, self.data.trace(), self.app.now).start;
         let step = i64::try_from(self.ruler_step(area.width)).unwrap_or(i64::MAX);
         // The first line is after the left edge of the axis.
         let first = (axis.start.saturating_sub(start) / step + 1).saturating_mul(step);
-        let lines = std::iter::successors(Some(first), |line| line.checked_add(step)).map(|line| start.saturating_add(line));
-        for time in lines.take_while(|&time| time < axis.end) {
-            let x = area.x + axis.cell(time, usize::from(area.width)) as u16;
+        let times = std::iter::successors(Some(first), move |time| time.checked_add(step));
+        let times = times.take_while(move |&time| start.saturating_add(time) < axis.end);
+        times.map(move |time| (area.x + axis.cell(start.saturating_add(time), usize::from(area.width)) as u16, time))
+    }
+
+    /// Draws the lines that tell the scale of an open trace from the shared one.
+    fn draw_ruler(&self, buffer: &mut Buffer, area: Rect, axis: Axis) {
+        for (x, _) in self.ticks(area, axis) {
             put(buffer, x, area.y, 1, RULER, self.styling.frame(false));
         }
     }

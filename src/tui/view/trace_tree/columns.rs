@@ -110,7 +110,8 @@ impl BarScale {
         let full = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
         let is_bound = open && store.totals_of(trace).is_cost_incomplete();
         let (zero, to) = match measure {
-            Measure::Time | Measure::Own => ("0s", full.map(|full| format::duration(full.cast_signed()))),
+            // The shared scale is round.
+            Measure::Time | Measure::Own => ("0s", full.map(|full| format::round_duration(full.cast_signed()))),
             Measure::Tokens => ("0", full.map(|full| format::tokens(Some(full)))),
             Measure::Cost => ("$0", full.map(|full| format::money_at_least(Some(full.cast_signed()), is_bound))),
         };

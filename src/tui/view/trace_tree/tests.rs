@@ -164,7 +164,7 @@ fn the_heading_shows_the_scale_of_the_bars() {
 }
 
 #[test]
-fn the_first_line_of_an_open_trace_says_what_the_ruler_measures() {
+fn the_first_line_of_an_open_trace_has_the_times_over_the_ruler_of_its_steps() {
     let mut store = store(&["a", "b"]);
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     let name = batch.intern("long");
@@ -179,7 +179,8 @@ fn the_first_line_of_an_open_trace_says_what_the_ruler_measures() {
     draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
     let lines: Vec<String> = (0..42).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect();
     let line = |sign: &str| lines.iter().find(|line| line.contains(sign)).unwrap();
-    assert!(line("◆ a").contains("┆ 20ms") && !line("✦ a").contains("20ms"), "{lines:?}");
+    assert!(line("◆ a").contains("▏   ┆20ms   ┆40ms   ┆60ms  "), "the last line has no room for its time: {lines:?}");
+    assert!(!line("⚙ a").contains("┆20ms") && !line("✦ a").contains("┆20ms"), "{lines:?}");
 }
 
 #[test]
@@ -259,4 +260,22 @@ fn the_bar_of_a_trace_is_as_long_as_its_time_folded_or_open() {
         assert!((all * 8 / 10..all).contains(&cells), "{cells} of {all} cells: {line}");
         app.update(&mut store, Action::FoldAll, 0);
     }
+}
+
+#[test]
+fn the_shared_scale_fits_traces_whose_time_is_unknown() {
+    let mut store = Store::new(Limits { stale: 1, ..Limits::default() });
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let name = batch.intern("lost");
+    batch.spans.push(Span { end: None, ..span((1, 1), (0, 0), name) });
+    batch.spans.push(span((1, 2), (0, 96), name));
+    store.apply(&batch, 96 * MS);
+    let mut app = App::new(Vec::new(), false, 96 * MS);
+    app.tree.set_height(40);
+    let now = 96 * MS + 3_600_000 * MS;
+    app.tick(&mut store, now);
+    let trace = store.traces().next().unwrap();
+    app.tree.update(&store, &crate::store::Changes { traces: vec![trace], ..Default::default() }, now);
+    assert_eq!(store.group_time(trace, now), None, "it is lost");
+    assert!(app.tree.scale() >= 96_000_000, "{}", app.tree.scale());
 }

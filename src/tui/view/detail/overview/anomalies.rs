@@ -6,7 +6,7 @@ use crate::model::Nanos;
 use crate::store::{self, Anomalies, RowIx, Store};
 use crate::tui::display::{cost, name};
 use crate::tui::widget::text::TextRole;
-use crate::tui::widget::{Glyphs, sparkline};
+use crate::tui::widget::{Glyphs, sparkline_of};
 use crate::why::{Cause, why};
 
 /// The largest width, in cells, of the sparkline of context sizes.
@@ -100,10 +100,12 @@ impl Page {
         let tokens = |row: &RowIx| u64::from(store.usage(*row).and_then(|usage| usage.input).unwrap_or_default());
         let sizes: Vec<u64> = calls.iter().map(tokens).collect();
         let (Some(first), Some(last), Some(latest)) = (sizes.first(), sizes.last(), calls.last()) else { return };
-        let share = store.context_window(*latest).filter(|&window| window > 0);
+        let window = store.context_window(*latest).filter(|&window| window > 0);
         let share =
-            share.map_or_else(String::new, |window| format!(", {} of {}", format::percent(*last, window), format::tokens(Some(window))));
-        let line = sparkline(&sizes, sizes.len().min(SPARKLINE_WIDTH), Glyphs::Unicode);
+            window.map_or_else(String::new, |window| format!(", {} of {}", format::percent(*last, window), format::tokens(Some(window))));
+        // A column that fills its cell says that the window is full.
+        let top = window.or_else(|| sizes.iter().copied().max()).unwrap_or_default();
+        let line = sparkline_of(&sizes, top, sizes.len().min(SPARKLINE_WIDTH), Glyphs::Unicode);
         let text = format!(
             "{line}  {} → {} tokens in over {} calls{share}",
             format::count(*first),
