@@ -1,4 +1,4 @@
-"""Stands in for the chat APIs of OpenAI and Anthropic, on loopback, with answers read from a script.
+"""Stands in for the chat APIs of OpenAI, Anthropic and Google, on loopback, with answers read from a script.
 
     python model_server.py SCRIPT.json [--port N] [--ledger FILE.jsonl] [--prefix-cache]
 
@@ -92,7 +92,7 @@ class PrefixCache:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers POST /v1/chat/completions and POST /v1/messages."""
+    """Answers POST /v1/chat/completions, POST /v1/messages and POST …/MODEL:generateContent."""
 
     protocol_version = "HTTP/1.1"
     script = []
@@ -104,6 +104,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        is_google = ":generateContent" in self.path
+        if is_google:
+            body = from_google(body, self.path.rpartition("/")[2].partition(":")[0])
         system, user, answers, size = conversation(body)
         turn = choose(self.script, system, user, answers)
         time.sleep(turn.get("seconds", 0.01))
@@ -120,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
             entry = {"model": model, "user": user, "input_tokens": tokens_in, "cached_tokens": cached, "output_tokens": tokens_out}
             with open(self.ledger, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
+        if is_google:
+            return self.answer(200, google(model, turn, tokens_in, tokens_out))
         if self.path.endswith("/messages"):
             return self.answer(200, anthropic(model, turn, calls, (tokens_in - cached - written, cached, written, tokens_out)))
         usage = {
@@ -192,6 +197,24 @@ def anthropic(model, turn, calls, tokens):
         "stop_reason": "tool_use" if calls else "end_turn",
         "stop_sequence": None,
         "usage": usage,
+    }
+
+
+def from_google(body, model):
+    """A request of Google's API as one of OpenAI's."""
+    roles = {"model": "assistant"}
+    text = lambda content: "".join(part.get("text", "") for part in content.get("parts", []))  # noqa: E731
+    messages = [{"role": roles.get(content.get("role"), "user"), "content": text(content)} for content in body["contents"]]
+    return {"model": model, "messages": messages}
+
+
+def google(model, turn, tokens_in, tokens_out):
+    """An answer of Google's API, in words only."""
+    return {
+        "candidates": [{"content": {"role": "model", "parts": [{"text": turn.get("say", "")}]}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {"promptTokenCount": tokens_in, "candidatesTokenCount": tokens_out, "totalTokenCount": tokens_in + tokens_out},
+        "modelVersion": model,
+        "responseId": f"{time.monotonic_ns():x}",
     }
 
 

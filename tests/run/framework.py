@@ -22,6 +22,46 @@ def openai():
     return call_openai()
 
 
+def anthropic():
+    from anthropic import Anthropic
+
+    message = Anthropic(api_key="none", base_url=SERVER).messages.create(model="claude-sonnet-4-5", max_tokens=99, messages=QUESTION)
+    return message.content[0].text
+
+
+def google():
+    from google import genai
+
+    client = genai.Client(api_key="none", http_options={"base_url": SERVER})
+    return client.models.generate_content(model="gemini-2.5-flash", contents="slowly").text
+
+
+def mcp():
+    """A tool in another process, which goes on with the trace of its caller."""
+    from mcp import ClientSession, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+    from opentelemetry.sdk.trace import TracerProvider
+
+    parameters = StdioServerParameters(command=sys.executable, args=[__file__, "mcp_server", SERVER], env=dict(os.environ))
+
+    async def ask():
+        async with stdio_client(parameters) as (reading, writing), ClientSession(reading, writing) as session:
+            await session.initialize()
+            with TracerProvider().get_tracer("program").start_as_current_span("work"):
+                return (await session.call_tool("ask", {})).content[0].text
+
+    return asyncio.run(ask())
+
+
+def mcp_server():
+    from mcp.server.mcpserver import MCPServer
+
+    server = MCPServer("answers")
+    server.tool(name="ask")(lambda: call_openai())
+    server.run()
+    raise SystemExit
+
+
 def langchain():
     from langchain_openai import ChatOpenAI
 

@@ -15,6 +15,9 @@ type Frameworks = [(&'static str, &'static [&'static str])];
 const FEW: &Frameworks = &[("openai", &["ChatCompletion"]), ("logfire", &["Chat Completion with {request_data[model]!r}", "work"])];
 
 const MANY: &Frameworks = &[
+    ("anthropic", &["messages.create"]),
+    ("google", &["GenerateContent"]),
+    ("mcp", &["ChatCompletion", "work"]),
     ("langchain", &["ChatOpenAI"]),
     ("langchain_async", &["ChatOpenAI"]),
     ("langchain_tool", &["ChatCompletion", "ask"]),
