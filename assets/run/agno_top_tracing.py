@@ -566,6 +566,8 @@ class _Exporter(object):
         import socket  # noqa: F401
 
         self.reset()
+        if os.environ.get("AGNO_TOP_RUN_MARKS_LINES"):
+            self.lines.follow(sys.stderr)
         atexit.register(self.end)
         os.register_at_fork(after_in_child=self.reset)
         for name in ("_exit", "execv", "execve"):
@@ -589,6 +591,7 @@ class _Exporter(object):
         self.process = "%016x" % int.from_bytes(os.urandom(8), "big")
         folder = os.environ.get("AGNO_TOP_RUN_UNSENT")
         self.unsent = _Unsent(os.path.join(folder, self.process)) if folder else None
+        self.lines = _Lines(self.notify)
 
     def end(self):
         self.flush()
@@ -606,6 +609,7 @@ class _Exporter(object):
         return flush_first
 
     def started(self, span):
+        self.lines.run_started(span)
         if len(self.queue) < self.MAX_QUEUE:
             # It is encoded when it is sent: by then it may have more attributes.
             self.queue.append((span, None, False))
@@ -615,6 +619,7 @@ class _Exporter(object):
             self.notify()
 
     def ended(self, span, is_private):
+        self.lines.run_ended(span)
         try:
             encoded = _encode(span)
         except Exception as error:
@@ -688,6 +693,9 @@ class _Exporter(object):
             for body, count in _bodies(spans, self.MAX_BODY):
                 is_sent = is_sent and self.post(body, is_private)
                 lost += 0 if is_sent or spans is pending else count
+        lines = self.lines.take()
+        if lines and is_sent:
+            self.post(lines, False, "/v1/logs")
         if is_sent:
             self.open.update(span.context.span_id for span in running)
             is_due = self.time.monotonic() - self.sent_at >= self.HEARTBEAT
@@ -697,10 +705,10 @@ class _Exporter(object):
         is_kept = self.unsent is not None and (self.unsent.keep(part) if lost else self.unsent.forget(part))
         self.dropped += 0 if is_kept else lost
 
-    def post(self, body, is_forwarded):
+    def post(self, body, is_forwarded, path="/v1/traces"):
         """Returns whether the receiver answered."""
         body = body.encode("ascii")
-        lines = ["POST /v1/traces HTTP/1.1", "Host: " + self.host, "Content-Type: application/json"]
+        lines = ["POST %s HTTP/1.1" % path, "Host: " + self.host, "Content-Type: application/json"]
         lines.append("Content-Length: %d" % len(body))
         if self.token:
             lines.append("Authorization: Bearer " + self.token)
@@ -748,6 +756,87 @@ class _Exporter(object):
             self.socket.close()
             self.socket = None
         return True
+
+
+class _Lines(object):
+    """Lines on standard error, each with the span in which it was written: the current one, else the run that is open if it is the only one."""
+
+    # Lines that may wait, and characters of each. The terminal has them all.
+    MAX_LINES, MAX_LENGTH = 500, 1000
+
+    def __init__(self, notify):
+        self.notify = notify
+        # The trace of each open run, by the id of its span.
+        self.runs, self.waiting, self.left_out, self.begun = {}, [], 0, ""
+
+    def follow(self, file):
+        """Notices what is written to a text file, which stays what it is."""
+        try:
+            write = file.write
+
+            def write_and_mark(text):
+                count = write(text)
+                _state["exporter"].lines.add(text)
+                return count
+
+            file.write = write_and_mark
+        except Exception:
+            # There is none, or it is one that can't be followed.
+            pass
+
+    def run_started(self, span):
+        if span.parent is None or span.parent.is_remote:
+            self.runs[span.context.span_id] = span.context.trace_id
+
+    def run_ended(self, span):
+        self.runs.pop(span.context.span_id, None)
+
+    def add(self, text):
+        try:
+            most = self.MAX_LINES * self.MAX_LENGTH
+            self.left_out += text[:-most].count("\n")
+            lines = (self.begun + text[-most:]).split("\n")
+            self.begun = lines.pop()[: self.MAX_LENGTH]
+            lines = [line[: self.MAX_LENGTH] for line in lines if line.strip()]
+            if not lines:
+                return
+            room = self.MAX_LINES - len(self.waiting)
+            place = self.place()
+            self.waiting.extend((line, place) for line in lines[:room])
+            self.left_out += len(lines[room:])
+            self.notify()
+        except Exception:
+            # The program matters more than its trace.
+            pass
+
+    def place(self):
+        import time
+
+        from opentelemetry import trace
+
+        context = trace.get_current_span().get_span_context()
+        found = (context.trace_id, context.span_id) if context.is_valid else None
+        if found is None and len(self.runs) == 1:
+            found = [(trace_id, span_id) for span_id, trace_id in self.runs.items()][0]
+        return int(time.time() * 1e9), found
+
+    def take(self):
+        """The request with the lines that wait, if any."""
+        waiting, left_out = self.waiting, self.left_out
+        self.waiting, self.left_out = [], 0
+        if left_out:
+            waiting.append(("%d more lines" % left_out, waiting[-1][1] if waiting else self.place()))
+        records = []
+        for line, (time, found) in waiting:
+            record = {"timeUnixNano": str(time), "body": {"stringValue": line}}
+            if found:
+                record.update(traceId="%032x" % found[0], spanId="%016x" % found[1])
+            records.append(record)
+        if not records:
+            return None
+        service = {"key": "service.name", "value": {"stringValue": os.path.basename(sys.argv[0] if sys.argv else "") or "python"}}
+        scopes = [{"scope": {"name": "stderr"}, "logRecords": records}]
+        return _json({"resourceLogs": [{"resource": {"attributes": [service]}, "scopeLogs": scopes}]})
 
 
 class _Unsent(object):

@@ -21,6 +21,12 @@ own_spans = 0
 @tool
 def look_up(name: str) -> dict:
     """Look somebody up."""
+    if MODE == "errors":
+        import time
+
+        print("one line", "on standard error", file=sys.stderr)
+        while not os.path.exists(sys.argv[4]):
+            time.sleep(0.01)
     if MODE == "kill":
         import time
 

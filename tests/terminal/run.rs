@@ -46,6 +46,27 @@ fn a_tool_that_was_killed_is_cut_on_the_screen_and_its_time_is_a_lower_bound() {
 }
 
 #[test]
+fn a_line_on_standard_error_marks_the_step_that_wrote_it() {
+    let Some(python) = python() else { return };
+    let (_server, address) = models(&python);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let go = directory.path().join("go");
+    let mut program = agent(&python, &["errors", &address, "two tools", go.to_str().expect("a path in Unicode")]);
+    let is_marked = |line: &str| line.contains("◐ look_up") && line.contains('!');
+    program.wait("mark", |screen| screen.contents().lines().any(is_marked));
+    program.press("7");
+    program.wait("line among the logs", |screen| {
+        // The pane with the output has it, too.
+        screen.contents().lines().filter(|line| line.contains("one line on standard error")).count() == 2
+    });
+    std::fs::write(&go, "").expect("a file");
+    program.wait_for("exit code 0");
+    program.press("q");
+    let (code, left) = program.wait_for_exit();
+    assert!(code == 0 && left.contains("one line on standard error"), "{left}");
+}
+
+#[test]
 fn much_output_and_escape_sequences_of_a_program_stay_in_its_pane() {
     // What would change the terminal: its title, its modes, the other screen, and a sequence that never ends.
     let script =

@@ -28,6 +28,9 @@ const SIZE: PtySize = PtySize { rows: 10, cols: 80, pixel_width: 0, pixel_height
 /// Pieces of output that may wait for the screen. A program that writes faster waits, as for any terminal.
 const WAITING: usize = 16;
 
+/// Has Python's tracing tell of lines on standard error, which mark the run that wrote them.
+const MARKS_LINES: &str = "AGNO_TOP_RUN_MARKS_LINES";
+
 /// How long a program may take to end after each request to do so.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -124,6 +127,7 @@ fn start(
     for (name, value) in &environment.set {
         builder.env(name, value);
     }
+    builder.env(MARKS_LINES, "1");
     for name in &environment.remove {
         builder.env_remove(name);
     }

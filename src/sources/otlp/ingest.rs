@@ -136,7 +136,8 @@ impl Ingest {
         let (encoding, body) = (request.encoding, request.body.clone());
         match request.signal {
             Signal::Traces => self.ingest_spans(encoding, body, request.sender).await,
-            Signal::Logs => self.ingest_logs(encoding, body).await,
+            // Lines that a traced process writes are for who watches it.
+            Signal::Logs => self.ingest_logs(encoding, body, !request.sender.stays_here()).await,
             Signal::Metrics => self.ingest_metrics(protobuf(encoding, body, json::encode_metrics)?).await,
         }
     }

@@ -11,7 +11,7 @@ use crate::sources::Update;
 use tokio::time::timeout;
 
 impl Ingest {
-    pub(super) async fn ingest_logs(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
+    pub(super) async fn ingest_logs(&self, encoding: Encoding, body: Bytes, is_recorded: bool) -> Result<Accepted, Rejection> {
         // Reserve first: events count as known once they are read.
         let mut permits = self.reserve(2).await?;
         let body = protobuf(encoding, body, json::encode_logs)?;
@@ -25,7 +25,7 @@ impl Ingest {
         });
         read.map_err(malformed)?;
         let Records { kept: records, left_out: rejected, .. } = kept;
-        if let Some(recorder) = self.recorder.as_ref().filter(|_| !records.is_empty()) {
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| is_recorded && !records.is_empty()) {
             recorder.write(Recorded::Logs(body)).await.map_err(Rejection::RecordFailed)?;
         }
         let told = self.sender.read_logs(&telling);

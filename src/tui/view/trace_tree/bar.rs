@@ -141,12 +141,12 @@ impl Line<'_> {
         }
     }
 
-    /// Marks where a warning or an error was logged in the span.
+    /// Marks where a warning, an error or a line on standard error was logged in the span.
     fn draw_logs(&self, buffer: &mut Buffer, area: Rect, axis: Axis) {
         let Self { app, store, data, styling, .. } = *self;
         let numbers = app.logs.of_span(store.trace(data.trace()).id, data.id).rev().take(MAX_EXAMINED_LOGS);
         let mut marked: Vec<(u16, bool)> = Vec::new();
-        for record in numbers.filter_map(|number| app.logs.get(number)).filter(|record| record.severity >= log::WARN) {
+        for record in numbers.filter_map(|number| app.logs.get(number)).filter(|record| log::is_marked(record)) {
             if (axis.start..=axis.end).contains(&record.time) {
                 let x = area.x + (axis.cell(record.time, usize::from(area.width)) as u16).min(area.width.saturating_sub(1));
                 marked.push((x, record.severity >= log::ERROR));
