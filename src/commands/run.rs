@@ -290,7 +290,11 @@ impl Watcher {
                 let changes = self.store.apply(&batch, now());
                 self.hub.release(changes.released);
             }
-            Update::Traffic(_, traffic) => self.store.set_payload_memory(traffic.memory),
+            Update::Traffic(_, traffic) => {
+                self.store.set_payload_memory(traffic.memory);
+                let changes = self.store.evict_excess();
+                self.hub.release(changes.released);
+            }
             _ => {}
         }
     }

@@ -22,7 +22,7 @@ use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic_hook;
 use crate::query::{Matcher, Query};
 use crate::sources::{Hub, ReadLimits, Request, SearchHits, State, Update};
-use crate::store::{Phase, RowIx, Store};
+use crate::store::{Changes, Phase, RowIx, Store};
 
 /// Updates that may wait.
 const CAPACITY: usize = 16;
@@ -187,7 +187,11 @@ impl Follower {
         match update {
             Update::Batch(batch) => self.apply(batch)?,
             Update::State(source, state) => self.update_state(*source, state)?,
-            Update::Traffic(_, traffic) => self.store.set_payload_memory(traffic.memory),
+            Update::Traffic(_, traffic) => {
+                self.store.set_payload_memory(traffic.memory);
+                let changes = self.store.evict_excess();
+                self.forget(changes);
+            }
             Update::SearchHits(hits) => self.print_hits(hits)?,
             _ => {}
         }
@@ -205,9 +209,7 @@ impl Follower {
         let new: Vec<usize> = (0..batch.spans.len()).filter(|&index| ended_row(&self.store, index).is_none()).collect();
         let now = self.read_clock();
         let changes = self.store.apply(batch, now);
-        self.hub.release(changes.released);
-        let freed: HashSet<RowIx> = changes.freed.into_iter().collect();
-        self.deferred.retain(|(row, _)| !freed.contains(row));
+        self.forget(changes);
         let mut rows: Vec<RowIx> = new.into_iter().filter_map(|index| ended_row(&self.store, index)).collect();
         let is_live = batch.origin == Origin::Live;
         let are_read = self.sources.iter().all(|source| source.is_read);
@@ -221,6 +223,13 @@ impl Follower {
         }
         rows.retain(|&row| is_live || self.includes_existing(row));
         self.print_in_order(rows)
+    }
+
+    /// Releases what the store no longer holds.
+    fn forget(&mut self, changes: Changes) {
+        self.hub.release(changes.released);
+        let freed: HashSet<RowIx> = changes.freed.into_iter().collect();
+        self.deferred.retain(|(row, _)| !freed.contains(row));
     }
 
     fn update_state(&mut self, id: SourceId, state: &State) -> io::Result<()> {

@@ -69,7 +69,11 @@ impl Live {
             Event::Update(Some(Update::Batch(batch))) => self.apply(&batch),
             Event::Update(Some(Update::State(source, state))) => self.source_state(usize::from(source.0), state),
             Event::Update(Some(Update::Payloads { ticket, payloads })) => self.desk.payloads(ticket, payloads),
-            Event::Update(Some(Update::Traffic(_, traffic))) => self.store.set_payload_memory(traffic.memory),
+            Event::Update(Some(Update::Traffic(_, traffic))) => {
+                self.store.set_payload_memory(traffic.memory);
+                let changes = self.store.evict_excess();
+                self.hub.release(changes.released);
+            }
             Event::Update(Some(_)) => {}
             Event::Relayed(Relayed { question, answer: Some(answer) }) => question.reply.send(answer),
             Event::Relayed(Relayed { question, answer: None }) => self.ask_own(question),
