@@ -5,9 +5,9 @@
 mod stage;
 
 use agno_top::query::Query;
-use agno_top::tui::app::Effect;
+use agno_top::tui::app::{Action, Effect};
 use serde_json::{Value, json};
-use stage::{Stage, fixture};
+use stage::{NOW, Stage, fixture};
 
 fn open() -> Stage {
     Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36))
@@ -226,4 +226,24 @@ fn a_part_of_a_context_opens() {
     assert!(!stage.text().contains("message 1  user"), "{}", stage.text());
     stage.keys("][");
     assert!(!stage.text().contains("▸"), "another tab begins anew: {}", stage.text());
+}
+
+#[test]
+fn a_run_that_was_read_is_not_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("runs.json");
+    runs_with_a_miss(&path);
+    let mut stage = Stage::open(&path, (120, 36));
+    stage.keys("g<Enter>]]]");
+    assert!(stage.text().contains("contexts       3 calls"), "{}", stage.text());
+    let go_to = |stage: &mut Stage, action| {
+        stage.app.update(&mut stage.store, action, NOW);
+        stage.app.take_context_slices(&stage.store).collect::<Vec<_>>().len()
+    };
+    stage.keys("J");
+    assert!(stage.text().contains("contexts       3 calls"), "{}", stage.text());
+    for action in [Action::PreviousTrace, Action::NextTrace, Action::PreviousTrace] {
+        assert_eq!(go_to(&mut stage, action), 0, "{action:?}");
+        assert!(stage.text().contains("contexts       3 calls"), "{}", stage.text());
+    }
 }

@@ -46,9 +46,34 @@ struct Record<'a> {
     #[serde(flatten)]
     usage: UsageRecord,
     cost_usd_per_1k_tokens: Option<f64>,
+    /// How fast a model answers, of models only.
+    #[serde(flatten)]
+    answers: Option<AnswersRecord>,
     /// What caches missed, if that was asked for.
     #[serde(flatten)]
     missed: Option<MissRecord>,
+}
+
+/// How fast a model answers, over the calls that state it.
+#[derive(Serialize)]
+struct AnswersRecord {
+    first_token_p50_ms: Option<f64>,
+    first_token_p95_ms: Option<f64>,
+    tokens_per_second_p50: Option<f64>,
+    tokens_per_second_p95: Option<f64>,
+}
+
+impl AnswersRecord {
+    fn new(group: &Group) -> Self {
+        let first = |percent| group.first_token(percent).map(millis);
+        let speed = |percent| group.speed(percent).map(|speed| (speed * 1e3).round() / 1e3);
+        Self {
+            first_token_p50_ms: first(50),
+            first_token_p95_ms: first(95),
+            tokens_per_second_p50: speed(50),
+            tokens_per_second_p95: speed(95),
+        }
+    }
 }
 
 /// What caches missed. `None` where no call states cached tokens.
@@ -119,6 +144,7 @@ impl<'a> Record<'a> {
             max_ms: ms(100),
             usage: UsageRecord::from_totals(&group.usage),
             cost_usd_per_1k_tokens: group.cost_per_1k_tokens().map(|cost| cost / 1e9),
+            answers: (counted == GroupBy::Model).then(|| AnswersRecord::new(group)),
             missed: counts_misses.then(|| MissRecord::new(group.misses)),
         }
     }

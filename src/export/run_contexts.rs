@@ -92,3 +92,58 @@ impl ContextPlan {
 pub fn run_title(kind: SpanType, name: &str) -> String {
     format!("{} {}", kind.name(), plain(name))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::model::{Attribute, Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, Text, TraceId, Usage, Value};
+    use crate::store::Limits;
+
+    #[test]
+    fn a_planned_run_tells_what_its_payloads_say() {
+        let mut batch = Batch::new(SourceId(0), Origin::Live);
+        let (agent, model) = (batch.intern("*Clerk*"), batch.intern("m"));
+        let facts = |read: u32| SpanFacts {
+            span_type: SpanType::Model,
+            model,
+            usage: Some(Usage { input: Some(2000), cache_read: Some(read), output: Some(1), ..Usage::default() }),
+            ..SpanFacts::default()
+        };
+        let run = SpanFacts { span_type: SpanType::Agent, agent, ..SpanFacts::default() };
+        for (id, facts) in (1_u64..).zip([run, facts(1900), facts(0)]) {
+            batch.spans.push(Span {
+                trace: TraceId::new([1; 16]).unwrap(),
+                id: SpanId::new(id.to_be_bytes()).unwrap(),
+                parent: SpanId::new(u64::from(id > 1).to_be_bytes()),
+                start: id as i64 * 10,
+                end: Some(id as i64 * 10 + 5),
+                status: Status::Unset,
+                name: Text::default(),
+                facts,
+                error: Text::default(),
+                payload_ref: PayloadRef(0),
+                retained_bytes: 0,
+            });
+        }
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch, 0);
+        let trace = store.traces().next().unwrap();
+        let rows = store.rows_of(trace);
+        let payload = |text: &str| Payload {
+            attributes: [("role", "system"), ("content", text)]
+                .map(|(key, value)| -> Attribute { (format!("llm.input_messages.0.message.{key}"), Value::Text(value.to_owned())) })
+                .into(),
+            ..Payload::default()
+        };
+        let payloads = [Payload::default(), payload("Be kind to all."), payload("Be kind to some.")];
+        let plans = ContextPlan::of_trace(&store, trace, &rows, |run| store.text(store.row(run).label).to_owned());
+        let text: String = plans.into_iter().map(|plan| plan.markdown(|at| &payloads[at])).collect();
+        assert!(
+            text.starts_with("- agent \\*Clerk\\*: 2 calls · 4,000 tokens in · 1,900 reused (48%) · 2,000 rebuilt by 1 miss\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("2,000 tokens read anew: message 0 (system) changed at character 11\n"), "{text}");
+    }
+}

@@ -393,3 +393,11 @@ fn a_filter_finds_what_a_cache_missed() {
     let tail = missed.run(&["tail", "--filter", "miss:yes", "run.json"]);
     assert!(tail.status.code() == Some(2) && super::errors(&tail).contains("list --filter miss:yes"), "{}", super::errors(&tail));
 }
+
+#[test]
+fn models_state_how_fast_they_answer() {
+    let model = written(Convention::GenAi, &healthy(), None).objects(&["stats", "--json", "--by", "model", "run.json"]).remove(0);
+    // Each call takes two seconds for ten tokens, and none states its first token.
+    assert_eq!((&model["tokens_per_second_p50"], &model["tokens_per_second_p95"]), (&json!(5.0), &json!(5.0)));
+    assert!(model["first_token_p50_ms"].is_null() && model.get("first_token_p95_ms").is_some(), "{model}");
+}

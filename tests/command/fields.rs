@@ -231,6 +231,9 @@ fn stats_writes_these_fields() {
             if by == "agent" {
                 fields.insert(6, "refused");
             }
+            if by == "model" {
+                fields.extend(["first_token_p50_ms", "first_token_p95_ms", "tokens_per_second_p50", "tokens_per_second_p95"]);
+            }
             if ["hour", "day", "month"].contains(&by) {
                 fields.insert(2, "start");
             }

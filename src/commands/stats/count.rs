@@ -28,6 +28,10 @@ pub(in crate::commands) struct Group {
     pub(in crate::commands) usage: Totals,
     /// The durations of ended calls, ascending.
     durations: Vec<Nanos>,
+    /// The times to the first token of the model calls that state one, ascending.
+    first_tokens: Vec<Nanos>,
+    /// The output tokens per second of the ended model calls that state them, ascending.
+    speeds: Vec<f64>,
     priced: Priced,
     /// What caches missed; `None` if that was not counted, or no call states cached tokens.
     pub(in crate::commands) misses: Option<MissSum>,
@@ -45,8 +49,17 @@ struct Priced {
 impl Group {
     /// Returns the duration that `percent` of the ended calls did not exceed; `None` if none has ended.
     pub(in crate::commands) fn percentile(&self, percent: usize) -> Option<Nanos> {
-        let rank = (self.durations.len() * percent).div_ceil(100).max(1);
-        self.durations.get(rank - 1).copied()
+        at_percent(&self.durations, percent)
+    }
+
+    /// Returns the time to the first token that `percent` of the model calls did not exceed; `None` if none states one.
+    pub(in crate::commands) fn first_token(&self, percent: usize) -> Option<Nanos> {
+        at_percent(&self.first_tokens, percent)
+    }
+
+    /// Returns the output tokens per second that `percent` of the model calls did not exceed; `None` if none states them.
+    pub(in crate::commands) fn speed(&self, percent: usize) -> Option<f64> {
+        at_percent(&self.speeds, percent)
     }
 
     /// Returns the average cost of 1,000 tokens in billionths of a dollar, over the calls of which both are known; `None` if there are none.
@@ -75,6 +88,8 @@ impl Group {
             total.failed += group.failed;
             total.usage.add(&group.usage);
             total.durations.extend(&group.durations);
+            total.first_tokens.extend(&group.first_tokens);
+            total.speeds.extend(&group.speeds);
             total.priced.tokens = total.priced.tokens.saturating_add(group.priced.tokens);
             total.priced.cost = total.priced.cost.saturating_add(group.priced.cost);
             total.priced.is_undivided |= group.priced.is_undivided;
@@ -82,7 +97,7 @@ impl Group {
                 total.misses.get_or_insert_default().add_all(misses);
             }
         }
-        total.durations.sort_unstable();
+        total.sort();
         total
     }
 }
@@ -102,9 +117,7 @@ pub(in crate::commands) fn count(store: &mut Store, traces: &[TraceIx], by: Grou
         GroupBy::Day => walk::from_periods(store, traces, Unit::Day),
         GroupBy::Month => walk::from_periods(store, traces, Unit::Month),
     };
-    for group in &mut groups {
-        group.durations.sort_unstable();
-    }
+    groups.iter_mut().for_each(Group::sort);
     groups.sort_by_cached_key(|group| (group.key.is_none(), group.start(), std::cmp::Reverse(group.calls), group.key.clone()));
     groups
 }
@@ -159,6 +172,10 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
                 && let Some(group) = groups.get_mut(&symbol)
             {
                 group.durations.extend(duration(data));
+                if by == By::Model {
+                    group.first_tokens.extend(store.first_token(row));
+                    group.speeds.extend(store.output_rate(row));
+                }
             }
             levels.truncate(depth);
             let owner = match by {
@@ -181,7 +198,18 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
     groups
 }
 
+/// Returns the item of an ascending list that `percent` of them do not exceed, by nearest rank.
+fn at_percent<T: Copy>(items: &[T], percent: usize) -> Option<T> {
+    items.get((items.len() * percent).div_ceil(100).max(1) - 1).copied()
+}
+
 impl Group {
+    fn sort(&mut self) {
+        self.durations.sort_unstable();
+        self.first_tokens.sort_unstable();
+        self.speeds.sort_unstable_by(f64::total_cmp);
+    }
+
     /// Whether it has any usage. What a row adds to the totals below it is not another call.
     fn has_usage(&self) -> bool {
         let Totals { calls, inputs, outputs, priced, input, output, cost, .. } = self.usage;

@@ -1,5 +1,7 @@
 //! The contexts of the model calls of the run under the cursor. They are read in the background, a few calls at a time, while the tab is open.
 
+use std::collections::VecDeque;
+
 use super::App;
 use crate::context::{CallFacts, Comparer, ReadCall, RunReport};
 use crate::export::call_facts;
@@ -35,7 +37,14 @@ pub struct RunContext {
     comparer: Option<Comparer>,
     /// Distinguishes the runs that were read; what arrives for an earlier one is dropped.
     generation: u64,
+    /// Whether it was kept while another run was shown, without the texts that further calls would be compared with.
+    was_kept: bool,
+    /// The runs that were read before, the last one first.
+    kept: VecDeque<RunContext>,
 }
+
+/// Runs whose contexts are kept while others are shown.
+const KEPT: usize = 8;
 
 /// Calls to be read on another thread: one may hold megabytes.
 #[derive(Debug)]
@@ -113,13 +122,43 @@ impl RunContext {
         if self.run == Some(key) {
             return false;
         }
+        if let Some(at) = self.kept.iter().position(|known| known.run == Some(key)) {
+            self.return_to(at);
+            return true;
+        }
         let (calls, is_cut) = store.calls_of_run(run);
-        let goes_on = self.run.is_some_and(|(before, trace, _)| (before, trace) == (key.0, key.1)) && calls.starts_with(&self.calls);
+        let goes_on = self.run.is_some_and(|(before, trace, _)| (before, trace) == (key.0, key.1));
+        let goes_on = goes_on && !self.was_kept && calls.starts_with(&self.calls);
         if !goes_on {
-            *self = Self { comparer: Some(Comparer::default()), ..std::mem::take(self).restarted() };
+            let mut before = std::mem::take(self);
+            let kept = std::mem::take(&mut before.kept);
+            *self = Self { comparer: Some(Comparer::default()), kept, ..Self::of(before.reader) };
+            self.generation = before.generation + 1;
+            self.keep(before);
         }
         (self.run, self.calls, self.is_cut) = (Some(key), calls, is_cut);
         true
+    }
+
+    /// Shows a run again that was kept.
+    fn return_to(&mut self, at: usize) {
+        let Some(known) = self.kept.remove(at) else { return };
+        let mut before = std::mem::replace(self, known);
+        (self.generation, self.kept) = (before.generation + 1, std::mem::take(&mut before.kept));
+        self.keep(before);
+    }
+
+    /// Keeps a run that was read to its end, for the tab.
+    fn keep(&mut self, before: Self) {
+        if before.reader == Reader::Tab && !before.calls.is_empty() && !before.is_reading() {
+            self.kept.push_front(Self { comparer: None, was_kept: true, ..before });
+            self.kept.truncate(KEPT);
+        }
+    }
+
+    /// Forgets the runs that are kept: the store may reuse the indexes of their rows.
+    pub(super) fn forget_kept(&mut self) {
+        self.kept.clear();
     }
 
     /// Returns the next calls to read, unless others are being read.

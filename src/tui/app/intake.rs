@@ -145,6 +145,9 @@ impl App {
         self.tree.update(store, &changes, self.now);
         self.insights.forget(&changes.evicted);
         self.survey.forget(&changes.evicted);
+        if !changes.evicted.is_empty() {
+            self.detail.context.forget_kept();
+        }
         self.survey.traces_changed(changes.traces.iter().copied());
         if let Some(table) = &mut self.table {
             table.forget(&changes.evicted);

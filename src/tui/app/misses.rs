@@ -71,7 +71,7 @@ impl Survey {
             self.is_outdated |= self.found.remove(trace).is_some();
             if self.current.as_ref().is_some_and(|(current, ..)| current == trace) {
                 (self.current, self.is_reading) = (None, false);
-                self.reader = std::mem::replace(&mut self.reader, RunContext::of(Reader::Survey)).restarted();
+                self.reader = std::mem::take(&mut self.reader).restarted();
             }
         }
         if !traces.is_empty() {
@@ -140,6 +140,8 @@ impl Survey {
             if let Some((_, _, misses)) = &mut self.current {
                 misses.extend(misses_of(store, self.reader.calls(), self.reader.report()));
             }
+            // The texts of its last calls are of no more use.
+            self.reader = std::mem::take(&mut self.reader).restarted();
         }
     }
 
