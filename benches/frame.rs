@@ -149,8 +149,8 @@ fn frame(criterion: &mut Criterion) {
     contexts();
 }
 
-/// The model calls of a run, and the bytes of a message; each call has two messages more than the one before. A debug build takes minutes for more.
-const CALLS: u64 = if cfg!(debug_assertions) { 60 } else { 500 };
+/// The model calls of a run, and the bytes of a message; each call has two messages more than the one before.
+const CALLS: u64 = 500;
 const MESSAGE: usize = 5000;
 
 /// Returns the payload of a call of a long conversation.

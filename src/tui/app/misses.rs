@@ -7,6 +7,7 @@ use super::context::{Reader, RunContext};
 use super::miss_sums::{Group, Sums};
 use super::{Aggregates, App, ContextSlice, ReadSlice, TraceTree};
 use crate::export::{Miss, may_have_missed, misses_of};
+use crate::model::Nanos;
 use crate::sources::PayloadRequest;
 use crate::store::{RowIx, Store, TraceIx};
 use crate::tui::slices::Slice;
@@ -15,12 +16,19 @@ use crate::tui::slices::Slice;
 #[derive(Debug)]
 pub(super) struct Survey {
     is_on: bool,
-    /// Traces to look into.
+    /// Whether traces are left that were there at the beginning.
+    is_sweeping: bool,
+    /// The last of them that was looked into, with its start time.
+    last: Option<(Nanos, TraceIx)>,
+    /// How many of them were looked into, and how many there were.
+    swept: usize,
+    total: usize,
+    /// Traces that changed since.
     queue: VecDeque<TraceIx>,
     /// The traces in `queue`.
     queued: HashSet<TraceIx>,
-    /// Traces that the queue has held since it was last empty.
-    total: usize,
+    /// The next trace, if it is too large to be looked into in a frame.
+    waiting: Option<TraceIx>,
     /// The trace in work, its runs that are left, and what was found in it.
     current: Option<(TraceIx, Vec<RowIx>, Vec<Miss>)>,
     /// Reads the calls of a run.
@@ -36,9 +44,13 @@ impl Default for Survey {
     fn default() -> Self {
         Self {
             is_on: false,
+            is_sweeping: false,
+            last: None,
+            swept: 0,
+            total: 0,
             queue: VecDeque::new(),
             queued: HashSet::new(),
-            total: 0,
+            waiting: None,
             current: None,
             reader: RunContext::of(Reader::Survey),
             is_reading: false,
@@ -52,16 +64,27 @@ impl Default for Survey {
 impl Survey {
     fn turn_on(&mut self, store: &Store) {
         if !self.is_on {
-            self.is_on = true;
-            self.traces_changed(store.traces().rev());
+            (self.is_on, self.is_sweeping, self.total) = (true, true, store.trace_count());
         }
+    }
+
+    /// Returns the next trace to look into.
+    fn next(&mut self, store: &Store) -> Option<TraceIx> {
+        if let Some(trace) = self.queue.pop_front() {
+            self.queued.remove(&trace);
+            return Some(trace);
+        }
+        let next = store.newest_before(self.last).filter(|_| self.is_sweeping);
+        self.is_sweeping = next.is_some();
+        self.swept += usize::from(next.is_some());
+        self.last = next.or(self.last);
+        next.map(|(_, trace)| trace)
     }
 
     pub(super) fn traces_changed(&mut self, traces: impl IntoIterator<Item = TraceIx>) {
         if self.is_on {
             let Self { queue, queued, .. } = self;
             queue.extend(traces.into_iter().filter(|trace| queued.insert(*trace)));
-            self.total = self.total.max(self.queue.len());
         }
     }
 
@@ -75,7 +98,7 @@ impl Survey {
             }
         }
         if !traces.is_empty() {
-            self.pass = None;
+            self.is_outdated |= self.pass.take().is_some();
         }
     }
 
@@ -87,7 +110,7 @@ impl Survey {
 
     /// Whether traces are left to look into.
     fn is_incomplete(&self) -> bool {
-        self.current.is_some() || !self.queue.is_empty()
+        self.current.is_some() || self.waiting.is_some() || self.is_sweeping || !self.queue.is_empty()
     }
 
     /// Looks into traces for a moment, until one has to be read. Returns the misses that it found, and whether it can go on at once.
@@ -95,17 +118,13 @@ impl Survey {
         let mut news = Vec::new();
         while !self.is_reading {
             let Some((trace, runs, misses)) = &mut self.current else {
-                let Some(&trace) = self.queue.front() else {
-                    self.total = 0;
-                    return (news, false);
-                };
+                let Some(trace) = self.waiting.take().or_else(|| self.next(store)) else { return (news, false) };
                 let is_held = store.is_trace_held(trace);
                 let pieces = if is_held { 1 + store.trace(trace).counts().spans as usize } else { 1 };
                 if !slice.allows(pieces) {
+                    self.waiting = Some(trace);
                     return (news, true);
                 }
-                self.queue.pop_front();
-                self.queued.remove(&trace);
                 // What runs changes again and again; it is read when it has ended.
                 if is_held && store.trace(trace).counts().running == 0 {
                     self.current = Some((trace, store.runs_with_calls(trace), Vec::new()));
@@ -215,10 +234,100 @@ impl App {
         self.survey.load(store, slice);
     }
 
-    /// Returns how far the search for misses is, in percent; `None` if it is over, or was not asked for.
+    /// Returns how far the search for misses is in the traces that were there at its beginning, in percent; `None` if it is over, or was not
+    /// asked for.
     #[must_use]
     pub fn survey_progress(&self) -> Option<u64> {
-        let Survey { queue, total, .. } = &self.survey;
-        self.survey.is_incomplete().then(|| (total - queue.len().min(*total)) as u64 * 100 / (*total).max(1) as u64)
+        let Survey { is_sweeping, swept, total, .. } = self.survey;
+        is_sweeping.then(|| (swept * 100 / total.max(1)).min(99) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::test_harness::{TestHarness, slice, span};
+    use super::*;
+    use crate::model::{Attribute, Batch, Origin, Payload, SourceId, SpanFacts, SpanType, Text, Usage, Value};
+    use crate::store::{By, Limits};
+
+    /// A run of two calls, the second of which reads so many tokens from the cache; it is still running without an end.
+    fn run(trace: u8, read: u32, end: Option<Nanos>) -> Batch {
+        let mut batch = Batch::new(SourceId(0), Origin::Live);
+        let (agent, model) = (batch.intern("Clerk"), batch.intern("gpt-4o"));
+        let call = |read| {
+            let usage = Usage { input: Some(2000), cache_read: Some(read), output: Some(1), ..Usage::default() };
+            SpanFacts { span_type: SpanType::Model, model, usage: Some(usage), ..SpanFacts::default() }
+        };
+        let start = Nanos::from(trace) * 100;
+        let facts = SpanFacts { span_type: SpanType::Agent, agent, ..SpanFacts::default() };
+        batch.spans.push(span(trace, 1, 0, (start, end.map(|end| start + end)), Text::default(), facts));
+        batch.spans.push(span(trace, 2, 1, (start + 1, Some(start + 2)), Text::default(), call(1900)));
+        batch.spans.push(span(trace, 3, 1, (start + 3, Some(start + 4)), Text::default(), call(read)));
+        batch
+    }
+
+    fn payload(number: i64) -> Payload {
+        let attribute = |key: &str, value: String| -> Attribute { (format!("llm.input_messages.0.message.{key}"), Value::Text(value)) };
+        Payload {
+            attributes: vec![attribute("role", "system".to_owned()), attribute("content", format!("Be kind, {number}."))],
+            ..Payload::default()
+        }
+    }
+
+    /// Works until nothing is left, and answers all requests. Returns the number of calls that were read.
+    fn settle(harness: &mut TestHarness) -> usize {
+        let mut read = 0;
+        loop {
+            while harness.app.work(&mut harness.store, slice()) {}
+            let slices: Vec<_> = harness.app.take_context_slices(&harness.store).collect();
+            if slices.is_empty() {
+                return read;
+            }
+            for (slice, requests) in slices {
+                read += requests.len();
+                let payloads = requests.iter().map(|request| Ok(payload(request.payload_ref.0))).collect();
+                harness.app.load_contexts(&harness.store, slice.read(payloads));
+            }
+        }
+    }
+
+    fn of_agent(harness: &TestHarness) -> Option<(u64, u64, bool)> {
+        let (agent, _) = harness.store.stats().groups(By::Agent).next()?;
+        harness.app.aggregates.misses.of_group(By::Agent, agent).map(|(sum, is_bound)| (sum.count, sum.rebuilt, is_bound))
+    }
+
+    #[test]
+    fn only_runs_that_may_have_missed_are_read_and_each_once() {
+        let mut harness = TestHarness::new(Limits::default());
+        for trace in 1..=20 {
+            harness.receive(run(trace, if trace % 10 == 0 { 0 } else { 1900 }, Some(10)), 0);
+        }
+        assert_eq!((settle(&mut harness), of_agent(&harness)), (0, None), "nobody has asked");
+        harness.app.set_filter(&harness.store, "miss:yes".to_owned());
+        assert_eq!((settle(&mut harness), harness.app.tree.len()), (4, 2));
+        assert_eq!((of_agent(&harness), harness.app.survey_progress()), (Some((2, 4000, false)), None));
+        harness.app.set_filter(&harness.store, "miss:yes agent:nobody".to_owned());
+        assert_eq!((settle(&mut harness), of_agent(&harness)), (0, Some((0, 0, false))), "of the shown traces");
+        harness.app.set_filter(&harness.store, "miss:yes".to_owned());
+        // What runs is read when it has ended.
+        harness.receive(run(30, 0, None), 0);
+        assert_eq!((settle(&mut harness), harness.app.tree.len()), (0, 2));
+        harness.receive(run(30, 0, Some(10)), 0);
+        assert_eq!((settle(&mut harness), harness.app.tree.len(), of_agent(&harness)), (2, 3, Some((3, 6000, false))));
+    }
+
+    #[test]
+    fn a_trace_that_is_evicted_while_it_is_read_is_forgotten() {
+        let mut harness = TestHarness::new(Limits { spans: 6, ..Limits::default() });
+        harness.receive(run(1, 0, Some(10)), 0);
+        harness.receive(run(2, 1900, Some(10)), 0);
+        harness.app.set_filter(&harness.store, "miss:yes".to_owned());
+        while harness.app.work(&mut harness.store, slice()) {}
+        let (late, requests) = harness.app.take_context_slices(&harness.store).next().unwrap();
+        harness.receive(run(3, 0, Some(10)), 0);
+        harness.app.load_contexts(&harness.store, late.read(requests.iter().map(|request| Ok(payload(request.payload_ref.0))).collect()));
+        assert_eq!((settle(&mut harness), harness.app.tree.len(), of_agent(&harness)), (2, 1, Some((1, 2000, false))));
     }
 }
