@@ -107,7 +107,8 @@ impl Html {
         let _ = write!(html, "<span class=\"n\">{tokens}</span><span class=\"n\">{}</span>", cost.unwrap_or_default());
         let _ = writeln!(html, "{}</summary><div>", self.bar(record.start, record.end, if failed { "bad" } else { class }));
         let status = status_name(record.status);
-        let _ = writeln!(html, "<p class=\"dim\">span {} · {status} · began {}</p>", record.span_id, rfc3339(record.start));
+        let id = record.stated_id.map_or_else(|| format::UNKNOWN.to_owned(), |id| id.to_string());
+        let _ = writeln!(html, "<p class=\"dim\">span {id} · {status} · began {}</p>", rfc3339(record.start));
         self.contents(span, &mut html);
         html.push_str("</div></details>\n");
         html

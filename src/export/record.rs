@@ -105,8 +105,11 @@ pub struct SpanRecord {
     /// The trace id: 32 hex digits.
     #[serde(serialize_with = "display")]
     pub trace_id: TraceId,
-    /// The span id: 16 hex digits.
-    #[serde(serialize_with = "display")]
+    /// The span id: 16 hex digits. Written as null if the row stands for a trace whose spans are not told.
+    #[serde(rename = "span_id", serialize_with = "display_some")]
+    pub stated_id: Option<SpanId>,
+    /// The id by which the row is found.
+    #[serde(skip)]
     pub span_id: SpanId,
     /// The parent span id that the span states.
     #[serde(serialize_with = "display_some")]
@@ -167,6 +170,7 @@ impl SpanRecord {
     pub fn new(trace_id: TraceId, span_id: SpanId, name: impl Into<String>, start: Nanos, end: Option<Nanos>) -> Self {
         Self {
             trace_id,
+            stated_id: Some(span_id),
             span_id,
             parent_id: None,
             name: name.into(),
@@ -199,6 +203,7 @@ impl SpanRecord {
         let text = |symbol: Symbol| non_empty(store.text(symbol));
         let end = (data.phase == Phase::Ended).then_some(data.end);
         Self {
+            stated_id: (!store.stands_for_trace(row)).then_some(data.id),
             parent_id: store.stated_parent(row),
             kind: data.span_type,
             status: if data.has_failed_harmlessly() { RunStatus::Error } else { store.run_status(row) },

@@ -233,6 +233,7 @@ impl Redactor {
             session,
             user,
             trace_id: _,
+            stated_id: _,
             span_id: _,
             parent_id: _,
             kind: _,

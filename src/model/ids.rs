@@ -58,6 +58,11 @@ impl SpanId {
         Self(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MIN))
     }
 
+    /// Returns the id of the row that stands for a trace whose spans are not told. No span states it.
+    pub(crate) fn of_trace(trace: TraceId) -> Self {
+        Self::from_hash(u128::from_be_bytes(trace.0) as u64)
+    }
+
     /// Parses exactly 16 hex digits of either case.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {

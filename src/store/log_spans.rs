@@ -63,6 +63,13 @@ impl Row {
 }
 
 impl Store {
+    /// Whether the row stands for a trace whose spans are not told, so that its id is not that of a span.
+    #[must_use]
+    pub fn stands_for_trace(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        data.is_from_log() && data.id == SpanId::of_trace(self.trace(data.trace()).id)
+    }
+
     /// Returns the run that a turn with this id is part of.
     pub(super) fn run_of_turn(&self, trace: TraceIx, id: SpanId) -> Option<RowIx> {
         self.log_spans.runs.get(&(trace, id)).copied()

@@ -119,6 +119,10 @@ fn an_old_trace_without_a_tree_is_shown_as_ended() {
     let mut source = Source::all(&server.url);
     source.until_watching();
     assert_eq!((source.spans(), source.store.all().running, source.skipped.len()), (1, 0, 0));
+    let row = source.store.rows().next().unwrap();
+    assert!(source.store.stands_for_trace(row));
+    let record = serde_json::to_value(agno_top::export::SpanRecord::from_row(&source.store, row)).unwrap();
+    assert_eq!((&record["span_id"], &record["name"]), (&Value::Null, &json!("Helper.run")), "it has no id of a span");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::model::{Nanos, SpanId, Status, TraceId, time};
 
 /// How deep spans are read below one another. AgentOS itself fails to answer deeper trees.
 const MAX_DEPTH: usize = 512;
+/// How many bytes are looked at in a tree, each level anew, and how often each byte is at least: a deep tree that is large, too, ends earlier.
+const MAX_LOOKED_AT: usize = 256 << 20;
+const MIN_LOOKS: usize = 24;
 
 /// The most reasons that are kept of spans that can't be read.
 const MAX_REASONS: usize = 16;
@@ -160,12 +163,18 @@ impl<'a> Trace<'a> {
 
     fn walk(&mut self, tree: &'a [u8]) {
         let mut seen = HashSet::new();
+        let mut room = MAX_LOOKED_AT.max(tree.len().saturating_mul(MIN_LOOKS));
         // Lists of spans, the next one last.
         let mut open = vec![(tree, None, 0)];
         while let Some((spans, parent, depth)) = open.pop() {
             if spans.is_empty() {
                 continue;
             }
+            if depth > MAX_DEPTH || spans.len() > room {
+                self.is_cut = true;
+                continue;
+            }
+            room -= spans.len();
             let mut items = Vec::new();
             if json::items(spans, |item| items.push(item)).is_err() {
                 self.refuse("a list of spans is not one".to_owned());
@@ -178,11 +187,7 @@ impl<'a> Trace<'a> {
                             continue;
                         }
                         self.nodes.push(node);
-                        match below {
-                            Some(_) if depth == MAX_DEPTH => self.is_cut = true,
-                            Some(below) => open.push((below, Some(id), depth + 1)),
-                            None => {}
-                        }
+                        open.extend(below.map(|below| (below, Some(id), depth + 1)));
                     }
                     Err(reason) => self.refuse(reason),
                 }

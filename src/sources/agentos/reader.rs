@@ -258,7 +258,7 @@ pub(super) fn payloads_of(trace: Trace<'_>, server: &mut Server) -> Result<Vec<(
     let own = complete(&trace, server)?;
     let trace = trace.with_own(&own.roots);
     if trace.nodes.is_empty() {
-        return Ok(vec![(rows::summary_id(&trace), rows::summary_payload(&trace))]);
+        return Ok(vec![(SpanId::of_trace(trace.id), rows::summary_payload(&trace))]);
     }
     Ok(trace.nodes.iter().map(|node| (node.id, rows::payload(&trace, node))).collect())
 }

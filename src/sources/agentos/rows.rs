@@ -68,15 +68,10 @@ pub(super) fn summary(trace: &Trace<'_>, end: Option<Nanos>, payload_ref: Payloa
     for (key, value) in ids(trace) {
         builder.attribute(key.as_bytes(), value);
     }
-    let header = SpanHeader { trace: trace.id, id: summary_id(trace), parent: None, start: trace.start, end };
+    let header = SpanHeader { trace: trace.id, id: SpanId::of_trace(trace.id), parent: None, start: trace.start, end };
     let mut span = builder.build(header, None, payload_ref, batch);
     (span.facts.span_type, span.facts.from_log) = (SpanType::Other, true);
     span
-}
-
-/// Returns the id of the row that stands for a trace.
-pub(super) fn summary_id(trace: &Trace<'_>) -> SpanId {
-    SpanId::from_hash(u128::from_be_bytes(trace.id.bytes()) as u64)
 }
 
 /// Builds the payload of a span.

@@ -67,9 +67,13 @@ fn deep_wide_and_repeated_trees_end() {
     let text = trace(599, &deep);
     let found = read(&text);
     assert_eq!((found.nodes.len(), found.invalid.0), (MAX_DEPTH + 1, 0));
-    let gap = "86 of the 599 spans that AgentOS stores are nested deeper than 512, or left out of the tree";
+    let gap = "86 of the 599 spans that AgentOS stores are nested deeper than is read, or left out of the tree";
     assert_eq!(found.gap().as_deref(), Some(gap));
-    assert!(read(&trace(0, &deep)).gap().unwrap().ends_with("nested deeper than 512 are not read"));
+    assert!(read(&trace(0, &deep)).gap().unwrap().ends_with("nested deeper than is read are left out"));
+    // What a large and deep tree costs is bounded, too.
+    let wide = node(1000, "TOOL", ["01", "02"], "").replace("{", &format!("{{\"input\": \"{}\", ", "x".repeat(4 << 20)));
+    let large = read(&trace(599, &deep.replacen("\"spans\":", &format!("\"x\": {wide}, \"spans\":"), 1))).nodes.len();
+    assert!(large < MAX_DEPTH, "{large}");
 
     let deepest = format!("{}{}", r#"{"spans":["#.repeat(200_000), "]}".repeat(200_000));
     assert_eq!(read(&trace(1, &deepest)).nodes.len(), 0);

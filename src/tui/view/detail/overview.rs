@@ -191,6 +191,9 @@ impl Page {
             (Some(stated), _) => format!(", under {stated}"),
             (None, _) => String::new(),
         };
+        if store.stands_for_trace(row) {
+            return self.fact("span id", "–, the line stands for the trace, whose spans are not told", TextRole::Plain);
+        }
         self.fact("span id", &format!("{}{parent}", data.id), TextRole::Plain);
     }
 }
