@@ -182,6 +182,20 @@ impl Query {
         }))
     }
 
+    /// Returns texts for a database pre-filter. A trace can match only if, for each inner list, the name or the content of one of its spans
+    /// contains at least one of the texts (ignoring case). Empty if that is not known of any word.
+    #[must_use]
+    pub fn required_words(&self) -> Vec<Vec<String>> {
+        let words = self.terms.iter().filter(|term| !term.negated).filter_map(|term| match &term.test {
+            // Both are stated by a span of the trace, or by one that the trace is a part of; a name may have other blanks and marks there.
+            Test::Text(TextField::Agent | TextField::Model, patterns) => patterns.iter().map(plain_word).collect::<Option<Vec<_>>>(),
+            _ => None,
+        });
+        let payload = self.payload_query();
+        let in_payloads = payload.required_substrings().into_iter().map(|texts| texts.into_iter().map(str::to_owned).collect());
+        words.chain(in_payloads).collect()
+    }
+
     /// Returns whether both queries have the same results in a search through payloads.
     #[must_use]
     pub fn has_same_payload_search(&self, other: &Self) -> bool {
@@ -204,4 +218,11 @@ impl Query {
         let until = tests().filter_map(|test| if let Test::Until(bound) = test { Some(bound.at(now)) } else { None }).min();
         (since, until)
     }
+}
+
+/// Returns the longest run of letters and digits in every text that the pattern matches; `None` if that is too short to tell anything.
+fn plain_word(pattern: &Pattern) -> Option<String> {
+    const SHORTEST: usize = 3;
+    let runs = pattern.parts().iter().flat_map(|part| part.split(|c: char| !c.is_ascii_alphanumeric()));
+    runs.max_by_key(|run| run.len()).filter(|run| run.len() >= SHORTEST).map(str::to_owned)
 }

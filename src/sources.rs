@@ -337,6 +337,12 @@ pub fn is_url(text: &str) -> bool {
     postgres::is_url(text) || mysql::is_url(text) || clickhouse::is_url(text) || agentos::is_url(text)
 }
 
+/// Whether the source of this URL answers [`Wanted::Holding`].
+#[must_use]
+pub fn tells_what_traces_hold(url: &str) -> bool {
+    clickhouse::is_url(url)
+}
+
 /// Reads what a log record holds. What can't be read of it is missing.
 #[must_use]
 pub fn log_content(record: &LogRecord) -> LogContent {

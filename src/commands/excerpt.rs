@@ -18,7 +18,7 @@ use crate::cli::{LAST, Selection};
 use crate::config::Config;
 use crate::export;
 use crate::model::{LogRecord, Nanos, PayloadRef, SpanId, TraceId};
-use crate::query::Matcher;
+use crate::query::{Matcher, Query};
 use crate::sources::{PayloadRequest, Request, Update, Wanted, file};
 use crate::store::TraceIx;
 
@@ -33,6 +33,8 @@ const GROWTH: u64 = 6;
 const MAX_STEPS: usize = 5;
 /// Payloads that are searched at a time.
 const CHECKED: usize = 256;
+/// The most times around traces that are read.
+const MAX_TIMES: usize = 64;
 /// The time around a trace that must be known, too: in it, a turn goes on.
 const AROUND: Nanos = 6_000_000_000;
 /// The time around traces that is read: so that what lies in it seldom asks for more.
@@ -47,7 +49,9 @@ impl Snapshot {
         if !paths.iter().all(is_database) {
             return Ok(None);
         }
-        let questions = questions(selection, first);
+        let mut questions = questions(selection, first);
+        let tells = |path: &PathBuf| path.to_str().is_some_and(crate::sources::tells_what_traces_hold);
+        questions.retain(|question| !matches!(question, Wanted::Holding { .. }) || paths.iter().all(tells));
         let Some(question) = questions.first() else { return Ok(None) };
         let mut snapshot = Self::open_excerpt(&paths, config, numbers_only)?;
         let mut ticket = snapshot.request(question);
@@ -57,12 +61,18 @@ impl Snapshot {
         let mut is_answered = false;
         for (at, question) in questions.iter().enumerate() {
             if at > 0 {
+                if matches!(question, Wanted::Holding { .. }) {
+                    // It asks for decisions about everything that is held.
+                    open::stop(std::mem::replace(&mut snapshot, Self::open_excerpt(&paths, config, numbers_only)?).hub);
+                    snapshot.set_prices(config.load_prices().0);
+                }
                 ticket = snapshot.request(question);
             }
             is_answered = match question {
                 Wanted::Newest(spans) => snapshot.grow_newest(ticket, *spans, selection, first)?,
                 Wanted::Ids(ids) => snapshot.receive(ticket)?.is_some() && snapshot.grow_around(ids)?,
                 Wanted::Period(from, to) => snapshot.grow_period(ticket, (*from, *to), selection)?,
+                Wanted::Holding { .. } => snapshot.receive(ticket)?.is_some() && snapshot.grow_around_held(selection)?,
                 Wanted::Beside(_) => false,
             };
             if is_answered {
@@ -274,6 +284,48 @@ impl Snapshot {
         Ok(true)
     }
 
+    /// Reads the time around every trace that is held, and around those that are selected then, until that decides about them.
+    fn grow_around_held(&mut self, selection: &Selection) -> Result<bool, Report> {
+        let mut candidates: Vec<TraceIx> = self.store.traces().collect();
+        let mut times: Vec<(Nanos, Nanos)> = Vec::new();
+        for _ in 0..MAX_STEPS {
+            let is_decided = |snapshot: &Self, trace: TraceIx| times.iter().any(|&time| snapshot.is_decided(trace, time));
+            let undecided: Vec<TraceIx> = candidates.iter().copied().filter(|&trace| !is_decided(self, trace)).collect();
+            if undecided.is_empty() {
+                return Ok(true);
+            }
+            let mut reaches = Vec::with_capacity(undecided.len());
+            for trace in undecided {
+                let Some((from, to)) = self.reach(&[trace]) else { return Ok(false) };
+                reaches.push((from.saturating_sub(READ_AROUND), to.saturating_add(READ_AROUND)));
+            }
+            reaches.sort_unstable();
+            let mut joined: Vec<(Nanos, Nanos)> = Vec::new();
+            for (from, to) in reaches {
+                match joined.last_mut() {
+                    Some(last) if last.1 >= from => last.1 = last.1.max(to),
+                    _ => joined.push((from, to)),
+                }
+            }
+            if times.len() + joined.len() > MAX_TIMES {
+                return Ok(false);
+            }
+            for (from, to) in joined {
+                let to = Some(to).filter(|to| *to < crate::model::time::now());
+                let ticket = self.request(&Wanted::Period(from, to));
+                if self.receive(ticket)?.is_none() {
+                    return Ok(false);
+                }
+                times.push(known((from, to)));
+            }
+            self.known_from = None;
+            // A trace beside them may match as a part of one of them.
+            let Some(selected) = self.selected(selection)? else { return Ok(false) };
+            candidates.extend(selected);
+        }
+        Ok(false)
+    }
+
     /// Whether a time that is known decides about a trace.
     fn is_decided(&self, trace: TraceIx, (from, to): (Nanos, Nanos)) -> bool {
         let reach = self.store.reach(trace);
@@ -310,7 +362,10 @@ fn questions(selection: &Selection, first: First) -> Vec<Wanted> {
     let newest = spans.filter(|spans| *spans <= MAX_SPANS).map(Wanted::Newest);
     let now = crate::model::time::now();
     let (since, until) = times(selection, now);
-    newest.into_iter().chain(since.map(|since| period(since, until, now))).collect()
+    let words = selection.filter.as_ref().map_or_else(Vec::new, Query::required_words);
+    // Of a trace that began then, a span that states the words did so, too; a filter's own time is that of any row.
+    let holding = (!words.is_empty()).then_some(Wanted::Holding { words, since, until });
+    newest.into_iter().chain(since.map(|since| period(since, until, now))).chain(holding).collect()
 }
 
 /// Whether the selection is the newest trace.

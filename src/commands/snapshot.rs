@@ -315,6 +315,7 @@ impl Snapshot {
             0 if self.metrics.points() > 0 => {
                 print_message(&format!("no traces in {}, but metrics: agno-top metrics shows them", self.names()));
             }
+            0 if self.is_excerpt && is_filtered => print_message(&format!("no trace in {} matches", self.names())),
             0 => print_message(&format!("no traces in {}", self.names())),
             _ if is_filtered => {
                 let newest = self.store.traces().next_back().map(|trace| self.store.trace(trace).start);

@@ -306,6 +306,15 @@ fn the_cursor_context_is_what_is_being_typed() {
     }
 }
 
+#[test]
+fn words_that_a_matching_trace_holds_are_known_of_agents_models_and_texts() {
+    let words = |line: &str| line.parse::<Query>().unwrap().required_words();
+    assert_eq!(words("agent:\"Report_Team x\"|chatty model:gpt-5-mini"), [vec!["Report", "chatty"], vec!["mini"]]);
+    assert_eq!(words("text:\"in Lisbon\" -agent:Chatty status:error tool:search"), [vec!["in Lisbon"]]);
+    // What has no such word, or is a regular expression, is not sought.
+    assert_eq!(words("agent:/^Re.*m$/ agent:ab|Chatty agent:谢谢"), Vec::<Vec<String>>::new());
+}
+
 proptest! {
     #[test]
     fn no_line_breaks_the_parser(line in ".*", field in "[a-z]{1,8}", value in ".*") {

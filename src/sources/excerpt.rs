@@ -46,6 +46,15 @@ pub enum Wanted {
     Period(Nanos, Option<Nanos>),
     /// Those with a span that ran since the start of the `n`th newest span; all if there are fewer.
     Newest(u64),
+    /// Those with, for each inner list, a span whose name or content contains one of these texts (ignoring case). Few databases can tell.
+    Holding {
+        /// The texts, which have no characters that are special in patterns.
+        words: Vec<Vec<String>>,
+        /// Only traces with a span that began then or later need be read.
+        since: Option<Nanos>,
+        /// Only traces with a span that began then or earlier need be read.
+        until: Option<Nanos>,
+    },
 }
 
 /// The statements that find traces.
@@ -57,13 +66,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Returns the statements for a table, whose name is quoted; `None` for [`Wanted::Newest`].
+    /// Returns the statements for a table, whose name is quoted; `None` if none tell.
     pub(super) fn new(table: &str, wanted: &Wanted) -> Option<Self> {
         match wanted {
             Wanted::Ids(prefixes) => Some(Self { guards: Vec::new(), ids: prefixes.iter().flat_map(|id| alike(table, id)).collect() }),
             Wanted::Beside(ids) => Some(Self { guards: Vec::new(), ids: ids.iter().map(|id| beside(table, *id)).collect() }),
             Wanted::Period(from, to) => period(table, *from, *to),
-            Wanted::Newest(_) => None,
+            Wanted::Newest(_) | Wanted::Holding { .. } => None,
         }
     }
 }

@@ -53,9 +53,37 @@ fn list_show_and_stats_are_those_of_sqlite() {
         same(&["list", "SOURCE", "--json", "--since", "2026-11-22T05:59:05Z", "--until", "2026-11-22T05:59:09Z"]);
         same(&["list", "SOURCE", "--json", "--filter", "status:error"]);
         same(&["list", "SOURCE", "--json", "--filter", "text:Lisbon"]);
+        for filter in ["agent:Chatty|Careful", "model:claude*", "agent:\"Report Team\" model:gpt -status:error"] {
+            same(&["list", "SOURCE", "--json", "--filter", filter]);
+        }
+        same(&["list", "SOURCE", "--json", "--filter", "agent:a model:gpt", "--limit", "1"]);
+        same(&["stats", "SOURCE", "--json", "--by", "agent", "--filter", "model:gpt text:Lisbon"]);
         same(&["show", "last", "SOURCE"]);
         same(&["export", "SOURCE", "--format", "csv"]);
         same(&["stats", "SOURCE", "--json"]);
         same(&["stats", "SOURCE", "--by", "model", "--since", "2026-11-22T05:59:05Z"]);
     }
+}
+
+#[test]
+fn what_a_rare_agent_or_model_did_is_found_in_the_whole_table() {
+    let Some(front) = Front::shared() else { return };
+    let database = write(front, &[&fixture(FILES[0])]);
+    let url = front.url(&database);
+    // Newer spans than the command may read.
+    front.run(&crate::front::spans(&database, 1_000_000, 3000, "toDateTime64('2026-11-25 00:00:00', 6, 'UTC')", 1_000_000));
+    let listed = |filter: &str| {
+        let lines = printed(&["list", &url, "--json", "--max-spans", "1000", "--filter", filter]);
+        lines.lines().filter(|line| line.contains("trace_id")).count()
+    };
+    let known = |filter: &str| {
+        let path = fixture(FILES[0]).display().to_string();
+        printed(&["list", &path, "--json", "--filter", filter]).lines().filter(|line| line.contains("trace_id")).count()
+    };
+    for filter in ["agent:\"Support Agent\"", "model:claude", "agent:Unlucky status:error", "text:Lisbon"] {
+        assert!(listed(filter) == known(filter) && known(filter) > 0, "{filter}: {} of {}", listed(filter), known(filter));
+    }
+    let output = program(&["list", &url, "--filter", "agent:nobody"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no trace in") && said.contains("matches"), "{said}");
 }

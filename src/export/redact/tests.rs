@@ -207,6 +207,7 @@ fn every_text_of_a_span_is_redacted() {
     // Every field is named, so that a new field does not compile before it has a secret here.
     let record = SpanRecord {
         trace_id: trace,
+        stated_id: None,
         span_id: id,
         parent_id: None,
         name: secret.to_owned(),

@@ -10,7 +10,7 @@ use crate::model::{Nanos, SpanId, Status, TraceId, time};
 /// How deep spans are read below one another. AgentOS itself fails to answer deeper trees.
 const MAX_DEPTH: usize = 512;
 /// How many bytes are looked at in a tree, each level anew, and how often each byte is at least: a deep tree that is large, too, ends earlier.
-const MAX_LOOKED_AT: usize = 256 << 20;
+const MAX_LOOKED_AT: usize = 64 << 20;
 const MIN_LOOKS: usize = 24;
 
 /// The most reasons that are kept of spans that can't be read.
@@ -218,11 +218,11 @@ impl<'a> Trace<'a> {
         match (self.is_cut, missing) {
             (false, 0) => None,
             (false, _) => Some(format!("AgentOS stores {stored} spans of it and leaves {missing} out of the tree")),
-            (true, 0) => Some(format!("its spans that are nested deeper than {MAX_DEPTH} are not read")),
+            (true, 0) => Some("its spans that are nested deeper than is read are left out".to_owned()),
             // What lies that deep is not counted.
-            (true, _) => Some(format!(
-                "{missing} of the {stored} spans that AgentOS stores are nested deeper than {MAX_DEPTH}, or left out of the tree"
-            )),
+            (true, _) => {
+                Some(format!("{missing} of the {stored} spans that AgentOS stores are nested deeper than is read, or left out of the tree"))
+            }
         }
     }
 

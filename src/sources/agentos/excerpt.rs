@@ -48,6 +48,6 @@ pub(super) fn send(wanted: &Wanted, reader: &mut Reader, server: &mut Server, up
             }
         },
         // Traces are told by time.
-        Wanted::Beside(_) => None,
+        Wanted::Beside(_) | Wanted::Holding { .. } => None,
     })
 }

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::load::LONGEST;
 use super::pager::{Extent, Pager};
 use super::rows;
+use super::search;
 use super::server::{Condition, Parameter, Server};
 use super::table::Table;
 use crate::model::{Batch, Nanos, SpanId, TraceId};
@@ -26,6 +27,12 @@ const PAGE: u64 = 8192;
 const MARGIN: Nanos = 10_000_000_000;
 /// How long before a time in the past the spans began that ran into it.
 const LOOK_BACK: Nanos = 3_600_000_000_000;
+/// The most traces that are sought by what they hold; of more, a read by time is faster.
+const MAX_HOLDING: usize = 256;
+/// The most questions for these, each for a shorter time if the server has a limit.
+const MAX_QUESTIONS: usize = 64;
+/// The shortest time of such a question.
+const MIN_TIME: Nanos = 1_000_000_000;
 /// The digits of a trace id.
 const DIGITS: usize = 32;
 
@@ -71,6 +78,12 @@ pub(super) fn read(
                 return Ok(None);
             }
             from
+        }
+        Wanted::Holding { words, since, until } => {
+            let Some(extent) = reader.extent()? else { return Ok(Some(Found { batches: Vec::new(), from: Nanos::MIN })) };
+            let Some(ids) = reader.holding(words, *since, *until, extent)? else { return Ok(None) };
+            reader.traces(&ids)?;
+            Nanos::MIN
         }
     };
     let batches = reader.batches;
@@ -191,6 +204,49 @@ impl Reader<'_> {
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
             self.batches.push(batch);
         }
+    }
+
+    /// Returns the ids of the traces that hold texts; `None` if they are too many, or the server can't tell within its limits.
+    fn holding(
+        &mut self,
+        words: &[Vec<String>],
+        since: Option<Nanos>,
+        until: Option<Nanos>,
+        extent: Extent,
+    ) -> Result<Option<Vec<String>>, Error> {
+        // What a trace holds may stand in a span that began before or after the one that is asked for.
+        let from = since.map_or(extent.first, |since| since.saturating_sub(LONGEST).max(extent.first));
+        let to = until.map_or(extent.last, |until| until.saturating_add(LONGEST).min(extent.last)).saturating_add(1);
+        let (mut times, mut found, mut questions) = (vec![(from, to)], HashSet::new(), 0);
+        let Some((first, others)) = words.split_first() else { return Ok(None) };
+        while let Some((from, to)) = times.pop() {
+            questions += 1;
+            if questions > MAX_QUESTIONS {
+                return Ok(None);
+            }
+            let trace = self.table.trace();
+            let condition = self.table.between(from, to).and_all(&search::containing(self.table, 0, first));
+            let sql = format!("SELECT DISTINCT {trace} FROM {} WHERE {} LIMIT {}", self.table.quoted(), condition.sql, MAX_HOLDING + 1);
+            match self.server.query(&sql, &condition.parameters) {
+                Ok(rows) => found.extend(rows.texts(0)),
+                Err(error) if error.is_too_large() && to.saturating_sub(from) > MIN_TIME => {
+                    let middle = from + (to - from) / 2;
+                    times.extend([(from, middle), (middle, to)]);
+                }
+                Err(error) if error.is_too_large() => return Ok(None),
+                Err(error) => return Err(error),
+            }
+            if found.len() > MAX_HOLDING {
+                return Ok(None);
+            }
+        }
+        let mut ids: Vec<String> = found.into_iter().collect();
+        for (number, words) in others.iter().enumerate() {
+            let condition = self.of(&ids).and_all(&search::containing(self.table, number + 1, words));
+            let sql = format!("SELECT DISTINCT {} FROM {} WHERE {}", self.table.trace(), self.table.quoted(), condition.sql);
+            ids = self.server.query(&sql, &condition.parameters)?.texts(0);
+        }
+        Ok(Some(ids))
     }
 
     /// Returns the ids that begin so.

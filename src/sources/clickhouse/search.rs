@@ -82,17 +82,27 @@ fn hit(head: &Head, content: &Content, query: &PayloadQuery) -> Option<(crate::m
     matches.then(|| agno_row::hit(head.trace.as_bytes(), head.span.as_bytes())).flatten()
 }
 
-/// Returns the condition on rows that may match. The substrings contain no character that is special in patterns.
+/// Returns the condition on rows that may match.
 fn condition(table: &Table, query: &PayloadQuery) -> Condition {
-    let mut condition = Condition::default();
-    for (substrings, name) in query.required_substrings().into_iter().zip(NAMES) {
-        let patterns = Parameter::texts(name, substrings.iter().map(|substring| format!("%{substring}%")));
-        let matches = |text: &str| format!("arrayExists(pattern -> {text} ILIKE pattern, {{{name}:Array(String)}})");
-        let sql = match table.shape {
-            Shape::Agno => format!("({} OR {})", matches("attributes"), matches(table.column("status_message", "''"))),
-            Shape::Collector => matches(&collector::searched(table)),
-        };
-        condition = condition.and(&sql, [patterns]);
-    }
-    condition
+    let required = query.required_substrings();
+    let conditions = required.iter().zip(NAMES).map(|(texts, name)| contains(table, name, texts, None));
+    conditions.fold(Condition::default(), |all, one| all.and_all(&one))
+}
+
+/// Returns the condition on rows whose name or content contains one of the texts, with a parameter of this number.
+pub(super) fn containing(table: &Table, number: usize, texts: &[String]) -> Condition {
+    contains(table, NAMES[number % NAMES.len()], texts, Some(table.span_name()))
+}
+
+/// Returns the condition on rows whose content, or another column, contains one of the texts, which have no characters that are special in
+/// patterns.
+fn contains(table: &Table, name: &'static str, texts: &[impl AsRef<str>], other: Option<&str>) -> Condition {
+    let patterns = Parameter::texts(name, texts.iter().map(|text| format!("%{}%", text.as_ref())));
+    let matches = |text: &str| format!("arrayExists(pattern -> {text} ILIKE pattern, {{{name}:Array(String)}})");
+    let content = match table.shape {
+        Shape::Agno => format!("{} OR {}", matches("attributes"), matches(table.column("status_message", "''"))),
+        Shape::Collector => matches(&collector::searched(table)),
+    };
+    let other = other.map(|column| format!(" OR {}", matches(column))).unwrap_or_default();
+    Condition::default().and(&format!("({content}{other})"), [patterns])
 }

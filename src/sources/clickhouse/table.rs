@@ -119,6 +119,11 @@ impl Table {
         self.one_of("span_id", "SpanId")
     }
 
+    /// Returns the column of the span's name.
+    pub(super) fn span_name(&self) -> &'static str {
+        self.one_of("name", "SpanName")
+    }
+
     /// Returns the expression of the start in nanoseconds, whatever the time zone of the server.
     pub(super) fn start_nanos(&self) -> &'static str {
         self.one_of("toUnixTimestamp64Nano(start_time)", "toUnixTimestamp64Nano(Timestamp)")

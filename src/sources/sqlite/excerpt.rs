@@ -46,7 +46,7 @@ pub(super) fn read(
             (&Wanted::Period(since, None), from)
         }
         Wanted::Period(from, _) => (wanted, *from),
-        Wanted::Ids(_) | Wanted::Beside(_) => (wanted, Nanos::MIN),
+        Wanted::Ids(_) | Wanted::Beside(_) | Wanted::Holding { .. } => (wanted, Nanos::MIN),
     };
     let Some(plan) = Plan::new(&table, wanted) else { return Ok(None) };
     for guard in &plan.guards {

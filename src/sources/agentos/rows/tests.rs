@@ -84,7 +84,7 @@ fn a_row_stands_for_a_trace_without_a_tree() {
     let trace = Trace::read(text.as_bytes()).unwrap();
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     let row = summary(&trace, None, PayloadRef(0), &mut batch);
-    assert_eq!((row.facts.span_type, row.end, row.id), (SpanType::Other, None, summary_id(&trace)));
+    assert_eq!((row.facts.span_type, row.end, row.id), (SpanType::Other, None, SpanId::of_trace(trace.id)));
     assert_eq!((batch.text(row.name), batch.text(row.facts.session)), ("agent.run", "s"));
     let notes = summary_payload(&trace).notes;
     assert!(notes.iter().any(|(name, value)| name == "spans" && value.starts_with("5 stored; ")), "{notes:?}");
