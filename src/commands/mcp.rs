@@ -7,6 +7,7 @@
 mod answers;
 mod calls;
 mod desk;
+mod find;
 mod live;
 mod protocol;
 mod relay;

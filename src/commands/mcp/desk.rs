@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use super::super::first::mains;
 use super::answers;
 use super::calls::{Call, Part};
+use super::find::{begins, find};
 use super::replies::Reply;
 use super::span_text;
 use crate::export::{ExportedSpan, Redactor, span_of_row};
 use crate::format;
-use crate::model::{Nanos, Payload, TraceId};
+use crate::model::{Nanos, Payload};
 use crate::query::Matcher;
 use crate::sources::{Hub, PayloadRequest};
 use crate::store::{RowIx, RunStatus, ShortIds, Store, TraceIx};
@@ -23,9 +24,6 @@ const MAX_WAITS: usize = 16;
 
 /// The most calls that may wait for an answer.
 const MAX_CALLS: usize = 64;
-
-/// The most traces that an error names for an ambiguous id.
-const MAX_NAMED: usize = 8;
 
 /// What calls are answered from.
 pub(super) struct Held<'a> {
@@ -60,6 +58,8 @@ struct Reading {
 /// Answers calls, and keeps those that wait.
 pub(super) struct Desk {
     redactor: Option<Redactor>,
+    /// The most spans that a call may look at.
+    most_spans: u64,
     waits: Vec<Wait>,
     readings: Vec<Reading>,
     random: RandomState,
@@ -67,8 +67,8 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(redactor: Option<Redactor>) -> Self {
-        Self { redactor, waits: Vec::new(), readings: Vec::new(), random: RandomState::new(), answered: 0 }
+    pub(super) fn new(redactor: Option<Redactor>, most_spans: u64) -> Self {
+        Self { redactor, most_spans, waits: Vec::new(), readings: Vec::new(), random: RandomState::new(), answered: 0 }
     }
 
     /// Returns when the first wait is over.
@@ -90,7 +90,9 @@ impl Desk {
         let Held { store, now, .. } = held;
         for at in (0..self.waits.len()).rev() {
             let wait = &mut self.waits[at];
-            let found = traces.iter().copied().find(|&trace| store.is_trace_held(trace) && wait.is_for(store, trace, *now));
+            let is_small = |trace| u64::from(store.trace(trace).counts().spans) <= self.most_spans;
+            let is_met = |&trace: &TraceIx| store.is_trace_held(trace) && is_small(trace) && wait.is_for(store, trace, *now);
+            let found = traces.iter().copied().find(is_met);
             if let Some(trace) = found {
                 let wait = self.waits.remove(at);
                 let answer = self.finish(&answers::trace_line(store, &ShortIds::new(store), store.main_of(trace), *now), "");
@@ -111,20 +113,21 @@ impl Desk {
         }
         let answer = match call {
             Call::WaitFor { filter, seconds } => return self.wait(filter.map(Matcher::new), seconds, reply),
-            Call::GetSpan { id, span, part, from, max_chars } => match find_span(held.store, &id, &span) {
+            Call::GetSpan { id, span, part, from, max_chars } => match self.find_span(held.store, &id, &span) {
                 Ok(row) => return self.read_span(held, row, (part, from, max_chars), reply),
                 Err(reason) => Err(reason),
             },
             Call::FindTraces { filter, limit } => Ok(self.find_traces(held, filter.map(Matcher::new), limit)),
             Call::GetTrace { id, span } => self.get_trace(held, &id, span.as_deref()),
             Call::Why { id } => find(held.store, &id).map(|trace| self.finish(&answers::why(held.store, trace, held.now), "")),
-            Call::Compare { a, b } => find(held.store, &a)
-                .and_then(|a| Ok((a, find(held.store, &b)?)))
+            Call::Compare { a, b } => self
+                .find_small(held.store, &a)
+                .and_then(|a| Ok((a, self.find_small(held.store, &b)?)))
                 .map(|(a, b)| self.finish(&answers::compare(held.store, [a, b], held.now), "")),
             Call::Stats { by, filter } => {
-                let traces = matching(held, filter.map(Matcher::new));
+                let (traces, unsearched) = self.matching(held, filter.map(Matcher::new));
                 let (text, note) = answers::stats(held.store, &traces, by);
-                Ok(self.finish(&text, &note))
+                Ok(self.finish(&text, format!("{note}{unsearched}").trim()))
             }
             Call::CurrentView => Err(super::NO_SCREEN.to_owned()),
         };
@@ -157,7 +160,7 @@ impl Desk {
 
     fn find_traces(&mut self, held: &mut Held<'_>, matcher: Option<Matcher>, limit: usize) -> String {
         let is_filtered = matcher.is_some();
-        let matching = matching(held, matcher);
+        let (matching, unsearched) = self.matching(held, matcher);
         let Held { store, now, notes, .. } = held;
         let mut mains = mains(store, matching);
         mains.retain(|&main| is_filtered || !store.is_ordinary(main));
@@ -173,6 +176,7 @@ impl Desk {
                 format::plural(rest as u64, "older trace")
             ),
         };
+        note.push_str(&unsearched);
         for text in *notes {
             note.push(' ');
             note.push_str(&format::safe(text));
@@ -181,10 +185,54 @@ impl Desk {
     }
 
     fn get_trace(&mut self, held: &Held<'_>, id: &str, span: Option<&str>) -> Result<String, String> {
-        let trace = find(held.store, id)?;
-        let from = span.map(|span| find_span(held.store, id, span)).transpose()?;
+        let trace = self.find_small(held.store, id)?;
+        let from = span.map(|span| self.find_span(held.store, id, span)).transpose()?;
         let (text, note) = answers::tree(held.store, trace, from, held.now);
         Ok(self.finish(&text, &note))
+    }
+
+    /// Returns the traces that match, newest first, and a sentence about those that were not searched.
+    fn matching(&self, held: &Held<'_>, matcher: Option<Matcher>) -> (Vec<TraceIx>, String) {
+        let mut spans = 0_u64;
+        let is_searched = |&trace: &TraceIx| {
+            spans += u64::from(held.store.trace(trace).counts().spans);
+            spans <= self.most_spans
+        };
+        let mut traces: Vec<TraceIx> = held.store.traces().rev().take_while(is_searched).collect();
+        let rest = held.store.trace_count() - traces.len();
+        if let Some(mut matcher) = matcher {
+            traces.retain(|&trace| is_match(held.store, &mut matcher, trace, held.now));
+        }
+        let most = format::count(self.most_spans);
+        let unsearched =
+            format!(" {} not searched: the screen searches its newest {most} spans.", format::plural(rest as u64, "older trace"));
+        (traces, if rest > 0 { unsearched } else { String::new() })
+    }
+
+    /// Finds a trace that may be walked.
+    fn find_small(&self, store: &Store, id: &str) -> Result<TraceIx, String> {
+        let trace = find(store, id)?;
+        let spans = u64::from(store.trace(trace).counts().spans);
+        if spans > self.most_spans {
+            let (spans, most) = (format::count(spans), format::count(self.most_spans));
+            return Err(format!("the trace has {spans} spans, and the screen answers about at most {most}; why is answered"));
+        }
+        Ok(trace)
+    }
+
+    /// Finds a span of a trace by the beginning of its id.
+    fn find_span(&self, store: &Store, id: &str, span: &str) -> Result<RowIx, String> {
+        let trace = self.find_small(store, id)?;
+        let prefix = span.trim().trim_start_matches('#').to_ascii_lowercase();
+        if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err("a span is named by the first hex digits of its id, as get_trace shows them".to_owned());
+        }
+        let mut found = store.walk(trace).map(|(row, _)| row).filter(|&row| begins(&store.row(row).id.bytes(), &prefix));
+        match (found.next(), found.next()) {
+            (Some(row), None) => Ok(row),
+            (None, _) => Err(format!("no span of this trace starts with {prefix}; get_trace shows them")),
+            (Some(_), Some(_)) => Err(format!("several spans of this trace start with {prefix}: give more digits")),
+        }
     }
 
     /// Requests the payload of a span.
@@ -256,70 +304,64 @@ impl Wait {
     }
 }
 
-/// Returns the traces that match, newest first.
-fn matching(held: &Held<'_>, matcher: Option<Matcher>) -> Vec<TraceIx> {
-    let traces: Vec<TraceIx> = held.store.traces().rev().collect();
-    let Some(mut matcher) = matcher else { return traces };
-    traces.into_iter().filter(|&trace| is_match(held.store, &mut matcher, trace, held.now)).collect()
-}
-
-/// Finds a trace by the beginning of its id.
-fn find(store: &Store, id: &str) -> Result<TraceIx, String> {
-    let id = id.trim().to_ascii_lowercase();
-    if id == crate::cli::LAST {
-        let newest = store.traces().rev().find(|&trace| !store.is_ordinary(trace)).or_else(|| store.traces().next_back());
-        return newest.ok_or_else(|| "there are no traces".to_owned());
-    }
-    if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err("an id is the first hex digits of a trace's id, or last".to_owned());
-    }
-    // A whole id is found without a walk over all traces.
-    if let Some(trace) = TraceId::parse(id.as_bytes()).and_then(|id| store.find_trace(id)) {
-        return Ok(trace);
-    }
-    let found: Vec<TraceIx> = store.traces().rev().filter(|&trace| store.trace(trace).id.to_string().starts_with(&id)).collect();
-    match found.as_slice() {
-        [] => Err(format!("no trace id starts with {id}; find_traces lists those that are there")),
-        [trace] => Ok(*trace),
-        several => {
-            let ids: Vec<String> = several.iter().take(MAX_NAMED).map(|&trace| store.trace(trace).id.to_string()).collect();
-            Err(format!(
-                "{} trace ids start with {id}: {}{}",
-                several.len(),
-                ids.join(", "),
-                if several.len() > MAX_NAMED { ", …" } else { "" }
-            ))
-        }
-    }
-}
-
-/// Whether a trace is there that an id may mean; an id that means none is left to [`find`] to tell.
-pub(super) fn is_known(store: &Store, id: &str) -> bool {
-    let id = id.trim().to_ascii_lowercase();
-    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match () {
-        () if id == crate::cli::LAST => store.trace_count() > 0,
-        () if !is_id => true,
-        () => store.traces().any(|trace| store.trace(trace).id.to_string().starts_with(&id)),
-    }
-}
-
-/// Finds a span of a trace by the beginning of its id.
-fn find_span(store: &Store, id: &str, span: &str) -> Result<RowIx, String> {
-    let trace = find(store, id)?;
-    let prefix = span.trim().trim_start_matches('#').to_ascii_lowercase();
-    if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err("a span is named by the first hex digits of its id, as get_trace shows them".to_owned());
-    }
-    let mut found = store.walk(trace).map(|(row, _)| row).filter(|&row| store.row(row).id.to_string().starts_with(&prefix));
-    match (found.next(), found.next()) {
-        (Some(row), None) => Ok(row),
-        (None, _) => Err(format!("no span of this trace starts with {prefix}; get_trace shows them")),
-        (Some(_), Some(_)) => Err(format!("several spans of this trace start with {prefix}: give more digits")),
-    }
-}
-
 /// Whether a span of the trace matches.
 fn is_match(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
     matcher.matches_trace(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::mpsc::{channel, unbounded_channel};
+
+    use super::super::replies::{self, Asked, Question};
+    use super::*;
+    use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, Text, TraceId};
+    use crate::store::Limits;
+
+    /// Asks a desk that looks at so many spans about three traces of two spans each.
+    fn ask(most_spans: u64, tool: &str, arguments: &Value) -> String {
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        for (trace, span) in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)] {
+            let name = batch.intern("step");
+            batch.spans.push(Span {
+                trace: TraceId::new([trace; 16]).unwrap(),
+                id: SpanId::new([span; 8]).unwrap(),
+                parent: SpanId::new([span - 1; 8]),
+                start: Nanos::from(trace),
+                end: Some(100),
+                status: Status::Ok,
+                name,
+                facts: SpanFacts::default(),
+                error: Text::default(),
+                payload_ref: PayloadRef::default(),
+                retained_bytes: 0,
+            });
+        }
+        let (mut store, mut hub) = (Store::new(Limits::default()), Hub::new(Vec::new(), channel(1).1));
+        store.apply(&batch, 0);
+        let (sender, mut answers) = unbounded_channel();
+        let line = json!({"id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}).to_string();
+        let Some(Asked::Call(Question { call, reply, .. })) = replies::read(Some(&line), 0, &sender).pop() else { panic!("{line}") };
+        Desk::new(None, most_spans).ask(&mut Held { hub: &mut hub, store: &mut store, now: 100, notes: &[] }, call, reply);
+        answers.try_recv().unwrap()["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_was_not_searched_is_told() {
+        let all = ask(6, "find_traces", &json!({"filter": "name:step"}));
+        assert!(all.contains("\n01010101 ok") && all.contains("\n03030303 ok") && !all.contains("not searched"), "{all}");
+        for (tool, arguments) in
+            [("find_traces", json!({"filter": "name:step"})), ("find_traces", json!({})), ("stats", json!({"by": "agent"}))]
+        {
+            let some = ask(5, tool, &arguments);
+            assert!(some.ends_with("\n1 older trace not searched: the screen searches its newest 5 spans."), "{some}");
+            assert!(!some.contains("01010101"), "{some}");
+        }
+        let large = json!({"id": "0101", "span": "01"});
+        for tool in ["get_trace", "get_span"] {
+            assert!(ask(1, tool, &large).starts_with("the trace has 2 spans, and the screen answers about at most 1"), "{tool}");
+        }
+        assert!(ask(1, "why", &json!({"id": "0101"})).contains("Nothing stands out."));
+    }
 }

@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::calls::Call;
-use super::desk::{self, Desk, Held};
+use super::desk::{Desk, Held};
+use super::find;
 use super::relay::{self, Relayed, Relays};
 use super::replies::{Asked, Question};
 use crate::export::Redactor;
@@ -46,7 +47,7 @@ impl Live {
         let sources = hub.sources().iter().map(|_| (false, None)).collect();
         let mut clock = Clock::default();
         let now = clock.read().0;
-        let (desk, relays) = (Desk::new(redactor), Relays::default());
+        let (desk, relays) = (Desk::new(redactor, u64::MAX), Relays::default());
         Self { hub, store, clock, now, desk, relays, prefers_screen, sources, early: Vec::new(), has_ended: false }
     }
 
@@ -144,7 +145,7 @@ impl Live {
 
     /// Whether the store holds the traces that a call names, or the call names none.
     fn holds(&self, call: &Call) -> bool {
-        let is_held = |id: &String| desk::is_known(&self.store, id);
+        let is_held = |id: &String| find::is_known(&self.store, id);
         match call {
             Call::GetTrace { id, .. } | Call::GetSpan { id, .. } | Call::Why { id } => is_held(id),
             Call::Compare { a, b } => is_held(a) && is_held(b),

@@ -31,6 +31,9 @@ use crate::tui::event_loop::{self, Service};
 /// The most clients at a time.
 const MAX_CLIENTS: usize = 64;
 
+/// The most spans that a call may look at: meanwhile the screen draws nothing.
+const MAX_SPANS: u64 = 50_000;
+
 /// Calls that may wait for the event loop; a client that is faster waits.
 const CAPACITY: usize = 16;
 
@@ -73,7 +76,7 @@ fn start(config: &Config, runtime: &Handle) -> io::Result<Served> {
     let (listener, socket) = socket::bind()?;
     let (sender, asked) = channel(CAPACITY);
     runtime.spawn(accept(listener, sender));
-    Ok(Served { desk: Desk::new(redactor), asked, next: None, folder: std::env::current_dir()?, _socket: socket })
+    Ok(Served { desk: Desk::new(redactor, MAX_SPANS), asked, next: None, folder: std::env::current_dir()?, _socket: socket })
 }
 
 async fn accept(listener: UnixListener, asked: Sender<Asked>) {
