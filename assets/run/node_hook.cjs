@@ -17,12 +17,14 @@ function start() {
   const api = from.load('@opentelemetry/api');
   const sdk = from.load('@opentelemetry/sdk-trace-node') || from.load('@opentelemetry/sdk-trace-base');
   if (!api || !sdk) return fact('untraced', name, `${name} is not traced: it has no OpenTelemetry installed; ${INSTALL}`);
+  const exporter = new Exporter(process.env.AGNO_TOP_RUN_ENDPOINT, process.env.AGNO_TOP_RUN_TOKEN);
   const instrumentations = from.instrumentations();
   if (!instrumentations.size) {
+    watchProvider(api, exporter, () => {});
     return fact('untraced', name, `${name} is not traced: it has no instrumentation of a model client installed; ${INSTALL}`);
   }
   followImports(from, [...instrumentations.values()]);
-  trace(api, sdk, from.load('@opentelemetry/context-async-hooks'), [...instrumentations.values()]);
+  trace(api, sdk, from.load('@opentelemetry/context-async-hooks'), [...instrumentations.values()], exporter);
   for (const client of instrumentations.keys()) fact('traced', client);
 }
 
@@ -115,8 +117,8 @@ function followImports(from, instrumentations) {
   register(loader, { data: { hookUrl: pathToFileURL(hook).href, include } });
 }
 
-function trace(api, sdk, contexts, instrumentations) {
-  const processor = new Processor(new Exporter(process.env.AGNO_TOP_RUN_ENDPOINT, process.env.AGNO_TOP_RUN_TOKEN));
+function trace(api, sdk, contexts, instrumentations, exporter) {
+  const processor = new Processor(exporter, true);
   const Provider = sdk.NodeTracerProvider || sdk.BasicTracerProvider;
   // Before version 2 a processor is added later.
   const isOld = typeof Provider.prototype.addSpanProcessor === 'function';
@@ -126,27 +128,45 @@ function trace(api, sdk, contexts, instrumentations) {
   // Not as the global one, or its delegate: instrumentations that the program makes would be bound to it.
   if (contexts) api.context.setGlobalContextManager(new contexts.AsyncLocalStorageContextManager().enable());
   for (const instrumentation of instrumentations) instrumentation.setTracerProvider(provider);
-  const original = api.trace.setGlobalTracerProvider;
-  api.trace.setGlobalTracerProvider = function (other) {
-    api.trace.setGlobalTracerProvider = original;
-    // The program traces itself; its exporter sends to agno-top by the environment.
+  watchProvider(api, exporter, () => {
+    // The program traces itself.
     for (const instrumentation of instrumentations) instrumentation.disable();
     if (contexts) api.context.disable();
-    return original.call(this, other);
+  });
+}
+
+// What the program's own provider makes is also sent to agno-top, whatever else the program does with it.
+function watchProvider(api, exporter, yieldToIt) {
+  const original = api.trace.setGlobalTracerProvider;
+  api.trace.setGlobalTracerProvider = function (provider) {
+    api.trace.setGlobalTracerProvider = original;
+    try {
+      yieldToIt();
+      const processor = new Processor(exporter, false);
+      const active = provider._activeSpanProcessor;
+      // Version 2 has no other way to add one.
+      if (provider.addSpanProcessor) provider.addSpanProcessor(processor);
+      else if (active && Array.isArray(active._spanProcessors)) active._spanProcessors.push(processor);
+    } catch (_) {
+      // Its exporter may send to agno-top by the environment.
+    }
+    return original.call(this, provider);
   };
 }
 
 class Processor {
-  constructor(exporter) {
+  // Only what is private is forwarded: other spans reach endpoints by the program's own exporters.
+  constructor(exporter, isPrivate) {
     this.exporter = exporter;
+    this.isPrivate = isPrivate;
   }
 
   onStart(span) {
-    this.exporter.add(span, false);
+    this.exporter.add(span, 'o');
   }
 
   onEnd(span) {
-    this.exporter.add(span, true);
+    this.exporter.add(span, this.isPrivate ? '+' : '-');
   }
 
   forceFlush() {
@@ -187,8 +207,10 @@ class Exporter {
     process.on('exit', () => this.dropped && say(`${this.dropped} spans were not sent: they came too fast, or agno-top did not answer`));
   }
 
-  add(span, hasEnded) {
+  // Takes a span with its mark: `o` has started, `+` and `-` have ended, the first to be forwarded.
+  add(span, mark) {
     try {
+      const hasEnded = mark !== 'o';
       if (this.queue.length >= MAX_QUEUE) {
         this.dropped += hasEnded ? 1 : 0;
         return;
@@ -198,8 +220,8 @@ class Exporter {
       if (hasEnded) this.open.delete(id);
       else this.open.add(id);
       // An open span is encoded again when it is sent: by then it has more attributes.
-      this.queue.push([hasEnded ? text : span, hasEnded]);
-      this.file.add((hasEnded ? '+' : 'o') + text + '\n');
+      this.queue.push([hasEnded ? text : span, mark]);
+      this.file.add(mark + text + '\n');
       if (!this.timer) this.timer = setTimeout(() => this.flush(), DELAY).unref();
     } catch (_) {
       // The program matters more than its trace.
@@ -214,16 +236,16 @@ class Exporter {
     this.isSending = true;
     try {
       do {
-        const items = this.queue.splice(0).filter(([span, hasEnded]) => hasEnded || this.open.has(span.spanContext().spanId));
+        const items = this.queue.splice(0).filter(([span, mark]) => mark !== 'o' || this.open.has(span.spanContext().spanId));
         const part = this.file.beginNext();
         let isSent = items.length > 0 || !isAlive || (await this.post([], false));
-        for (const hasEnded of [false, true]) {
-          for (const texts of bodies(items.filter((item) => item[1] === hasEnded))) {
-            isSent = (await this.post(texts, hasEnded)) && isSent;
+        for (const mark of ['o', '-', '+']) {
+          for (const texts of bodies(items.filter((item) => item[1] === mark))) {
+            isSent = (await this.post(texts, mark === '+')) && isSent;
           }
         }
         if (isSent) this.file.forget(part);
-        else if (!this.file.keep(part)) this.dropped += items.filter((item) => item[1]).length;
+        else if (!this.file.keep(part)) this.dropped += items.filter(([, mark]) => mark !== 'o').length;
       } while (this.queue.length);
     } catch (_) {
     } finally {
@@ -249,8 +271,8 @@ class Exporter {
 function* bodies(items) {
   let texts = [];
   let size = 0;
-  for (const [item, hasEnded] of items) {
-    const text = hasEnded ? item : JSON.stringify(resourceSpans(item, false));
+  for (const [item, mark] of items) {
+    const text = mark === 'o' ? JSON.stringify(resourceSpans(item, false)) : item;
     texts.push(text);
     size += text.length;
     if (size >= MAX_BODY) {

@@ -9,12 +9,12 @@ export async function initialize({ hookUrl, include }) {
   if (hook.initialize) await hook.initialize();
 }
 
-// The older name of a property, which some loaders read, warns on standard error where Node has the newer one.
+// The older name of a property, which some loaders read and Node copies, warns on standard error where Node has the newer one.
 function quiet(context) {
   const { importAttributes, ...rest } = Object.getOwnPropertyDescriptors(context);
   if (!importAttributes) return context;
   const attributes = context.importAttributes;
-  return Object.defineProperties({ importAttributes: attributes }, { ...rest, importAssertions: { value: attributes, enumerable: true } });
+  return Object.defineProperties({ importAttributes: attributes }, { ...rest, importAssertions: { value: attributes, enumerable: false } });
 }
 
 export function resolve(specifier, context, next) {

@@ -49,7 +49,7 @@ impl Place {
     fn run(&self, name: &str, code: &str) -> Output {
         std::fs::write(self.path().join(name), code).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
-        command.args(["run", "--record", &format!("{name}.db"), "--", "node", "--no-warnings", name]).current_dir(self.path());
+        command.args(["run", "--record", &format!("{name}.db"), "--", "node", name]).current_dir(self.path());
         command.env("MODEL_SERVER", &self.address).env("XDG_CONFIG_HOME", self.path()).env("XDG_STATE_HOME", self.path());
         command.output().unwrap()
     }
@@ -97,22 +97,32 @@ fn what_node_could_not_send_is_recorded_and_what_was_open_was_cut() {
 }
 
 #[test]
-fn a_provider_that_the_program_sets_itself_takes_over() {
+fn a_provider_that_the_program_sets_itself_takes_over_and_each_span_comes_once() {
     let Some(place) = Place::new() else { return };
-    let own = "
-const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
-const { SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-base');
-const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-http');
-const { OpenAIInstrumentation } = require('@arizeai/openinference-instrumentation-openai');
-const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(new OTLPTraceExporter())] });
+    let own = |processors: &str| {
+        format!(
+            "
+const {{ NodeTracerProvider }} = require('@opentelemetry/sdk-trace-node');
+const {{ SimpleSpanProcessor }} = require('@opentelemetry/sdk-trace-base');
+const {{ OTLPTraceExporter }} = require('@opentelemetry/exporter-trace-otlp-http');
+const {{ OpenAIInstrumentation }} = require('@arizeai/openinference-instrumentation-openai');
+const provider = new NodeTracerProvider({{ spanProcessors: [{processors}] }});
 provider.register();
-const instrumentation = new OpenAIInstrumentation({ tracerProvider: provider });
+const instrumentation = new OpenAIInstrumentation({{ tracerProvider: provider }});
 instrumentation.setTracerProvider(provider);
-";
-    let output = place.run("own.cjs", &program(&format!("{own}{REQUIRED}"), "ask().then(console.log);"));
-    let told = text(&output.stderr);
-    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "There.\n"), "{told}");
-    assert!(told.starts_with("agno-top: 1 trace, 32 tokens, "), "{told}");
+{REQUIRED}"
+        )
+    };
+    let exporting = own("new SimpleSpanProcessor(new OTLPTraceExporter())");
+    for (name, load) in [("own.cjs", &exporting), ("silent.cjs", &own(""))] {
+        let output = place.run(name, &program(load, "ask().then(console.log);"));
+        let told = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "There.\n"), "{name}: {told}");
+        assert!(told.starts_with("agno-top: 1 trace, 32 tokens, "), "{name}: {told}");
+        assert_eq!(place.spans(name).len(), 1, "{name}");
+    }
+    let killed = place.run("killed.cjs", &program(&exporting, "ask(); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100);"));
+    assert_eq!(place.spans("killed.cjs").iter().map(|(_, is_cut)| *is_cut).collect::<Vec<_>>(), [true], "{}", text(&killed.stderr));
 }
 
 #[test]
