@@ -14,6 +14,7 @@ use crate::tui::slices::Slice;
 
 /// The search for misses.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "they are facts that do not depend on one another")]
 pub(super) struct Survey {
     is_on: bool,
     /// Whether traces are left that were there at the beginning.
