@@ -195,6 +195,8 @@ fn misses_are_searched_for_once_a_filter_asks_for_them() {
     stage.keys("1/miss:yes<Enter>");
     assert_eq!((stage.app.survey_progress(), stage.app.tree.len()), (None, 1));
     assert!(stage.text().contains("Clerk") && !stage.text().contains("Cook"), "{}", stage.text());
+    stage.keys("l");
+    assert!(stage.text().contains("rebuilt 2.2k"), "on the line of the call: {}", stage.text());
     stage.keys("/<Ctrl-u>miss:no<Enter>");
     assert_eq!(stage.app.tree.len(), 2, "the other calls");
     // What was found stays known without the filter.

@@ -235,6 +235,13 @@ impl App {
         self.survey.load(store, slice);
     }
 
+    /// Returns the tokens of a call that were read anew since a cache missed them; `None` if none are known.
+    #[must_use]
+    pub fn rebuilt(&self, store: &Store, row: RowIx) -> Option<u64> {
+        let misses = self.survey.found.get(&store.row(row).trace())?;
+        misses.iter().find(|miss| miss.row == row).map(|miss| miss.rebuilt)
+    }
+
     /// Returns how far the search for misses is in the traces that were there at its beginning, in percent; `None` if it is over, or was not
     /// asked for.
     #[must_use]

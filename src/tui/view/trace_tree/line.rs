@@ -191,7 +191,9 @@ impl Line<'_> {
         let lead = self.lead().unwrap_or(row);
         let turn = if is_trace { display::turn_facts(store, data.trace(), app.insights.of_row(store, lead), app.now) } else { Vec::new() };
         // What the run does now matters more than what it did.
-        let (call, is_run) = (display::call_facts(store, lead, app.now), store.row(lead).span_type.is_agentic());
+        let rebuilt = app.rebuilt(store, lead).map(|tokens| format!("rebuilt {}", format::tokens(Some(tokens))));
+        let call: Vec<String> = rebuilt.into_iter().chain(display::call_facts(store, lead, app.now)).collect();
+        let is_run = store.row(lead).span_type.is_agentic();
         let (first, last) = if is_run { (call, Vec::new()) } else { (Vec::new(), call) };
         let facts: Vec<String> = first.into_iter().chain(note).chain(turn).chain(last).collect();
         let mut notes: Vec<String> = (1..=facts.len()).rev().map(|count| facts[..count].join(" · ")).collect();
