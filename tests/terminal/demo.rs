@@ -5,12 +5,12 @@ use super::*;
 #[test]
 fn the_demo_guides_and_is_played_again() {
     let mut program = Program::start(&["demo"], &[]);
-    program.wait_for("Demo, 1 of 6");
+    program.wait_for("Demo, 1 of 7");
     program.wait_for("Code Reviewer");
     program.press("e");
-    program.wait_for("Demo, 2 of 6");
+    program.wait_for("Demo, 2 of 7");
     program.press("r");
-    program.wait_for("Demo, 1 of 6");
+    program.wait_for("Demo, 1 of 7");
     program.wait_for("Code Reviewer");
     program.press("q");
     assert_eq!(program.wait_for_exit().0, 0);
