@@ -41,6 +41,26 @@ fn many_traces_come_once_each_whatever_comes_meanwhile() {
 }
 
 #[test]
+fn a_tail_of_ten_thousand_spans_by_two_writers_misses_none() {
+    let (server, traces) = serve(vec![trace(1, 0)]);
+    let mut source = Source::all(&server.url);
+    source.until_watching();
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let traces = traces.clone();
+            // The clock of one is five seconds behind.
+            scope.spawn(move || {
+                for number in 0..2500 {
+                    traces.lock().unwrap().push(trace(10 + number * 2 + writer, 10 + number / 25 - 5 * writer));
+                }
+            });
+        }
+        source.until("all spans", |source| source.sent.len() >= 10_002);
+    });
+    assert!(source.sent.len() == 10_002 && source.skipped.is_empty(), "{:?}", source.skipped);
+}
+
+#[test]
 fn a_trace_that_was_stored_with_an_earlier_time_is_found() {
     let (server, traces) = serve((0..3).map(|number| trace(number + 1, 5000 + number)).collect());
     let mut source = Source::all(&server.url);
