@@ -8,6 +8,7 @@ mod auth;
 mod config;
 mod connection;
 mod error;
+mod reviews;
 mod table;
 mod wire;
 
@@ -23,6 +24,7 @@ pub(super) use config::Config;
 pub use config::is_url;
 pub(super) use connection::Session;
 pub(super) use error::Error;
+use reviews::ReviewReader;
 use table::{Place, Table, before, with_ids};
 pub(super) use table::{identifier, literal};
 
@@ -71,6 +73,7 @@ pub fn start_with(url: &str, location: Location, limits: ReadLimits, updates: Up
             retry: Backoff::new(RETRY),
             is_checked: false,
             batches: Vec::new(),
+            reviews: ReviewReader::default(),
         };
         watcher::run(engine, limits.on_demand, updates, inbox);
     })
@@ -116,6 +119,7 @@ struct MySql<'a> {
     is_checked: bool,
     /// The batches to send.
     batches: Vec<Batch>,
+    reviews: ReviewReader,
 }
 
 impl Engine for MySql<'_> {
@@ -127,7 +131,7 @@ impl Engine for MySql<'_> {
         let outcome = self.read_new();
         // What was read before an error counts as sent.
         for batch in std::mem::take(&mut self.batches) {
-            if !batch.spans.is_empty() || !batch.skipped.is_empty() {
+            if !batch.spans.is_empty() || !batch.skipped.is_empty() || batch.reviews.is_some() {
                 self.updates.send(Update::Batch(batch))?;
             }
         }
@@ -211,6 +215,8 @@ impl MySql<'_> {
         }
         let mut session = self.config.connect()?;
         session.query("SET SESSION TRANSACTION READ ONLY", |_| {})?;
+        // The statements on the tables beside the traces join texts as SQL does.
+        session.query("SET SESSION sql_mode = 'PIPES_AS_CONCAT'", |_| {})?;
         // MariaDB and MySQL call it differently.
         for limit in ["SET SESSION max_statement_time = 20", "SET SESSION max_execution_time = 20000"] {
             if let Err(error @ Error::Lost(_)) = session.query(limit, |_| {}) {
@@ -241,6 +247,10 @@ impl MySql<'_> {
             }
             if engine.load.is_some() {
                 engine.page(session)?;
+            }
+            if engine.load.is_none() {
+                let reviews = engine.reviews.read(session, &engine.table.schema, engine.updates)?;
+                engine.batches.extend(reviews);
             }
             Ok(())
         })
