@@ -190,6 +190,19 @@ fn a_turn_is_one_run_and_has_no_rows_of_log_events_beside_its_spans() {
 }
 
 #[test]
+fn the_traces_of_a_turn_are_one_line_named_after_its_prompt() {
+    for told in [Told::AsSent, Told::LogsFirst, Told::SpansFirst] {
+        let store = receive(&bodies(&fixture("coding/gemini-cli-logs"), told));
+        let mains: Vec<_> = store.traces().filter(|&trace| !store.is_part(trace)).collect();
+        assert_eq!((mains.len(), store.traces().count()), (1, 3), "{told:?}");
+        let totals = store.group_totals(mains[0]);
+        assert_eq!((totals.input, totals.output, totals.tools), (1400, 130, 1), "{told:?}");
+        let lead = store.row(store.lead(mains[0]).expect("a turn"));
+        assert_eq!(store.text(lead.input), "Say hello with the shell, then tell the weather.", "{told:?}");
+    }
+}
+
+#[test]
 fn a_call_whose_span_names_no_model_is_one_of_the_model_of_its_turn() {
     let store = receive(&bodies(&fixture("coding/codex"), Told::Spans));
     let models: Vec<(String, u32, u64)> =

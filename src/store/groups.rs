@@ -3,7 +3,8 @@
 //! Some senders split one run into several traces. Three rules find them, where ids or times prove it:
 //!
 //! 1. A *turn*: traces of one conversation and one service that hold only calls. The call of a tool follows the model's call that asked
-//!    for it, and a model's call follows the tool's result or a failed call, within [`TURN_GAP`].
+//!    for it, and a model's call follows the tool's result or a failed call, within [`TURN_GAP`]. A turn made from log events begins a turn
+//!    and follows none.
 //! 2. A *side call*: a call without a session, of a sender that [misplaces](crate::model::SpanFacts::misplaced) spans, belongs to the
 //!    only run of that service that was open from the call's start to its end.
 //!
@@ -65,6 +66,8 @@ struct Calls {
     model: bool,
     tool: bool,
     misplaced: bool,
+    /// Whether a turn made from log events is among them.
+    begins_turn: bool,
 }
 
 /// The traces that may belong to a group.
@@ -226,12 +229,13 @@ impl Store {
         if self.trace(trace).counts().spans > MAX_SPANS {
             return None;
         }
-        let mut calls = Calls { model: false, tool: false, misplaced: true };
+        let mut calls = Calls { model: false, tool: false, misplaced: true, begins_turn: false };
         for (row, _) in self.walk(trace) {
             let data = self.row(row);
-            if data.placeholder || data.span_type.is_agentic() {
+            if data.placeholder || (data.span_type.is_agentic() && !data.is_from_log()) {
                 return None;
             }
+            calls.begins_turn |= data.span_type.is_agentic();
             calls.model |= data.span_type.calls_model();
             calls.tool |= data.span_type.calls_tool();
             calls.misplaced &= data.is_misplaced();
@@ -279,7 +283,7 @@ impl Store {
     fn follows(&self, trace: TraceIx, before: TraceIx) -> bool {
         let gap = self.trace(trace).start.saturating_sub(self.trace(before).end);
         let (Some(calls), Some(earlier)) = (self.only_calls(trace), self.only_calls(before)) else { return false };
-        let is_one_call = calls.model != calls.tool && earlier.model != earlier.tool;
+        let is_one_call = calls.model != calls.tool && earlier.model != earlier.tool && !calls.begins_turn;
         gap <= TURN_GAP && is_one_call && (calls.tool || earlier.tool || self.trace(before).counts().failed > 0)
     }
 
