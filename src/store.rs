@@ -413,6 +413,7 @@ impl Store {
             self.place_orphans(changes.traces[index], &mut changes);
         }
         self.settle_lent(&mut changes);
+        self.settle_unexplained(&mut changes);
         for &trace in &changes.traces {
             self.settle_unnamed(trace);
         }

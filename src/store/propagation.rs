@@ -33,6 +33,9 @@ impl Store {
                 totals.add(&Totals::difference(&inner, &call));
             } else if usage.is_aggregated() || self.is_running_total(row, &totals) {
                 totals.add_stated(usage.usage(), usage.states_cost());
+            } else if self.states_unexplained_tokens(row) {
+                totals.least += 1;
+                totals.underpriced += u32::from(totals.priced > 0 && totals.stated == 0);
             } else {
                 totals.add_larger(usage.usage(), usage.states_cost());
             }

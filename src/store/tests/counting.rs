@@ -15,15 +15,16 @@ fn run(trace: u8, session: &str, stated: u32, used: u32) -> Batch {
     batch
 }
 
-/// The input tokens of each trace, which must not depend on the order of arrival.
-fn inputs(runs: &[Batch]) -> Vec<u64> {
+/// The input tokens of each trace and whether they are a lower bound, which must not depend on the order of arrival.
+fn inputs(runs: &[Batch]) -> Vec<(u64, bool)> {
     let count = |order: Vec<&Batch>| {
         let mut store = Store::new(Limits::default());
         for batch in order {
             store.apply(batch, 1000 * SECOND);
             store.check_invariants();
         }
-        store.traces().map(|trace| store.totals_of(trace).input).collect::<Vec<_>>()
+        let input = |trace| (store.totals_of(trace).input, store.totals_of(trace).are_tokens_incomplete());
+        store.traces().map(input).collect::<Vec<_>>()
     };
     let found = count(runs.iter().collect());
     assert_eq!(found, count(runs.iter().rev().collect()));
@@ -34,27 +35,48 @@ fn inputs(runs: &[Batch]) -> Vec<u64> {
 #[test]
 fn what_earlier_runs_of_a_session_used_does_not_count_again() {
     let cumulative = |session| [(1, 1000), (2, 2000), (3, 3000)].map(|(trace, stated)| run(trace, session, stated, 1000));
-    assert_eq!(inputs(&cumulative("s")), [1000, 1000, 1000]);
-    assert_eq!(inputs(&cumulative("")), [1000, 1000, 1000], "without a session the runs of one service are compared");
+    const EXACT: (u64, bool) = (1000, false);
+    const LEAST: (u64, bool) = (1000, true);
+    assert_eq!(inputs(&cumulative("s")), [EXACT; 3]);
+    assert_eq!(inputs(&cumulative("s")[1..]), [LEAST, EXACT], "the first run was not seen");
+    assert_eq!(inputs(&cumulative("s")[2..]), [LEAST]);
+    assert_eq!(inputs(&cumulative("")), [EXACT; 3], "without a session the runs of one service are compared");
     let of_services = [(1, "a", 1000), (2, "b", 2000)].map(|(trace, service, stated)| {
         let mut run = run(trace, "", stated, 1000);
         let service = run.intern(service);
         run.spans.iter_mut().for_each(|span| span.facts.service = service);
         run
     });
-    assert_eq!(inputs(&of_services), [1000, 2000], "runs of two services are of two agents");
-    assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "other", 2000, 1000)]), [1000, 2000]);
-    assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "s", 2500, 1000)]), [1000, 2500], "it is not what the run before stated");
+    assert_eq!(inputs(&of_services), [EXACT, LEAST], "runs of two services are of two agents");
+    assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "other", 2000, 1000)]), [EXACT, LEAST]);
+    assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "s", 2500, 1000)]), [EXACT, LEAST], "it is not what the run before stated");
 }
 
 #[test]
-fn what_a_run_states_beyond_its_calls_is_its_own() {
+fn what_a_run_states_beyond_its_calls_is_its_own_where_a_call_left_requests_out() {
+    let with_tool = |start: Nanos, end: Nanos| {
+        let mut run = run(1, "", 2000, 1000);
+        let mut tool = typed_batch(&[(12, Some(10), SpanType::Tool, None)]);
+        (tool.spans[0].trace, tool.spans[0].start, tool.spans[0].end) = (trace_id(1), start, Some(end));
+        run.spans.push(tool.spans[0].clone());
+        let call = run.spans[1].clone();
+        (run, call)
+    };
+    let (_, call) = with_tool(0, 0);
+    let end = call.end.unwrap();
+    assert_eq!(inputs(&[with_tool(call.start, end).0]), [(2000, false)], "the model was asked again within the call");
+    assert_eq!(inputs(&[with_tool(end + SECOND, end + 2 * SECOND).0]), [(1000, true)]);
+}
+
+#[test]
+fn what_a_run_states_beyond_its_calls_may_be_of_earlier_runs() {
     let mut store = Store::new(Limits::default());
     store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
     store.apply(&run(1, "", 2000, 1000), 1000 * SECOND);
-    assert_eq!((store.all().input, store.all().output, store.all().calls), (2000, 200, 2));
-    assert_eq!(store.all().cost(), Some(7_000_000));
-    assert_eq!(group(store.stats(), &store, By::Agent, "Helper").usage.tokens(), Some(2200));
+    assert_eq!((store.all().input, store.all().output, store.all().calls), (1000, 100, 1));
+    assert!(store.all().are_tokens_incomplete());
+    let helper = group(store.stats(), &store, By::Agent, "Helper").usage;
+    assert_eq!((helper.tokens(), helper.are_tokens_incomplete()), (Some(1100), true));
     store.apply(&run(1, "", 900, 1000), 1000 * SECOND);
     assert_eq!((store.all().input, store.all().calls), (1000, 1), "the last step only");
     let mut sum = run(1, "", 2000, 1000);

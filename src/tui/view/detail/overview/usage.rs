@@ -154,6 +154,9 @@ fn least(store: &Store, row: RowIx) -> &'static str {
         Some(_) if store.leaves_out_requests(row) => {
             "at least: tools ran within the call, whose requests before the last one state no tokens"
         }
+        Some(_) if store.states_unexplained_tokens(row) => {
+            "at least: what it states beyond the calls below is of earlier runs, or of calls that no span tells"
+        }
         _ => "at least: a call below leaves out some of its tokens",
     }
 }
