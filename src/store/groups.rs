@@ -62,6 +62,7 @@ const FIRST_ID: [u8; 16] = [0; 16];
 const LAST_ID: [u8; 16] = [u8::MAX; 16];
 
 /// The calls in a trace without a run.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Calls {
     model: bool,
     tool: bool,

@@ -14,7 +14,7 @@ mod tokens;
 
 pub use bar::row_bar;
 pub use difference::difference;
-pub use facts::{anomalies_of_turn, call_facts, turn_facts};
+pub use facts::{anomalies_of_turn, call_facts, turn_facts, waited, waits};
 pub use note::{continuation_note, group_note, note, skew};
 pub use summary::summary;
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};

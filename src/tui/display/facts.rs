@@ -66,9 +66,18 @@ pub fn call_facts(store: &Store, row: RowIx, now: Nanos) -> Vec<String> {
     facts.into_iter().flatten().collect()
 }
 
-fn waited(store: &Store, row: RowIx, now: Nanos) -> Option<String> {
+/// Returns that a row waits for a permission, and how long it has.
+#[must_use]
+pub fn waits(store: &Store, row: RowIx, now: Nanos) -> Option<String> {
+    let (wait, _) = store.permission_wait(row, now).filter(|(_, is_waiting)| *is_waiting)?;
+    Some(format!("waits for permission {}", format::clock(wait)))
+}
+
+/// Returns that a row waits for a permission, or how long it waited.
+#[must_use]
+pub fn waited(store: &Store, row: RowIx, now: Nanos) -> Option<String> {
     match store.permission_wait(row, now)? {
-        (_, true) => Some("waits for permission".to_owned()),
+        (_, true) => waits(store, row, now),
         (wait, false) => (wait >= MIN_WAIT).then(|| format!("waited {} for permission", format::duration(wait))),
     }
 }

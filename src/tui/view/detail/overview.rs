@@ -37,6 +37,9 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     }
     page.title(store, row);
     page.context(store, row);
+    if let Some(waited) = display::waited(store, row, now) {
+        page.fact("permission", &waited, TextRole::Plain);
+    }
     if let PayloadState::Ready(payload) = payload {
         page.surroundings(payload);
         page.parameters(store, row, payload);

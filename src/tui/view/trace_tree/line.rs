@@ -154,6 +154,10 @@ impl Line<'_> {
             put(buffer, x, y, room(x).saturating_sub(1), &awaited, styling.running());
             return;
         }
+        let asks = display::waits(store, lead.unwrap_or(self.row), self.app.now);
+        if let Some(asks) = &asks {
+            x = put(buffer, x, y, room(x).saturating_sub(1), asks, styling.running()) + 1;
+        }
         let input_preview = self.input_preview();
         if lead.is_some() && error.is_empty() && input_preview.is_none() {
             // What the trace began with, for want of what the user asked.
@@ -192,7 +196,9 @@ impl Line<'_> {
         let turn = if is_trace { display::turn_facts(store, data.trace(), app.insights.of_row(store, lead), app.now) } else { Vec::new() };
         // What the run does now matters more than what it did.
         let rebuilt = app.rebuilt(store, lead).map(|tokens| format!("rebuilt {}", format::tokens(Some(tokens))));
-        let call: Vec<String> = rebuilt.into_iter().chain(display::call_facts(store, lead, app.now)).collect();
+        let mut call: Vec<String> = rebuilt.into_iter().chain(display::call_facts(store, lead, app.now)).collect();
+        // It stands before the text.
+        call.retain(|fact| display::waits(store, lead, app.now).as_ref() != Some(fact));
         let is_run = store.row(lead).span_type.is_agentic();
         let (first, last) = if is_run { (call, Vec::new()) } else { (Vec::new(), call) };
         let facts: Vec<String> = first.into_iter().chain(note).chain(turn).chain(last).collect();

@@ -106,6 +106,32 @@ fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
 }
 
 #[test]
+fn a_run_that_waits_for_permission_says_so_before_its_prompt() {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let [name, input] = ["coder", "Tidy up."].map(|text| batch.intern(text));
+    let mut run = Span { end: None, ..span((1, 1), (1000, 0), name) };
+    (run.facts.input, run.facts.log_note.asked) = (input, Some(2000 * MS));
+    batch.spans.push(run);
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 10_000 * MS);
+    let line = |now: Nanos| {
+        let mut app = App::new(Vec::new(), false, 0);
+        app.now = now;
+        app.tree.set_height(4);
+        app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, now);
+        let area = Rect::new(0, 0, 140, 6);
+        let mut buffer = Buffer::empty(area);
+        draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
+        (0..140).map(|x| buffer[(x, 2)].symbol()).collect::<String>()
+    };
+    let waits = line(10_000 * MS);
+    assert!(waits.contains("coder waits for permission 8.0s “Tidy up.”"), "{waits}");
+    assert_eq!(waits.matches("permission").count(), 1);
+    let not_yet = line(2500 * MS);
+    assert!(not_yet.contains("coder “Tidy up.”"), "{not_yet}");
+}
+
+#[test]
 fn odd_names_do_not_move_the_columns() {
     let plain = NAMES.map(|_| "a plain name");
     for width in (1..60).chain([80, 104, 120, 200, 260]) {
