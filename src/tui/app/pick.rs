@@ -2,6 +2,7 @@
 
 mod narrow;
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -21,6 +22,18 @@ pub struct Choice {
     pub count: u64,
     /// Whether it is selected.
     pub is_selected: bool,
+    /// Whether it was selected when the list opened: such values come first, so that they are visible.
+    was_selected: bool,
+    /// Its place in a list in a fixed order; 0 in others.
+    place: usize,
+}
+
+impl Choice {
+    /// Compares choices that match equally well: those that were selected first, then by place, the most frequent ones first, and by name.
+    fn compare(&self, other: &Self) -> Ordering {
+        let by_count = || other.count.cmp(&self.count).then_with(|| self.value.cmp(&other.value));
+        other.was_selected.cmp(&self.was_selected).then(self.place.cmp(&other.place)).then_with(by_count)
+    }
 }
 
 /// An open list.
@@ -82,7 +95,7 @@ impl Picker {
     pub fn statuses(store: &Store, line: &str) -> Self {
         let count = |status| store.traces().filter(|&trace| store.trace(trace).run_status() == status).count() as u64;
         let counts = STATUSES.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
-        Self { is_fixed: true, ..Self::new("status", "traces", counts, line) }
+        Self::new("status", "traces", counts, line, true)
     }
 
     /// Whether typed text narrows the list.
@@ -92,21 +105,27 @@ impl Picker {
     }
 
     fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, counts: Vec<(Symbol, u64)>) -> Self {
-        let mut counts: Vec<(String, u64)> = counts.into_iter().map(|(text, count)| (store.text(text).to_owned(), count)).collect();
-        counts.sort_unstable_by(|(name, count), (other, others)| others.cmp(count).then_with(|| name.cmp(other)));
-        Self::new(field, counted, counts, line)
+        Self::new(field, counted, counts.into_iter().map(|(text, count)| (store.text(text).to_owned(), count)).collect(), line, false)
     }
 
-    fn new(field: &'static str, counted: &'static str, counts: Vec<(String, u64)>, line: &str) -> Self {
+    fn new(field: &'static str, counted: &'static str, counts: Vec<(String, u64)>, line: &str, is_fixed: bool) -> Self {
         let selected = values_of(line, field);
         let is_selected = |value: &str| selected.iter().any(|selected| selected.eq_ignore_ascii_case(value));
-        let mut choices: Vec<Choice> =
-            counts.into_iter().map(|(value, count)| Choice { is_selected: is_selected(&value), value, count }).collect();
-        // Selected values come first, so that they are visible.
-        choices.sort_by_key(|choice| !choice.is_selected);
-        let shown = (0..choices.len()).collect();
+        let choice = |(place, (value, count)): (usize, (String, u64))| {
+            let is_selected = is_selected(&value);
+            Choice { is_selected, was_selected: is_selected, place: if is_fixed { place } else { 0 }, value, count }
+        };
+        let choices: Vec<Choice> = counts.into_iter().enumerate().map(choice).collect();
         let selected = choices.iter().filter(|choice| choice.is_selected).count();
-        Self { field, counted, choices, selected, shown, ..Self::default() }
+        let mut picker = Self { field, counted, choices, selected, is_fixed, ..Self::default() };
+        picker.narrow(false);
+        picker
+    }
+
+    /// Whether the values that match the typed text are still looked for.
+    #[must_use]
+    pub fn is_narrowing(&self) -> bool {
+        self.narrowing.is_some()
     }
 
     /// Returns the choices that match the typed text.
@@ -181,7 +200,7 @@ impl Picker {
     pub(super) fn advance(&mut self, mut slice: Slice) -> bool {
         let Self { choices, typed, narrowing, shown, .. } = self;
         let Some(open) = narrowing else { return false };
-        if !open.advance(typed, |at| &choices[at].value, &mut slice) {
+        if !open.advance(typed, choices, &mut slice) {
             return true;
         }
         *shown = narrowing.take().map_or_else(Vec::new, Narrowing::into_matches);
@@ -233,7 +252,7 @@ mod tests {
 
     fn open(line: &str) -> Picker {
         let counts = [("Researcher", 9), ("Writer", 5), ("Refund Desk", 2)];
-        Picker::new("agent", "runs", counts.map(|(name, count)| (name.to_owned(), count)).into(), line)
+        Picker::new("agent", "runs", counts.map(|(name, count)| (name.to_owned(), count)).into(), line, false)
     }
 
     fn press(picker: &mut Picker, keys: &str) -> ControlFlow<Option<Vec<String>>> {
@@ -306,7 +325,8 @@ mod tests {
     #[test]
     fn a_long_list_is_narrowed_in_slices_and_enter_takes_what_the_whole_text_finds() {
         let names: Vec<(String, u64)> = (0..20_000).map(|number| (format!("agent {number}"), 1)).collect();
-        let mut picker = Picker::new("agent", "runs", names, "");
+        let mut picker = Picker::new("agent", "runs", names, "", false);
+        picker.finish_narrowing();
         for c in "19999".chars() {
             picker.typed.push(c);
             picker.narrowing = Some(Narrowing::new((0..picker.choices.len()).collect()));

@@ -76,7 +76,11 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
     put_right(buffer, inner.right().saturating_sub(1), inner.y, room(x + 2), &count, styling.dim());
     let list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     if picker.shown().len() == 0 {
-        let reason = if picker.count() == 0 { "no values yet" } else { "no value matches" };
+        let reason = match picker.count() {
+            0 => "no values yet",
+            _ if picker.is_narrowing() => "",
+            _ => "no value matches",
+        };
         put(buffer, list.x + 2, list.y, list.width.saturating_sub(2), reason, styling.dim());
     }
     let mut lines = popup::draw_list(buffer, list, picker.shown().len(), Some(picker.cursor), styling).peekable();

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
+use super::Choice;
 use crate::tui::slices::{Slice, SlicedSort};
 
 /// A match: its score, the best first, and the index of the value.
@@ -27,17 +28,19 @@ impl Narrowing {
     }
 
     /// Searches on. Returns whether the matches are known.
-    pub(super) fn advance<'a>(&mut self, typed: &str, value: impl Fn(usize) -> &'a str, slice: &mut Slice) -> bool {
+    pub(super) fn advance(&mut self, typed: &str, choices: &[Choice], slice: &mut Slice) -> bool {
         let fuzzy = SkimMatcherV2::default().ignore_case();
         while let Some(&at) = self.candidates.get(self.next) {
             self.next += 1;
-            self.matches.extend(fuzzy.fuzzy_match(value(at), typed).map(|score| (Reverse(score), at)));
-            if !slice.goes_on(PIECES) {
+            let score = if typed.is_empty() { Some(0) } else { fuzzy.fuzzy_match(&choices[at].value, typed) };
+            self.matches.extend(score.map(|score| (Reverse(score), at)));
+            if !slice.goes_on(if typed.is_empty() { 1 } else { PIECES }) {
                 return false;
             }
         }
+        let compare = |one: &Match, other: &Match| one.0.cmp(&other.0).then_with(|| choices[one.1].compare(&choices[other.1]));
         let matches = &mut self.matches;
-        self.sort.get_or_insert_with(|| SlicedSort::new(std::mem::take(matches))).advance(slice, Ord::cmp)
+        self.sort.get_or_insert_with(|| SlicedSort::new(std::mem::take(matches))).advance(slice, compare)
     }
 
     /// Returns the indices of the matching values, the best first.

@@ -73,20 +73,27 @@ impl Line<'_> {
     }
 
     /// Writes times over the ruler of the bars below into the first line of an open trace, where its own bar, which has another scale, leaves
-    /// room.
+    /// room; where it leaves room for none, the distance of the ruler's lines.
     fn draw_ticks(&self, buffer: &mut Buffer, area: Rect) {
         let Self { app, store, styling, data, .. } = *self;
         let axis = app.tree.axis(store, data.trace(), app.now);
         let last = (area.left()..area.right()).rev().find(|&x| buffer[(x, area.y)].symbol() != " ");
         // A blank keeps the bar and the first label apart.
         let free = last.map_or(area.x, |last| last + 2);
+        let mut has_time = false;
         let mut ticks = self.ticks(area, axis).peekable();
         while let Some((x, time)) = ticks.next() {
             let label = format!("{RULER}{}", format::round_duration(time));
             let room = ticks.peek().map_or(area.right(), |&(next, _)| next).saturating_sub(x);
             if x >= free && format::width(&label) <= usize::from(room) {
                 put(buffer, x, area.y, room, &label, styling.dim());
+                has_time = true;
             }
+        }
+        let distance = format!("{RULER} {}", format::round_duration(self.ruler_step(area.width).cast_signed()));
+        let left = area.right().saturating_sub(format::width(&distance) as u16);
+        if !has_time && left >= free {
+            put(buffer, left, area.y, area.right() - left, &distance, styling.dim());
         }
     }
 

@@ -189,24 +189,31 @@ fn the_heading_shows_the_scale_of_the_bars() {
     assert_eq!(words(&[], 48), "0s 100ms", "no room for more");
 }
 
-#[test]
-fn the_first_line_of_an_open_trace_has_the_times_over_the_ruler_of_its_steps() {
+/// Draws open traces of 90 ms beside one of `longest` milliseconds.
+fn open_traces(longest: Nanos, width: u16) -> Vec<String> {
     let mut store = store(&["a", "b"]);
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     let name = batch.intern("long");
-    batch.spans.push(span((9, 1), (0, 900), name));
+    batch.spans.push(span((9, 1), (0, longest), name));
     store.apply(&batch, 0);
     let mut app = App::new(Vec::new(), false, 0);
     app.tree.set_height(40);
     app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
     app.update(&mut store, Action::FoldAll, 0);
-    let area = Rect::new(0, 0, 120, 42);
+    let area = Rect::new(0, 0, width, 42);
     let mut buffer = Buffer::empty(area);
     draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
-    let lines: Vec<String> = (0..42).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect();
+    (0..42).map(|y| (0..width).map(|x| buffer[(x, y)].symbol()).collect()).collect()
+}
+
+#[test]
+fn the_first_line_of_an_open_trace_has_the_times_over_the_ruler_of_its_steps() {
+    let lines = open_traces(900, 120);
     let line = |sign: &str| lines.iter().find(|line| line.contains(sign)).unwrap();
     assert!(line("◆ a").contains("▏   ┆20ms   ┆40ms   ┆60ms  "), "the last line has no room for its time: {lines:?}");
     assert!(!line("⚙ a").contains("┆20ms") && !line("✦ a").contains("┆20ms"), "{lines:?}");
+    let narrow = open_traces(190, 50);
+    assert!(narrow.iter().any(|line| line.contains("◆ a") && line.contains("┆ 50ms│")), "no time has room: {narrow:?}");
 }
 
 #[test]
