@@ -90,7 +90,7 @@ impl Html {
     fn details(&mut self, span: &ExportedSpan) -> String {
         let record = &span.record;
         let depth = span.depth.min(LEVELS);
-        let took = record.end.map(|end| format::duration(end.saturating_sub(record.start)));
+        let took = record.took();
         let class = class(record.kind);
         let failed = record.status == RunStatus::Error;
         let mut html = format!("<details><summary><span class=\"d{depth}\"><span class=\"{class}\">{}</span> ", record.kind.name());
@@ -105,7 +105,7 @@ impl Html {
         let cost =
             record.usage.cost_usd.map(|cost| format::money_at_least(Some((cost * 1e9).round() as i64), record.usage.cost_incomplete));
         let _ = write!(html, "<span class=\"n\">{tokens}</span><span class=\"n\">{}</span>", cost.unwrap_or_default());
-        let _ = writeln!(html, "{}</summary><div>", self.bar(record.start, record.end, if failed { "bad" } else { class }));
+        let _ = writeln!(html, "{}</summary><div>", self.bar(record.start, record.known_end(), if failed { "bad" } else { class }));
         let status = status_name(record.status);
         let id = record.stated_id.map_or_else(|| format::UNKNOWN.to_owned(), |id| id.to_string());
         let _ = writeln!(html, "<p class=\"dim\">span {id} · {status} · began {}</p>", rfc3339(record.start));

@@ -181,7 +181,7 @@ pub(super) fn left_out(why: &WhyRecord) -> Option<String> {
 fn tree_line(span: &ExportedSpan) -> String {
     let record = &span.record;
     let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), record.kind.name(), label(record));
-    let duration = record.end.map(|end| format::duration(end.saturating_sub(record.start)));
+    let duration = record.took();
     let _ = write!(line, "  {}", duration.as_deref().unwrap_or(status_name(record.status)));
     if let Some(usage) = usage(&record.usage) {
         let _ = write!(line, "  {usage}");

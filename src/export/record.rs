@@ -5,6 +5,7 @@
 use chrono::{DateTime, SecondsFormat};
 use serde::{Serialize, Serializer};
 
+use crate::format;
 use crate::model::review::RunMetrics;
 use crate::model::{Nanos, SpanId, SpanType, TraceId};
 use crate::store::{By, Phase, RowIx, RunStatus, Store, Symbol, Totals, TraceIx};
@@ -194,6 +195,18 @@ impl SpanRecord {
             duplicate: false,
             answer: AnswerRecord::default(),
         }
+    }
+
+    /// Returns when the span ended; of one that was cut by the end of its process, when that lived last. `None` if it runs, or if that is unknown.
+    #[must_use]
+    pub fn known_end(&self) -> Option<Nanos> {
+        self.end.or((self.status == RunStatus::Cut && self.until > self.start).then_some(self.until))
+    }
+
+    /// Returns how long the span took, in words; with `≥` if it was cut by the end of its process.
+    #[must_use]
+    pub fn took(&self) -> Option<String> {
+        self.known_end().map(|end| format::duration_at_least(end.saturating_sub(self.start), self.end.is_none()))
     }
 
     /// Returns the record of a row.

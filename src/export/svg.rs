@@ -282,9 +282,8 @@ impl Picture {
 impl Row {
     fn new(span: &ExportedSpan, until: Nanos) -> Self {
         let record = &span.record;
-        let end = record.end.unwrap_or(until).max(record.start);
-        let took =
-            record.end.map_or_else(|| status_name(record.status).to_owned(), |end| format::duration(end.saturating_sub(record.start)));
+        let end = record.known_end().unwrap_or(until).max(record.start);
+        let took = record.took().unwrap_or_else(|| status_name(record.status).to_owned());
         let usage = &record.usage;
         let count = |count: Option<u64>| count.map_or_else(|| format::UNKNOWN.to_owned(), format::count);
         let has_tokens = usage.input_tokens.or(usage.output_tokens).is_some();

@@ -95,3 +95,14 @@ fn a_running_span_has_no_end_and_a_missing_span_has_no_name() {
     }
     assert_eq!((&trace["status"], &trace["spans"]), (&"running".into(), &1.into()));
 }
+
+#[test]
+fn a_span_that_was_cut_by_the_end_of_its_process_took_at_least_the_time_until_then() {
+    let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
+    let record = |status, end, until| SpanRecord { status, until, ..SpanRecord::new(trace, id, "x", 1_000_000_000, end) };
+    let took = |record: SpanRecord| record.took();
+    assert_eq!(took(record(RunStatus::Ok, Some(3_000_000_000), 3_000_000_000)).as_deref(), Some("2.00s"));
+    assert_eq!(took(record(RunStatus::Cut, None, 2_500_000_000)).as_deref(), Some("≥1.50s"));
+    assert_eq!(took(record(RunStatus::Cut, None, 1_000_000_000)), None, "of its process nothing more is known");
+    assert_eq!(took(record(RunStatus::Running, None, 2_500_000_000)), None);
+}
