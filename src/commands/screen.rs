@@ -35,7 +35,7 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut session, mut demo) = open_session(config, is_demo)?;
-    session.service = service(config, &runtime);
+    session.service = service(config, &runtime, is_demo);
     let (mut screen, mut inputs) = take_terminal(config, &session)?;
     loop {
         let end = runtime.block_on(event_loop::run(&mut screen, &mut inputs, &mut session));
@@ -55,9 +55,9 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
 
 /// Returns what answers `agno-top mcp` about the screen, if anything does.
 #[cfg_attr(not(unix), allow(unused_variables, reason = "other systems have no such sockets"))]
-pub(super) fn service(config: &Config, runtime: &Runtime) -> Option<Box<dyn event_loop::Service>> {
+pub(super) fn service(config: &Config, runtime: &Runtime, is_demo: bool) -> Option<Box<dyn event_loop::Service>> {
     #[cfg(unix)]
-    return super::mcp::serve(config, runtime.handle());
+    return super::mcp::serve(config, runtime.handle(), is_demo);
     #[cfg(not(unix))]
     None
 }

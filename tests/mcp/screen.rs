@@ -203,8 +203,11 @@ fn what_killed_screens_leave_and_other_screens_do_no_harm() {
     assert!(client.text("current_view", json!({})).contains(&format!("process {} ", second.child.process_id().unwrap())));
     // Its own sources answer, as if there had never been a screen here.
     assert!(client.text("find_traces", json!({})).contains("8354bea7 error"));
-    let third = place.screen(&[]);
-    assert!(!killed.socket.exists() && second.socket.exists() && third.socket.exists());
+    let demo = Screen::start(&["demo"], place.folder.path(), place.runtime.path());
+    assert!(!killed.socket.exists() && second.socket.exists() && demo.socket.exists());
+    // The demo tells what it shows, and answers for no folder.
+    assert!(client.text("current_view", json!({})).contains(&format!("process {} ", demo.child.process_id().unwrap())));
+    assert!(client.text("find_traces", json!({})).contains("8354bea7 error"));
     // A folder that others can enter is not used.
     fs::set_permissions(place.runtime.path().join("agno-top"), fs::Permissions::from_mode(0o755)).unwrap();
     assert!(client.error("current_view", json!({})).contains("no screen"));

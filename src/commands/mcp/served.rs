@@ -57,11 +57,11 @@ impl fmt::Debug for Served {
 }
 
 /// Returns what answers `agno-top mcp` about the screen; `None` if the settings turn it off, or no socket can be made, which the log tells.
-pub(in crate::commands) fn serve(config: &Config, runtime: &Handle) -> Option<Box<dyn Service>> {
+pub(in crate::commands) fn serve(config: &Config, runtime: &Handle, is_demo: bool) -> Option<Box<dyn Service>> {
     if !config.socket {
         return None;
     }
-    match start(config, runtime) {
+    match start(config, runtime, is_demo) {
         Ok(served) => Some(Box::new(served)),
         Err(error) => {
             tracing::warn!(%error, "no socket for agno-top mcp");
@@ -70,10 +70,10 @@ pub(in crate::commands) fn serve(config: &Config, runtime: &Handle) -> Option<Bo
     }
 }
 
-fn start(config: &Config, runtime: &Handle) -> io::Result<Served> {
+fn start(config: &Config, runtime: &Handle, is_demo: bool) -> io::Result<Served> {
     let redactor = Redaction::Secrets.redactor(&config.redact_patterns).map_err(io::Error::other)?;
     let _in_runtime = runtime.enter();
-    let (listener, socket) = socket::bind()?;
+    let (listener, socket) = socket::bind(is_demo)?;
     let (sender, asked) = channel(CAPACITY);
     runtime.spawn(accept(listener, sender));
     Ok(Served { desk: Desk::new(redactor, MAX_SPANS), asked, next: None, folder: std::env::current_dir()?, _socket: socket })

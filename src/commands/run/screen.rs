@@ -54,7 +54,7 @@ pub(super) fn run(
     let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
     session.app.program = Some(Program::new(words.join(" ")));
     session.program = Some(link);
-    session.service = screen::service(config, runtime);
+    session.service = screen::service(config, runtime, false);
     let (mut terminal, mut inputs) = screen::take_terminal(config, &session)?;
     let end = runtime.block_on(event_loop::run(&mut terminal, &mut inputs, &mut session));
     drop(terminal);
