@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::postgres;
-use crate::real::{models, python};
+use crate::real::{models, models_with_script, python};
 use crate::server::{LOGIN, Server};
 
 /// Returns what `list --json` says of a source, without its name.
@@ -43,4 +43,17 @@ fn one_scenario_in_each_store_is_told_alike() {
     assert_eq!(list(&url, schema), expected);
     assert_eq!(list(&other, schema), expected);
     assert_eq!(list(Path::new(&store).join("agno_spans.json").to_str().unwrap(), schema), expected);
+}
+
+#[test]
+fn accuracy_tests_that_agno_keeps_are_shown_with_the_runs() {
+    let (Some(server), Some(python)) = (Server::shared(), python()) else { return };
+    let (_models, address) = models_with_script(&python, Path::new("tests/agno/beside.json"));
+    let url = server.url(LOGIN, "mysql");
+    let done = Command::new(python).args(["tests/agno/beside.py", &url, &address]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let traces = list(&url, "beside");
+    let of = |agent: &str| traces.iter().filter(|trace| trace["agent"] == agent).collect::<Vec<_>>();
+    let scores: Vec<_> = of("Counter").iter().map(|trace| trace["scores"][0]["score"].as_f64()).collect();
+    assert_eq!(scores, [Some(4.0); 2]);
 }

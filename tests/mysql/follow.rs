@@ -85,32 +85,25 @@ fn a_server_of_another_kind_is_told_within_seconds() {
 }
 
 #[test]
-fn approvals_and_scores_beside_the_traces_are_read_and_followed() {
+fn scores_beside_the_traces_are_read_and_followed() {
     let Some(server) = Server::shared() else { return };
     let schema = server.schema();
-    server.run(
-        &schema,
-        "CREATE TABLE agno_approvals (id VARCHAR(128) PRIMARY KEY, run_id VARCHAR(128), status VARCHAR(50), approval_type VARCHAR(50), run_status VARCHAR(50), \
-         tool_name VARCHAR(255), tool_args JSON, created_at BIGINT, updated_at BIGINT, resolved_at BIGINT, resolved_by VARCHAR(255)); \
-         CREATE TABLE agno_eval_runs (run_id VARCHAR(128) PRIMARY KEY, eval_type VARCHAR(50), name VARCHAR(255), eval_data JSON, eval_input JSON, created_at BIGINT); \
-         INSERT INTO agno_approvals VALUES ('a', 'r1', 'pending', 'required', 'PAUSED', 'delete_order', '{\"order\": 7}', 1700000000, NULL, NULL, NULL); \
-         INSERT INTO agno_eval_runs VALUES ('e', 'accuracy', 'sums', '{\"results\": [{\"score\": 4}]}', '{\"num_iterations\": 1}', 1700000000);",
-    );
+    let insert = |id: &str| {
+        format!(
+            "INSERT INTO agno_eval_runs VALUES ('{id}', 'accuracy', 'sums', '{{\"results\": [{{\"score\": 4}}]}}', '{{\"num_iterations\": 1}}', 1700000000);"
+        )
+    };
+    let table = "CREATE TABLE agno_eval_runs (run_id VARCHAR(128) PRIMARY KEY, eval_type VARCHAR(50), name VARCHAR(255), eval_data JSON, eval_input JSON, created_at BIGINT);";
+    server.run(&schema, &format!("{table} {}", insert("e")));
     let mut watch = server.watch(LOGIN, &schema, u64::MAX);
     watch.until_watching();
     let (origin, reviews) = watch.reviews[0].clone();
-    let approval = &reviews.approvals[0];
-    assert_eq!((origin, &*approval.run, approval.waits, &*approval.tool), (Origin::History, "r1", true, "delete_order"));
-    assert_eq!((&*approval.arguments, approval.asked), ("{\"order\": 7}", Some(1_700_000_000_000_000_000)));
     let evaluation = &reviews.evaluations[0];
-    assert_eq!((&*evaluation.name, &*evaluation.verdicts[0].subject, evaluation.verdicts[0].score), ("sums", "eval_e_1", Some(4.0)));
-    server.run(
-        &schema,
-        "UPDATE agno_approvals SET status = 'approved', resolved_by = 'ada', resolved_at = 1700000060, updated_at = 1700000060",
-    );
-    watch.until("the answer", |watch| watch.reviews.len() == 2);
+    assert_eq!((origin, &*evaluation.name, &*evaluation.verdicts[0].subject), (Origin::History, "sums", "eval_e_1"));
+    assert_eq!(evaluation.verdicts[0].score, Some(4.0));
+    server.run(&schema, &insert("f"));
+    watch.until("the other score", |watch| watch.reviews.len() == 2);
     let (origin, reviews) = watch.reviews[1].clone();
-    let approval = &reviews.approvals[0];
-    assert_eq!((origin, approval.waits, &*approval.status, &*approval.answered_by), (Origin::Live, false, "approved", "ada"));
+    assert_eq!((origin, reviews.evaluations.len()), (Origin::Live, 2));
     assert!(watch.spans.is_empty() && watch.skipped.is_empty());
 }

@@ -1,4 +1,5 @@
-//! Reads approvals and evaluations from the tables beside the traces. What the user may not read, or has other columns, is left aside.
+//! Reads evaluations from the table beside the traces. Agno keeps no approvals in MySQL. A table that the user may not read, or that has
+//! other columns, is left aside.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,43 +10,40 @@ use super::table::{identifier, literal};
 use crate::model::review::Reviews;
 use crate::model::{Batch, Origin};
 use crate::sources::UpdateSender;
-use crate::sources::agno_reviews::{
-    self, APPROVAL, APPROVALS, EVALUATION, EVALUATIONS, Links, approval, approvals_mark, evaluation, evaluations_mark, select_approvals,
-    select_evaluations,
-};
+use crate::sources::agno_reviews::{self, EVALUATION, EVALUATIONS, Links, evaluation, evaluations_mark, select_evaluations};
 
 /// The interval of reading.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The interval of looking for the tables while there are none.
+/// The interval of looking for the table while there is none.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What was read of approvals and evaluations.
+/// What was read of evaluations.
 #[derive(Default)]
 pub(super) struct ReviewReader {
     sent: Option<Arc<Reviews>>,
     /// When they were read.
     read: Option<Instant>,
-    /// Whether there were tables.
-    has_tables: bool,
-    /// What the tables said of their last change.
+    /// Whether there was a table.
+    has_table: bool,
+    /// What the table said of its last change.
     mark: String,
 }
 
 impl ReviewReader {
-    /// Returns a batch of approvals and evaluations if they changed. Of what can't be read nothing is known; only a lost connection is an error.
+    /// Returns a batch of evaluations if they changed. Of what can't be read nothing is known; only a lost connection is an error.
     pub(super) fn read(&mut self, session: &mut Session, schema: &str, updates: &UpdateSender) -> Result<Option<Batch>, Error> {
-        let interval = if self.has_tables { INTERVAL } else { LOOK_INTERVAL };
+        let interval = if self.has_table { INTERVAL } else { LOOK_INTERVAL };
         if self.read.is_some_and(|read| read.elapsed() < interval) {
             return Ok(None);
         }
         // What was there when the database was opened rings no bell.
         let origin = if self.read.is_none() { Origin::History } else { Origin::Live };
         self.read = Some(Instant::now());
-        let reviews = match self.read_tables(session, schema) {
+        let reviews = match self.read_table(session, schema) {
             Ok(reviews) => reviews,
             Err(error @ Error::Lost(_)) => return Err(error),
             Err(error) => {
-                tracing::debug!(?error, "approvals and evaluations are not read");
+                tracing::debug!(?error, "evaluations are not read");
                 None
             }
         };
@@ -59,33 +57,22 @@ impl ReviewReader {
         Ok(Some(batch))
     }
 
-    fn read_tables(&mut self, session: &mut Session, schema: &str) -> Result<Option<Reviews>, Error> {
-        let approvals = table(session, schema, APPROVALS, &APPROVAL)?;
-        let evaluations = table(session, schema, EVALUATIONS, &EVALUATION)?;
-        self.has_tables = approvals.is_some() || evaluations.is_some();
+    fn read_table(&mut self, session: &mut Session, schema: &str) -> Result<Option<Reviews>, Error> {
+        let found = table(session, schema, EVALUATIONS, &EVALUATION)?;
+        self.has_table = found.is_some();
+        let Some(table) = found else { return Ok(None) };
         let mut mark = String::new();
-        let marks = approvals.as_deref().map(approvals_mark).into_iter().chain(evaluations.as_deref().map(evaluations_mark));
-        for sql in marks {
-            session.query(&sql, |row| mark.push_str(&String::from_utf8_lossy(row.first().copied().flatten().unwrap_or_default())))?;
-            mark.push(';');
-        }
+        session.query(&evaluations_mark(&table), |row| {
+            mark.push_str(&String::from_utf8_lossy(row.first().copied().flatten().unwrap_or_default()));
+        })?;
         if self.mark == mark {
             return Ok(None);
         }
-        let mut reviews = Reviews::default();
         let mut stored = Vec::new();
-        if let Some(table) = &approvals {
-            let rows = |row: &[Option<&[u8]>]| reviews.approvals.extend(row.first_chunk().copied().map(approval));
-            session.query(&select_approvals(table, identifier), rows)?;
-        }
-        if let Some(table) = &evaluations {
-            let rows = |row: &[Option<&[u8]>]| stored.extend(row.first_chunk().copied().and_then(evaluation));
-            session.query(&select_evaluations(table, identifier), rows)?;
-        }
-        // Of a judge, the run would have to be sought by its texts.
-        reviews.evaluations = agno_reviews::linked(stored, &Links::new());
+        session.query(&select_evaluations(&table, identifier), |row| stored.extend(row.first_chunk().copied().and_then(evaluation)))?;
         self.mark = mark;
-        Ok(Some(reviews))
+        // Of a judge, the run would have to be sought by its texts.
+        Ok(Some(Reviews { evaluations: agno_reviews::linked(stored, &Links::new()), ..Reviews::default() }))
     }
 }
 
