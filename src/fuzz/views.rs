@@ -164,6 +164,10 @@ impl Screen {
             self.app.detail.load(Ok(self.payload.clone()));
             while view::prepare_frame(&mut self.app, &mut self.store, self.area) {}
         }
+        if let Some(part) = self.app.detail.take_part_request() {
+            self.app.detail.load_part(part.read());
+            while view::prepare_frame(&mut self.app, &mut self.store, self.area) {}
+        }
         loop {
             let slices: Vec<_> = self.app.take_context_slices(&self.store).collect();
             if slices.is_empty() {

@@ -42,7 +42,7 @@ pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
 pub use context::{ContextSlice, ReadSlice, RunContext};
-pub use detail::{Detail, OpenedPart, Page, PayloadState, Tab, asked_above, value_text};
+pub use detail::{Detail, OpenedPart, Page, PartRequest, PayloadState, ReadPart, Tab, asked_above, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use help::Help;
 pub use insights::Insights;

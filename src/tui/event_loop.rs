@@ -25,7 +25,7 @@ use self::program::next_event;
 pub use self::program::{ProgramEnd, ProgramEvent, ProgramLink, ProgramRequest};
 pub use self::service::{Held, Service};
 use self::signals::{Resizes, end_signal};
-use super::app::{App, ContextSlice, Effect, ReadSlice, Slice};
+use super::app::{App, ContextSlice, Effect, ReadPart, ReadSlice, Slice};
 use crate::export::ExportedSpan;
 use crate::job_control::{Scope, Stops};
 use crate::model::clock::Clock;
@@ -103,6 +103,8 @@ enum Finished {
     Export { message: String, is_error: bool },
     /// Calls whose contexts were read.
     Contexts(Box<ReadSlice>),
+    /// A part of a context that was opened.
+    Part(Box<ReadPart>),
 }
 
 struct Loop<'a> {
@@ -342,6 +344,7 @@ impl Loop<'_> {
     fn report(&mut self, result: Finished) {
         match result {
             Finished::Copy { what, size, text } => self.report_copy(&what, size, text.as_deref()),
+            Finished::Part(part) => self.session.app.detail.load_part(*part),
             Finished::Contexts(slice) => self.session.app.load_contexts(&self.session.store, *slice),
             Finished::Export { message, is_error } => self.session.app.show_message(message, is_error, now()),
         }
@@ -365,6 +368,13 @@ impl Loop<'_> {
         let parameters = app.take_parameter_requests(store);
         let contexts = app.take_context_slices(store);
         let question = app.detail.take_question_request();
+        if let Some(part) = app.detail.take_part_request() {
+            let finished = self.finished.clone();
+            tokio::task::spawn_blocking(move || {
+                // Without a receiver the program is ending.
+                let _ = finished.send(Finished::Part(Box::new(part.read())));
+            });
+        }
         if let Some(request) = app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
             self.request([request], Pending::Detail);

@@ -175,6 +175,9 @@ impl Stage {
             self.ask_all(requests);
             self.wait(|stage| stage.parameters.is_empty());
         }
+        if let Some(part) = self.app.detail.take_part_request() {
+            self.app.detail.load_part(part.read());
+        }
         self.load_contexts();
     }
 

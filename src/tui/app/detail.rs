@@ -2,7 +2,7 @@
 
 mod parts;
 
-pub use parts::OpenedPart;
+pub use parts::{OpenedPart, PartRequest, ReadPart};
 
 use std::sync::Arc;
 
@@ -126,6 +126,8 @@ pub struct Detail {
     /// The part of a context that is chosen.
     part: Option<PartKind>,
     opened: Option<OpenedPart>,
+    /// The part to read.
+    wanted: Option<PartRequest>,
     height: isize,
 }
 
@@ -155,6 +157,7 @@ impl Default for Detail {
             parts: Vec::new(),
             part: None,
             opened: None,
+            wanted: None,
             height: 0,
         }
     }

@@ -1,7 +1,11 @@
 //! The parts of a call's context: which one is chosen, and the texts of the one that is open.
 
+use std::sync::Arc;
+
 use super::{Detail, PayloadState};
 use crate::context::{Content, PartKind, PartText};
+use crate::model::Payload;
+use crate::store::RowIx;
 
 /// A part of a context with its texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +16,32 @@ pub struct OpenedPart {
     pub texts: Vec<PartText>,
     /// How many more there are.
     pub more: usize,
+    /// Whether the texts are still read.
+    pub is_reading: bool,
+}
+
+/// A part to be read on another thread: a call may hold megabytes.
+#[derive(Debug)]
+pub struct PartRequest {
+    row: RowIx,
+    kind: PartKind,
+    payload: Arc<Payload>,
+}
+
+/// A part that was read.
+#[derive(Debug)]
+pub struct ReadPart {
+    row: RowIx,
+    part: OpenedPart,
+}
+
+impl PartRequest {
+    /// Reads the texts. Costs the size of the payload.
+    #[must_use]
+    pub fn read(self) -> ReadPart {
+        let (texts, more) = Content::read(&self.payload).texts(self.kind);
+        ReadPart { row: self.row, part: OpenedPart { kind: self.kind, texts, more, is_reading: false } }
+    }
 }
 
 impl Detail {
@@ -38,11 +68,25 @@ impl Detail {
         self.opened = if self.opened.take_if(|opened| opened.kind == kind).is_some() {
             None
         } else {
-            let (texts, more) = Content::read(payload).texts(kind);
-            Some(OpenedPart { kind, texts, more })
+            self.wanted = self.shown.map(|shown| PartRequest { row: shown.row, kind, payload: payload.clone() });
+            Some(OpenedPart { kind, texts: Vec::new(), more: 0, is_reading: true })
         };
         self.is_outdated = true;
         true
+    }
+
+    /// Returns the part to read, once.
+    pub fn take_part_request(&mut self) -> Option<PartRequest> {
+        self.wanted.take()
+    }
+
+    /// Takes a part that was read, if it is still open.
+    pub fn load_part(&mut self, read: ReadPart) {
+        let is_open = self.row() == Some(read.row) && self.opened.as_ref().is_some_and(|opened| opened.kind == read.part.kind);
+        if is_open {
+            self.opened = Some(read.part);
+            self.is_outdated = true;
+        }
     }
 
     /// Returns the part of a context that is chosen.

@@ -157,7 +157,7 @@ fn parts(document: &mut Document, detail: &Detail, call: &CallReport) -> Vec<(us
             }
             if pieces.len() > shown {
                 document.begin_line(LABEL, LABEL + 2);
-                document.push(&format!("and {} smaller ones", pieces.len() - shown), TextRole::Faint);
+                document.push(&format!("and {} more", pieces.len() - shown), TextRole::Faint);
             }
         }
         if let Some(opened) = opened {
@@ -183,7 +183,7 @@ fn parts(document: &mut Document, detail: &Detail, call: &CallReport) -> Vec<(us
 fn write_texts(document: &mut Document, opened: &OpenedPart) {
     if opened.texts.is_empty() {
         document.begin_line(LABEL, LABEL);
-        document.push("another span reports its text", TextRole::Faint);
+        document.push(if opened.is_reading { "reading…" } else { "another span reports its text" }, TextRole::Faint);
     }
     for text in &opened.texts {
         document.begin_line(2, 2);
