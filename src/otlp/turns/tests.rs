@@ -136,7 +136,7 @@ fn a_proposed_tool_call_waits_for_permission_until_somebody_decides() {
         let decision = with(&[("decision", "approved"), ("source", source), ("call_id", "c"), ("tool_name", "bash")]);
         event(second, "x.tool_decision", "", &decision)
     };
-    let result = |second| event(second, "x.tool_result", "", &with(&[("call_id", "c"), ("tool_name", "bash"), ("duration_ms", "1000")]));
+    let result = |second| event(second, "x.tool_result", "", &with(&[("call_id", "c"), ("tool_name", "bash"), ("duration_ms", "10000")]));
     let proposal = [kind(11, "response.function_call_arguments.done"), call(12)];
     let (batch, _) = read(&mut turns, &[vec![event(10, "x.user_prompt", "", &PROMPT)], proposal.to_vec()].concat());
     assert_eq!((asked(&batch), root(&batch).end), (vec![("turn", 12)], None), "it waits");
@@ -146,6 +146,8 @@ fn a_proposed_tool_call_waits_for_permission_until_somebody_decides() {
     assert_eq!((tool.start, tool.end), (20 * SECOND, None), "the wait is no part of it");
     let (batch, _) = read(&mut turns, &[result(22)]);
     assert_eq!(asked(&batch), [("tool", 12)], "its end keeps the wait");
+    let tool = batch.spans.iter().find(|span| !span.facts.span_type.is_agentic()).expect("a tool");
+    assert_eq!((tool.start, tool.end), (20 * SECOND, Some(22 * SECOND)), "though the sender counts it");
     let (batch, _) = read(&mut turns, &[call(23)]);
     assert_eq!((asked(&batch), root(&batch).end), (vec![], Some(23 * SECOND)), "an answer without a tool");
     let (batch, _) = read(&mut turns, &[kind(25, "response.custom_tool_call_input.done"), call(26), decision(27, "Config"), result(28)]);

@@ -254,7 +254,11 @@ impl Turn {
         let unique = if id.is_empty() { hash(&(self.root, record.hash)) } else { hash(&(self.root, id, number)) };
         let duration = log_events::duration(&record.attributes);
         let start = match (record.told, duration) {
-            (Told::Tool, Some(duration)) => record.time.saturating_sub(duration),
+            // Some count the wait for the user as a part of the call.
+            (Told::Tool, Some(duration)) => {
+                let start = record.time.saturating_sub(duration);
+                began.filter(|_| asked.is_some()).map_or(start, |began| began.max(start))
+            }
             _ => began.unwrap_or(record.time),
         };
         let mut span = call(record, start, self.trace, SpanId::from_hash(unique));
