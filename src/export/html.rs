@@ -211,7 +211,7 @@ fn summary(trace: &TraceRecord) -> String {
     let took = match (trace.end, trace.duration_ms) {
         (None, _) => "still running".to_owned(),
         (Some(_), Some(millis)) => format::duration((millis * 1e6) as Nanos),
-        (Some(_), None) => format::UNKNOWN.to_owned(),
+        (Some(_), None) => trace.least_time(),
     };
     let failed = if trace.failed_steps > 0 { format!(", {} failed", trace.failed_steps) } else { String::new() };
     let facts = [

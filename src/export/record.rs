@@ -405,6 +405,13 @@ impl TraceRecord {
         Self { until, scope: why::scope(store, trace, now), ..record }
     }
 
+    /// Returns how long a trace took at least that was cut by the end of a process, in words; of another one it is unknown.
+    #[must_use]
+    pub fn least_time(&self) -> String {
+        let is_known = self.status == RunStatus::Cut && self.until > self.start;
+        if is_known { format::duration_at_least(self.until - self.start, true) } else { format::UNKNOWN.to_owned() }
+    }
+
     /// Returns the record of a trace and of the traces that are parts of it; `source` is the name of its source.
     #[must_use]
     pub fn from_group(store: &Store, main: TraceIx, source: &str) -> Self {

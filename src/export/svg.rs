@@ -186,7 +186,7 @@ impl Picture {
         let took = match (trace.end, trace.duration_ms) {
             (None, _) => format!("running for {}", format::duration(trace.until.saturating_sub(trace.start).max(0))),
             (_, Some(millis)) => format::duration((millis * 1e6) as Nanos),
-            (_, None) => format::UNKNOWN.to_owned(),
+            (_, None) => trace.least_time(),
         };
         let mut facts = vec![trace.trace_id.to_string(), status_name(trace.status).to_owned(), took];
         facts.push(format::plural(trace.spans.into(), "span"));

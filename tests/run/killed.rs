@@ -69,6 +69,8 @@ fn a_tool_that_was_killed_took_at_least_the_time_until_its_process_ended() {
     let shown = command(&["show", "last", "seen.db"]);
     let line = shown.lines().find(|line| line.contains("⚙ look_up")).unwrap_or(&shown);
     assert!(line.contains("≥1.") && shown.matches('≥').count() >= 2, "the tool and its run: {shown}");
+    let report = command(&["export", "last", "seen.db", "--format", "markdown"]);
+    assert!(report.contains("- took: ≥1.") && report.contains("tool look_up  ≥1."), "{report}");
 }
 
 #[test]
