@@ -105,6 +105,20 @@ fn why_names_the_step_that_failed_and_what_decided_the_time() {
 }
 
 #[test]
+fn a_search_lists_what_the_filter_for_a_text_finds() {
+    let program = Program::new();
+    let found = program.objects(&["search", "john DOE", "traces.db", "--json"]);
+    assert!(!found.is_empty() && found.len() < program.objects(&["list", "--json", "traces.db"]).len());
+    assert_eq!(found, program.objects(&["list", "--json", "--filter", "text:\"john doe\"", "traces.db"]));
+    let narrowed = program.objects(&["search", "john doe", "traces.db", "--json", "--filter", "agent:researcher"]);
+    assert!(!narrowed.is_empty() && narrowed.len() < found.len());
+    let nothing = program.run(&["search", "no such text", "traces.db"]);
+    assert_eq!((nothing.status.code(), nothing.stdout.is_empty()), (Some(1), true));
+    let word = program.run(&["list", "--filter", "nosuchword", "traces.db"]);
+    assert!(String::from_utf8_lossy(&word.stderr).contains("text:WORD searches all payloads"));
+}
+
+#[test]
 fn show_prints_a_tree_with_bars_and_errors() {
     let program = Program::new();
     assert_eq!(
