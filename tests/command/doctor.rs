@@ -66,7 +66,7 @@ fn demo_once_prints_a_frame_of_the_wanted_size() {
     let text = program.text(&["demo", "--once"]);
     assert_eq!(text.lines().count(), 36);
     assert!(text.lines().all(|line| agno_top::format::width(line) <= 120), "{text}");
-    for shown in ["agno-top  ● demo", "Refund Agent", "Code Reviewer", "payment gateway", "Demo, 1 of 6"] {
+    for shown in ["agno-top  ● demo", "Refund Agent", "Code Reviewer", "payment gateway", "Demo, 1 of 7"] {
         assert!(text.contains(shown), "{shown} is not in\n{text}");
     }
     let mut command = program.command(&["demo", "--once", "--ascii"]);
