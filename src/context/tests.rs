@@ -230,7 +230,7 @@ fn a_part_is_told_with_its_texts() {
         [("tool".to_owned(), Some(3), "x".repeat(4000), 1000), ("tool".to_owned(), Some(2), "18C".to_owned(), 0)]
     );
     assert_eq!((texts(PartKind::Tools)[0].0.as_str(), texts(PartKind::Tools)[0].1), ("weather", None));
-    let many = vec![("tool", "ok"); 300];
+    let many = [("tool", "ok"); 300];
     let (texts, more) = super::tests::content(&[], &many).texts(PartKind::Results);
     assert_eq!((texts.len(), more), (200, 100));
 }
