@@ -138,6 +138,9 @@ fn an_agent_learns_what_its_user_looks_at() {
     screen.press("\tm5");
     let text = view(&mut client, "view: Tools\n");
     assert!(text.contains("selected line: ") && text.contains("marked traces: 8354bea7\n"), "{text}");
+    screen.press("1/\u{15}\rGd");
+    let text = view(&mut client, "compared traces: ");
+    assert!(text.contains("compared traces: bbc760a8, 8354bea7\n"), "{text}");
     // The screen answers the other calls too.
     let why = client.text("why", json!({"id": "8354bea7"}));
     assert!(why.contains("1. tool refund_order failed"), "{why}");
@@ -147,7 +150,7 @@ fn an_agent_learns_what_its_user_looks_at() {
     // Of a screen in another folder it learns what the user looks at, and can ask about that.
     let elsewhere = tempfile::tempdir().unwrap();
     let mut client = place.client(elsewhere.path());
-    view(&mut client, "selected trace (behind this view): 8354bea7 error ");
+    view(&mut client, "selected trace: bbc760a8 ok ");
     assert!(client.text("why", json!({"id": "8354bea7"})).contains("1. tool refund_order failed"));
     assert!(client.text("find_traces", json!({})).contains("There are no traces."));
     // The screen ends, and its socket with it.

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::answers;
 use crate::model::Nanos;
 use crate::store::{ShortIds, Store};
-use crate::tui::app::{App, View};
+use crate::tui::app::{App, Overlay, View};
 use crate::tui::display;
 use crate::why;
 
@@ -37,6 +37,10 @@ pub(super) fn current_view(app: &App, store: &Store, folder: &Path, now: Nanos) 
         let span = format!("#{} {} {}", data.id, why::name(store, row), display::time(store, row, now));
         fact(&format!("selected span{hidden}"), &format!("{span}, in trace {}", ids.id(store, data.trace())));
         fact(&format!("tab{hidden}"), app.detail.tab.name());
+    }
+    if let Some(Overlay::Compare(compare)) = &app.overlay {
+        let compared = compare.traces.iter().filter(|&&trace| store.is_trace_held(trace));
+        fact("compared traces", &named(compared.map(|&trace| ids.id(store, trace)).collect()));
     }
     let mut marks: Vec<_> = app.marks.iter().copied().collect();
     marks.sort_by_key(|&trace| (store.trace(trace).start, store.trace(trace).id));
