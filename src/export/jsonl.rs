@@ -13,7 +13,9 @@ use crate::model::{Event, Link, SpanKind};
 pub(super) struct Jsonl;
 
 impl<W: Write> SpanWriter<W> for Jsonl {
-    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
+    fn span(&mut self, mut span: ExportedSpan, out: &mut W) -> io::Result<()> {
+        // The file is read as a source, too, where every line needs an id.
+        span.record.stated_id = Some(span.record.span_id);
         serde_json::to_writer(&mut *out, &Line::new(&span))?;
         out.write_all(b"\n")
     }
