@@ -275,7 +275,9 @@ mod tests {
         let read = |most| {
             let mut unsent = read_unsent(folder.path(), most);
             assert!(unsent.iter().all(|spans| spans.written > 1_700_000_000_000_000_000), "the time of the last line: {unsent:?}");
-            unsent.iter_mut().for_each(|spans| spans.written = 0);
+            for spans in &mut unsent {
+                spans.written = 0;
+            }
             unsent
         };
         let unsent = |body: &str, is_forwarded| UnsentSpans { body: body.as_bytes().to_vec(), is_forwarded, process: 10, written: 0 };

@@ -90,12 +90,14 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         attempt,
         truncated,
         is_final,
+        ran_until,
+        log_note,
     } = facts;
     let texts =
         [name, error, agent, model, asked_model, provider, tool, session, user, run, input, calls, response, scope, service, host, project]
             .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {exit_status:?} {attempt:?} {truncated} {is_final} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {has_remote_parent} {from_log} {continues} {ending:?} {retained_bytes} {exit_status:?} {attempt:?} {truncated} {is_final} {ran_until:?} {log_note:?} {texts:?}"
     )
 }
 

@@ -87,12 +87,12 @@ fn query() -> Arc<PayloadQuery> {
     Arc::new("text:x".parse::<crate::query::Query>().unwrap().payload_query())
 }
 
-fn check(ticket: u64, count: u64) -> Option<Request> {
-    Some(Request::Check { ticket, query: query(), addresses: addresses(count) })
+fn check(ticket: u64, count: u64) -> Request {
+    Request::Check { ticket, query: query(), addresses: addresses(count) }
 }
 
-fn search() -> Option<Request> {
-    Some(Request::Search(Search { ticket: 3, query: query(), since: None, until: None }))
+fn search() -> Request {
+    Request::Search(Search { ticket: 3, query: query(), since: None, until: None })
 }
 
 /// Returns the tickets, the numbers of hits and the errors of searches.
@@ -123,29 +123,29 @@ fn many_payloads_are_read_in_parts_and_polls_come_between() {
 #[test]
 fn a_search_goes_on_after_a_lost_connection_and_ends_after_a_failure() {
     let mut fake = Fake { lost: 1, ..Fake::default() };
-    let sent = turns(&mut fake, true, vec![search(), None, None, None, None]);
+    let sent = turns(&mut fake, true, vec![Some(search()), None, None, None, None]);
     assert_eq!(fake.asked, ["search 3", "search 3", "search 2", "search 1"]);
     let at = |done| Some(Progress { done, total: 3 });
     assert_eq!(hits(&sent), [(3, 1, at(1), None), (3, 1, at(2), None), (3, 1, at(3), None)]);
     let mut fake = Fake { fails: true, ..Fake::default() };
-    let sent = turns(&mut fake, true, vec![search(), None]);
+    let sent = turns(&mut fake, true, vec![Some(search()), None]);
     assert_eq!((fake.asked.len(), hits(&sent)), (1, vec![(3, 0, Some(Progress::default()), Some("no right"))]));
     let mut fake = Fake::default();
-    turns(&mut fake, true, vec![search(), Some(Request::StopSearch), None]);
+    turns(&mut fake, true, vec![Some(search()), Some(Request::StopSearch), None]);
     assert_eq!(fake.asked, ["search 3"]);
 }
 
 #[test]
 fn checks_wait_for_a_connection_and_say_once_what_fails() {
     let mut fake = Fake { lost: 1, ..Fake::default() };
-    turns(&mut fake, true, vec![check(1, 3), check(2, 1)]);
+    turns(&mut fake, true, vec![Some(check(1, 3)), Some(check(2, 1))]);
     assert_eq!(fake.asked, ["check 2", "check 2", "check 1", "check 1"], "in the order in which they came");
     let mut fake = Fake { fails: true, ..Fake::default() };
-    let sent = turns(&mut fake, true, vec![check(1, 6), check(2, 1)]);
+    let sent = turns(&mut fake, true, vec![Some(check(1, 6)), Some(check(2, 1))]);
     assert_eq!(hits(&sent), [(1, 0, None, Some("no right")), (2, 0, None, Some("no right"))]);
     // A new search has no use for what an earlier one asked for.
     let mut fake = Fake { lost: 1, ..Fake::default() };
-    turns(&mut fake, true, vec![check(1, 2), search()]);
+    turns(&mut fake, true, vec![Some(check(1, 2)), Some(search())]);
     assert_eq!(fake.asked, ["check 2", "search 3"]);
 }
 

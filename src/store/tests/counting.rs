@@ -34,9 +34,9 @@ fn inputs(runs: &[Batch]) -> Vec<(u64, bool)> {
 
 #[test]
 fn what_earlier_runs_of_a_session_used_does_not_count_again() {
-    let cumulative = |session| [(1, 1000), (2, 2000), (3, 3000)].map(|(trace, stated)| run(trace, session, stated, 1000));
     const EXACT: (u64, bool) = (1000, false);
     const LEAST: (u64, bool) = (1000, true);
+    let cumulative = |session| [(1, 1000), (2, 2000), (3, 3000)].map(|(trace, stated)| run(trace, session, stated, 1000));
     assert_eq!(inputs(&cumulative("s")), [EXACT; 3]);
     assert_eq!(inputs(&cumulative("s")[1..]), [LEAST, EXACT], "the first run was not seen");
     assert_eq!(inputs(&cumulative("s")[2..]), [LEAST]);

@@ -54,7 +54,8 @@ pub(super) fn span_id(number: u64) -> SpanId {
     SpanId::new(number.to_be_bytes()).unwrap()
 }
 
-/// A successful span. It is a root if `parent` is 0, and still running without an end.
+/// Returns a successful span. It is a root if `parent` is 0, and still running without an end.
+#[allow(clippy::large_types_passed_by_value, reason = "tests make few spans")]
 pub(super) fn span(trace: u8, id: u64, parent: u64, (start, end): (Nanos, Option<Nanos>), name: Text, facts: SpanFacts) -> Span {
     Span {
         trace: trace_id(trace),
