@@ -21,7 +21,7 @@ impl Store {
             if usage.is_duplicate() {
                 totals.duplicates += 1;
             } else if !usage.is_known() {
-                // Another report of the call may state it.
+                totals.silent += 1;
             } else if data.span_type.calls_model() {
                 let inner = self.inner(row);
                 let mut call = inner;

@@ -60,6 +60,8 @@ pub struct Totals {
     pub lost: u32,
     /// Duplicates: rows whose call counts elsewhere.
     pub duplicates: u32,
+    /// Model calls that state no usage: another report of the call may state it.
+    pub silent: u32,
 }
 
 impl Totals {
@@ -198,7 +200,8 @@ impl Totals {
             cut,
             running,
             lost,
-            duplicates
+            duplicates,
+            silent
         );
     }
 
@@ -238,6 +241,7 @@ impl Totals {
             running: 0,
             lost: 0,
             duplicates: 0,
+            silent: 0,
             ..*self
         }
     }
@@ -252,9 +256,9 @@ impl Totals {
         self.calls + self.duplicates > 0
     }
 
-    /// Returns whether any row may report a call: it states usage or failed.
+    /// Returns whether any row may report a call: it states usage, failed, or calls a model.
     pub(super) fn has_reports(&self) -> bool {
-        self.has_usage() || self.fatal > 0
+        self.has_usage() || self.fatal + self.silent > 0
     }
 
     /// Returns whether every field is zero.
@@ -262,12 +266,12 @@ impl Totals {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
         let Self { calls, inputs, outputs, priced, stated, cache_unstated, underpriced, spans, errors, running, lost, duplicates, .. } =
             *self;
-        let Self { failed, fatal, refused, paused, cut, least, tools, .. } = *self;
+        let Self { failed, fatal, refused, paused, cut, least, tools, silent, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
             && (calls | inputs | outputs | priced | stated | cache_unstated | underpriced | spans | errors | running | lost | duplicates)
                 == 0
-            && (failed | fatal | refused | paused | cut | least | tools) == 0
+            && (failed | fatal | refused | paused | cut | least | tools | silent) == 0
     }
 }

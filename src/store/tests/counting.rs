@@ -298,3 +298,21 @@ fn a_call_that_two_spans_report_grows_the_context_once() {
     let growth = store.anomalies(row(&store, 1)).growth;
     assert!(growth.len() == 2 && growth.contains(&row(&store, 4)), "{growth:?}");
 }
+
+#[test]
+fn a_report_without_usage_is_judged_again_when_a_row_below_it_comes_from_another_process() {
+    let report = |id, parent, is_remote| {
+        let mut batch = nested(typed_batch(&[(id, parent, SpanType::Model, None)]));
+        batch.spans[0].facts.response = batch.intern("answer");
+        batch.spans[0].facts.has_remote_parent = is_remote;
+        batch
+    };
+    let mut store = Store::new(Limits::default());
+    // The row above comes later: until then, nothing tells that one reports the call of the other.
+    for batch in [report(2, Some(1), true), report(1, None, false)] {
+        store.apply(&batch, 1000 * SECOND);
+        store.check_invariants();
+    }
+    assert_eq!(store.row(row(&store, 2)).parent(), Some(row(&store, 1)));
+    assert_eq!(store.all().duplicates, 0, "the row above gives way to the one below it");
+}
