@@ -2,12 +2,16 @@
 //!
 //! It runs backwards from the end of the trace: the span that ended last, with the critical path inside it; then the sibling that was the
 //! last to end before that span started, and so on. Making any other span faster would not make the trace faster.
+//!
+//! A step may begin while the model call that asked for it still streams. That call, the last to start before the step, counts until the step
+//! began. Other siblings that overlap run in parallel: the one that ended later decides.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::Store;
 use super::ix::{RowIx, TraceIx};
-use crate::model::Nanos;
+use crate::model::{Nanos, SpanType};
 
 impl Store {
     /// Returns the rows on the critical path of a trace without runs that leaked, up to `now`, each with the time in which it decided: while no row below it on the
@@ -15,11 +19,13 @@ impl Store {
     #[must_use]
     pub fn critical_path(&self, trace: TraceIx, now: Nanos) -> HashMap<RowIx, Nanos> {
         let ends = self.subtree_ends(trace, now);
-        let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN);
         let mut path = HashMap::new();
         let roots = self.trace(trace).roots().iter().copied().filter(|&root| !self.is_leaked(root)).collect();
         let mut open: Vec<(Option<RowIx>, Vec<RowIx>, Nanos, Nanos)> = vec![(None, roots, Nanos::MIN, Nanos::MAX)];
-        while let Some((above, mut latest, from, mut until)) = open.pop() {
+        while let Some((above, mut latest, from, limit)) = open.pop() {
+            let start = |row: RowIx| self.row(row).start;
+            // A model call may be on the path for a part of its time only, and so are the rows below it.
+            let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN).min(limit);
             // The run of a team's member stands beside the call that hands the task to it, and is examined below that call.
             let mut members: HashMap<RowIx, Vec<RowIx>> = HashMap::new();
             latest.retain(|&row| match self.delegation_of(row) {
@@ -27,27 +33,31 @@ impl Store {
                     members.entry(call).or_default().push(row);
                     false
                 }
-                _ => true,
+                _ => start(row) <= limit,
             });
             // Of two rows with the same end, the one that started later comes first.
-            latest.sort_by_key(|&row| std::cmp::Reverse((end(row), self.row(row).start)));
-            for &row in &latest {
-                if until <= from {
+            latest.sort_by_key(|&row| Reverse((end(row), start(row))));
+            let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
+            let mut models: Vec<RowIx> = latest.iter().copied().filter(|&row| is_model(row)).collect();
+            models.sort_by_key(|&row| start(row));
+            let (mut latest, mut until, mut asks_model) = (latest.into_iter(), limit, false);
+            while until > from {
+                while models.pop_if(|row| start(*row) >= until).is_some() {}
+                let asking = models.last().copied().filter(|&row| asks_model && end(row) > until);
+                let Some(row) = asking.or_else(|| latest.find(|&row| end(row) <= until)) else { break };
+                let (start, end) = (start(row).max(from), end(row).min(until));
+                if end <= from {
                     break;
                 }
-                if end(row) > until || end(row) <= from {
-                    continue;
-                }
-                let data = self.row(row);
-                let time = end(row).saturating_sub(data.start.max(from));
+                let time = end.saturating_sub(start);
                 path.insert(row, time);
                 if let Some(own) = above.and_then(|above| path.get_mut(&above)) {
                     *own = own.saturating_sub(time);
                 }
                 let mut below = self.children(row).to_vec();
                 below.extend(members.remove(&row).into_iter().flatten());
-                open.push((Some(row), below, data.start, end(row)));
-                until = data.start;
+                open.push((Some(row), below, start, end));
+                (until, asks_model) = (start, !is_model(row));
             }
         }
         path

@@ -229,6 +229,35 @@ fn the_critical_path_runs_through_the_call_that_delegates_into_the_run_of_the_me
 }
 
 #[test]
+fn a_model_call_that_still_streams_when_the_step_begins_that_it_asked_for_is_on_the_critical_path_until_then() {
+    use SpanType::{Agent, Model, Other, Tool};
+    let mut turn = Batch::new(SourceId(0), Origin::Live);
+    let name = turn.intern("x");
+    // 2 runs beside everything else, as a call for a title does. 3 asks for 5 and 6 while it streams; 4 and 9 are inside it, 9 after 6 began.
+    let spans = [
+        (1, 0, 0, 500, Agent),
+        (2, 1, 1, 250, Model),
+        (3, 1, 2, 159, Model),
+        (4, 3, 10, 130, Other),
+        (9, 3, 125, 140, Other),
+        (5, 1, 100, 110, Tool),
+        (6, 1, 122, 300, Tool),
+        (7, 1, 121, 290, Tool),
+        (8, 1, 310, 490, Model),
+    ];
+    for (id, parent, start, end, span_type) in spans {
+        turn.spans.push(span(1, id, parent, (start, Some(end)), name, SpanFacts { span_type, ..SpanFacts::default() }));
+    }
+    let mut harness = TestHarness::new(Limits::default());
+    harness.receive(turn, 1);
+    let path = harness.store.critical_path(harness.trace_ix(1), harness.now);
+    let mut times: Vec<(u64, Nanos)> =
+        path.into_iter().map(|(row, time)| (u64::from_be_bytes(harness.store.row(row).id.bytes()), time)).collect();
+    times.sort_unstable();
+    assert_eq!(times, [(1, 22), (3, 8), (4, 112), (6, 178), (8, 180)]);
+}
+
+#[test]
 fn the_slowest_steps_are_visited_in_the_order_of_the_time_that_they_decided() {
     // 2 runs beside 3 and decides nothing; 1 decides before 3 and after 4.
     let mut harness = TestHarness::with_spans(&[
