@@ -14,6 +14,7 @@ mod excerpt;
 mod export;
 mod find;
 mod first;
+mod gate;
 mod json;
 mod list;
 mod logs;

@@ -66,6 +66,12 @@ enum Test {
     Miss(bool),
 }
 
+impl Test {
+    fn is_tokens(&self) -> bool {
+        matches!(self, Self::Number(NumberField::Tokens | NumberField::Input | NumberField::Output, ..))
+    }
+}
+
 /// A word without a field.
 #[derive(Clone, Debug, PartialEq)]
 enum BareWord {
@@ -171,6 +177,25 @@ impl Query {
     #[must_use]
     pub fn without_misses(&self) -> Self {
         Self { terms: self.terms.iter().filter(|term| !matches!(term.test, Test::Miss(_))).cloned().collect() }
+    }
+
+    /// Returns whether the query compares costs.
+    #[must_use]
+    pub fn asks_cost(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.test, Test::Number(NumberField::Cost, ..)))
+    }
+
+    /// Returns whether the query compares numbers of tokens.
+    #[must_use]
+    pub fn asks_tokens(&self) -> bool {
+        self.terms.iter().any(|term| term.test.is_tokens())
+    }
+
+    /// Returns the query without what it asks of costs and tokens.
+    #[must_use]
+    pub fn without_amounts(&self) -> Self {
+        let is_amount = |test: &Test| test.is_tokens() || matches!(test, Test::Number(NumberField::Cost, ..));
+        Self { terms: self.terms.iter().filter(|term| !is_amount(&term.test)).cloned().collect() }
     }
 
     /// Returns the conditions on payloads.

@@ -9,6 +9,7 @@ use std::thread::Builder;
 use eyre::Report;
 
 use super::first::{First, mains};
+use super::gate;
 use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Column, Table, number, text};
@@ -50,6 +51,8 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     listed.truncate(limit);
     let traces: Vec<TraceIx> = listed.iter().chain(&folded).take(limit).flat_map(|&trace| snapshot.store.group(trace)).collect();
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
+    let unjudged =
+        args.fail_on.as_ref().map(|query| gate::unjudged(&mut snapshot, &traces, &matched, query)).transpose()?.unwrap_or_default();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
         write_json(&snapshot, &listed, &mut out)
@@ -66,6 +69,7 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         let (count, traces) = (format::count(matched.len() as u64), format::plural(traces.len() as u64, "trace"));
         print_message(&format!("{count} of {traces} match --fail-on: {}{more}", ids.join(", ")));
     }
+    unjudged.iter().for_each(|sentence| print_message(sentence));
     Ok(outcome)
 }
 

@@ -20,7 +20,7 @@ use tokio::time::MissedTickBehavior;
 use self::child::{Child, Signals};
 use self::remains::{record_cut, take_unsent};
 use super::snapshot::Snapshot;
-use super::{Outcome, UsageError, first, open, print_message};
+use super::{Outcome, UsageError, first, gate, open, print_message};
 use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::export::Redactor;
@@ -223,6 +223,9 @@ fn report(args: &RunArgs, snapshot: &mut Snapshot, redactor: &Redactor, notes: &
     if args.fail_on.is_some() && all.is_empty() {
         print_message("--fail-on had no trace to judge");
         return Ok(Some(Outcome::Missing));
+    }
+    if let Some(condition) = &args.fail_on {
+        gate::unjudged(snapshot, &all, &matched, &condition.query)?.iter().for_each(|sentence| print_message(sentence));
     }
     if matched.is_empty() {
         return Ok(None);

@@ -225,6 +225,23 @@ fn a_trace_that_matches_fail_on_is_a_3() {
 }
 
 #[test]
+fn what_fail_on_cannot_judge_is_said() {
+    let program = Program::new();
+    let judge = |condition: &str, filter: &str| {
+        let output = program.run(&["list", "traces.db", "--filter", filter, "--fail-on", condition]);
+        (output.status.code(), errors(&output))
+    };
+    let unknown = "agno-top: --fail-on: 1 trace has no known cost and was not judged (no price for claude-sonnet-4-5 of OpenAI: set it under [prices])\n";
+    assert_eq!(judge("cost>0.0000001", "agent:streaming"), (Some(0), unknown.to_owned()));
+    assert_eq!(judge("cost>0.0000001 agent:streaming", "agent:streaming"), (Some(0), unknown.to_owned()));
+    for (condition, filter) in
+        [("cost>0.0000001 agent:nobody", "agent:streaming"), ("cost>100", "agent:report"), ("error", "agent:streaming")]
+    {
+        assert_eq!(judge(condition, filter).1, "", "{condition}");
+    }
+}
+
+#[test]
 fn an_ambiguous_id_prefix_is_an_error_that_lists_the_traces() {
     let program = Program::new();
     assert!(program.text(&["show", "BCC844e1", "traces.db"]).starts_with("trace    bcc844e18edeb6510135150b6e8fc602\n"));
