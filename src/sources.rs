@@ -14,6 +14,7 @@ mod excerpt;
 pub mod file;
 mod http;
 mod hub;
+mod missing;
 pub mod mysql;
 pub mod otlp;
 pub mod postgres;
@@ -28,6 +29,7 @@ mod watcher;
 pub(crate) use agno_row::fuzz as agno_row_fuzz;
 pub use excerpt::Wanted;
 pub use hub::Hub;
+use missing::missing_file;
 pub use traffic::{Forwarding, Port, PortError, Traffic};
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};

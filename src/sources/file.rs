@@ -224,7 +224,7 @@ impl Reader<'_> {
             }
             Ok(rewritten::Found::Missing) => {
                 let name = self.path.display();
-                self.set_state(State::Waiting(format!("{name} does not exist yet; Agno creates it with the first trace")))?;
+                self.set_state(State::Waiting(super::missing_file(&name.to_string())))?;
             }
             Ok(rewritten::Found::Half) => {
                 if store.is_stuck() {

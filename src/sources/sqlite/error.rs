@@ -3,7 +3,7 @@
 use rusqlite::ErrorCode;
 
 use super::Tables;
-use crate::sources::{State, agno_row};
+use crate::sources::{self, State, agno_row};
 
 /// The reason why a database can't be read. [`Error::message`] tells the user about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Error {
         let table = &tables.spans;
         match self {
             Self::Missing if existed => format!("{file} was deleted; waiting for it to come back"),
-            Self::Missing => format!("{file} does not exist yet; Agno creates it with the first trace"),
+            Self::Missing => sources::missing_file(file),
             Self::Empty => format!("{file} is empty; Agno fills it with the first trace"),
             Self::NoTable(others) => agno_row::missing_table(file, table, others),
             Self::Folder => format!("{file} is a folder; name the database file in it"),
