@@ -648,12 +648,15 @@ fn open_listener() -> SourceView {
 fn the_header_shows_every_source_and_failures_first() {
     let missing = || source("tmp/traces.db", State::Waiting("tmp/traces.db does not exist yet; it is waited for".to_owned()));
     let read = |name: &str| source(name, State::Watching { left_out: 0 });
+    let mut protected = open_listener();
+    protected.traffic.has_token = true;
     let long = || source("postgres://agno@database.example:5432/production", State::Failing("it can't be reached: timed out".to_owned()));
     let cases = [
         ("a missing database and a dead endpoint", vec![missing(), listener()]),
         ("four sources", vec![read("a.db"), read("b.db"), read("c.db"), listener()]),
         ("a port that is taken", vec![missing(), blocked_listener()]),
         ("open to others", vec![read("a.db"), open_listener()]),
+        ("open to others with a token", vec![read("a.db"), protected]),
         ("a database that fails", vec![read("a.db"), listener(), long()]),
         ("a single database", vec![read("a.db")]),
     ];

@@ -282,10 +282,11 @@ impl App {
         let is_open = |traffic: &Traffic, address| traffic.ports.iter().any(|port| port.address == address && port.warning.is_some());
         let opened =
             traffic.ports.iter().map(|port| port.address).find(|&address| is_open(&traffic, address) && !is_open(&view.traffic, address));
+        let token = if traffic.has_token { " with the token" } else { "" };
         view.traffic = traffic;
         if let Some(address) = opened {
             // The full warning is in the list of sources.
-            self.show_warning(format!("{address} is open to others · {} says more", self.keymap.hint(Action::Sources)));
+            self.show_warning(format!("{address} is open to others{token} · {} says more", self.keymap.hint(Action::Sources)));
         }
     }
 

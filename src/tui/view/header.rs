@@ -221,7 +221,8 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
         }
     }
     if traffic.ports.iter().any(|port| port.warning.is_some()) {
-        parts.push((if level > 0 { "open to others" } else { "open" }.to_owned(), styling.running()));
+        let (token, style) = if traffic.has_token { (" with the token", styling.dim()) } else { ("", styling.running()) };
+        parts.push((if level > 0 { format!("open to others{token}") } else { "open".to_owned() }, style));
     }
     if let Some(path) = traffic.recording.as_ref().filter(|_| level > 0) {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
