@@ -14,7 +14,7 @@ pub struct StatsArgs {
 
     /// What to group by
     ///
-    /// Each token is counted in exactly one group, so the groups add up to the total. An agent's usage is what ran under it and under no other agent below it; the same holds for models, tools, sessions and users. Hours, days and months are those of the local time zone, and usage counts when its call began. The group without a key (null) holds what ran under none. Grouping by error counts failed spans only; messages that differ only in numbers, ids, paths or quoted text form one group.
+    /// Each token is counted in exactly one group, so the groups add up to the total. An agent's usage is what ran under it and under no other agent below it; the same holds for models, tools, sessions and users. Hours, days and months are those of the local time zone, and usage counts when its call began. The group without a key (null) holds what ran under none. By agent, every run counts, a member's too; by session, user, service and time, only outermost runs do. Grouping by error counts failed spans only; messages that differ only in numbers, ids, paths or quoted text form one group.
     #[arg(long, value_enum, default_value_t = GroupBy::Agent)]
     pub by: GroupBy,
 

@@ -154,8 +154,7 @@ impl<'a> Record<'a> {
 fn table(by: GroupBy, groups: &[Group], total: &Group, has_total: bool, counts_misses: bool) -> Table {
     let has_costs = total.usage.cost().is_some();
     let has_rates = has_costs && groups.iter().any(|group| group.cost_per_1k_tokens().is_some());
-    let counted =
-        if matches!(by, GroupBy::Agent | GroupBy::Model | GroupBy::Tool | GroupBy::Provider | GroupBy::Prefix) { "CALLS" } else { "RUNS" };
+    let counted = if matches!(by, GroupBy::Model | GroupBy::Tool | GroupBy::Provider | GroupBy::Prefix) { "CALLS" } else { "RUNS" };
     let mut columns = [counted, "ERR", "P50", "P95", "P99", "MAX", "TOK IN", "CACHED", "OUT"].map(number).to_vec();
     for optional in [3, 4, 7] {
         if let Some(column) = columns.get_mut(optional) {

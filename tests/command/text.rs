@@ -164,6 +164,15 @@ fn stats_prints_a_table() {
 }
 
 #[test]
+fn stats_counts_runs_of_agents_and_calls_of_tools() {
+    let program = Program::new();
+    for (by, counted) in [("agent", "RUNS"), ("session", "RUNS"), ("day", "RUNS"), ("tool", "CALLS"), ("provider", "CALLS")] {
+        let text = program.text(&["stats", "--by", by, "traces.db"]);
+        assert_eq!(text.split_whitespace().next(), Some(counted), "{by}: {text}");
+    }
+}
+
+#[test]
 fn what_is_outside_of_all_tools_has_a_name_and_no_calls() {
     let text = Program::new().text(&["stats", "--by", "tool", "traces.db"]);
     let outside = text.lines().find(|line| line.ends_with("(outside tools)")).unwrap();
