@@ -133,9 +133,7 @@ fn delete(path: &Path, tables: &mut dyn Tables, traces: u64, name: &str, vacuum:
         let hint = format!("{} is complete; the same command with --resume goes on", path.display());
         return Err(error.wrap_err(hint));
     }
-    if vacuum {
-        tables.vacuum()?;
-    }
+    old_traces::vacuum(tables, vacuum, name)?;
     Ok(Outcome::Done)
 }
 

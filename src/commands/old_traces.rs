@@ -165,6 +165,16 @@ pub(super) fn finish(tables: &mut dyn Tables, deleted: &mut Deleted) -> Result<(
     Ok(())
 }
 
+/// Makes a database smaller after a deletion if the user asked for it, else says how. `name` is that of the source.
+pub(super) fn vacuum(tables: &mut dyn Tables, is_asked: bool, name: &str) -> Result<(), Report> {
+    if is_asked {
+        tables.vacuum()?;
+    } else if !crate::sources::is_url(name) {
+        print_message(&format!("{name} keeps its size and fills it again; with --vacuum it gets smaller"));
+    }
+    Ok(())
+}
+
 /// Prints what was deleted.
 pub(super) fn report(deleted: Deleted, name: &str) {
     let (spans, traces) = (format::plural(deleted.spans, "span"), format::plural(deleted.traces, "trace"));

@@ -69,9 +69,7 @@ pub(super) fn run(args: &PruneArgs, config: &Config) -> Result<Outcome, Report> 
         }
         print_message(&format!("deleted {} from {}", requests(gone), database.name));
     }
-    if args.vacuum {
-        database.tables.vacuum()?;
-    }
+    old_traces::vacuum(database.tables.as_mut(), args.vacuum, &database.name)?;
     Ok(Outcome::Done)
 }
 
