@@ -49,7 +49,7 @@ pub struct Cli {
 
     /// SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), ClickHouse (`clickhouse://USER@HOST/DATABASE`), AgentOS (`http://HOST:7777`), files of spans (PATH.json)
     ///
-    /// Default: the databases with Agno's tables in the current directory and its tmp, else a PostgreSQL database named by `DATABASE_URL`, else tmp/traces.db, unless --otlp, --grpc or --http says to listen. A path that does not exist yet is waited for. A URL may have a driver as in SQLAlchemy (`postgresql+psycopg://`); missing parts come from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. Write ./demo for a file with the name of a subcommand.
+    /// Default: the databases with Agno's tables in the current directory and its tmp, else a PostgreSQL database named by `DATABASE_URL`, else tmp/traces.db. --otlp, --grpc and --http listen beside the databases that are there, and take the place of tmp/traces.db where there are none. A path that does not exist yet is waited for. A URL may have a driver as in SQLAlchemy (`postgresql+psycopg://`); missing parts come from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. Write ./demo for a file with the name of a subcommand.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
@@ -94,6 +94,9 @@ pub enum Command {
     /// Answer the questions of an agent about traces, over the Model Context Protocol on standard input and output
     Mcp(McpArgs),
     /// Copy old traces from a database into a compressed file; with --delete, then delete them
+    #[command(
+        override_usage = "agno-top archive --older-than <AGE> --output <FILE> [OPTIONS] [SOURCE]\n       agno-top archive --older-than <AGE> --dry-run [OPTIONS] [SOURCE]"
+    )]
     Archive(ArchiveArgs),
     /// Delete old traces from a database
     Prune(PruneArgs),

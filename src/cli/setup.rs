@@ -43,16 +43,21 @@ pub struct SetupArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Agent {
     /// Claude Code
+    #[value(alias = "claude-code")]
     Claude,
     /// Codex
+    #[value(alias = "codex-cli")]
     Codex,
     /// Gemini CLI
+    #[value(alias = "gemini-cli")]
     Gemini,
     /// Qwen Code
+    #[value(alias = "qwen-code")]
     Qwen,
     /// opencode
     Opencode,
     /// GitHub's Copilot CLI
+    #[value(alias = "copilot-cli")]
     Copilot,
     /// A program that asks
     Mcp,

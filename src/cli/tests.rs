@@ -106,6 +106,15 @@ fn show_takes_the_trace_before_or_after_the_sources() {
 }
 
 #[test]
+fn setup_takes_the_names_of_the_programs() {
+    for name in ["claude-code", "codex-cli", "gemini-cli", "qwen-code", "copilot-cli"] {
+        let short = name.split('-').next().unwrap();
+        let command = |name: &str| parse(&format!("setup {name}")).unwrap().command;
+        assert_eq!(command(name), command(short), "{name}");
+    }
+}
+
+#[test]
 fn show_has_one_format() {
     let format = |line: &str| match parse(line).unwrap().command {
         Some(Command::Show(args)) => args.format(),
