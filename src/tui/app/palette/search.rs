@@ -74,9 +74,24 @@ pub fn synonyms(action: Action) -> &'static [&'static str] {
 /// Words that ask for what no action does.
 const DELETION: [&str; 2] = ["delete", "remove"];
 
+/// Subcommands that no action stands for, and what to type in a shell.
+const COMMANDS: [(&str, &str); 8] = [
+    ("archive", "in the shell: agno-top archive"),
+    ("prune", "in the shell: agno-top prune"),
+    ("restore", "in the shell: agno-top restore"),
+    ("stats", "in the shell: agno-top stats"),
+    ("send", "in the shell: agno-top send"),
+    ("doctor", "in the shell: agno-top doctor"),
+    ("setup", "in the shell: agno-top setup"),
+    ("mcp", "in the shell: agno-top mcp"),
+];
+
 /// Returns why no action matches.
 pub(super) fn reason_for_nothing(typed: &str) -> &'static str {
     let typed = typed.to_lowercase();
+    if let Some((_, hint)) = COMMANDS.iter().find(|(name, _)| *name == typed) {
+        return hint;
+    }
     if typed.len() > 2 && DELETION.iter().any(|word| word.starts_with(&typed)) {
         "nothing on this screen deletes traces"
     } else {
@@ -104,7 +119,7 @@ pub(super) fn find(typed: &str, is_demo: bool) -> Vec<PaletteMatch> {
     }
     let fuzzy = SkimMatcherV2::default().ignore_case();
     let typed = typed.replace(' ', "-");
-    let is_deletion = reason_for_nothing(&typed) != reason_for_nothing("");
+    let is_deletion = reason_for_nothing(&typed).contains("deletes");
     let prefix = typed.to_lowercase();
     let synonym_of = |action| synonyms(action).iter().copied().find(|word| prefix.len() > 1 && word.starts_with(&prefix));
     let rate = |entry: &'static Entry| {
@@ -174,6 +189,7 @@ mod tests {
             assert!(reason_for_nothing(words).contains("deletes"), "{words}");
         }
         assert_eq!(reason_for_nothing("zzzz"), "no such action");
+        assert_eq!(reason_for_nothing("archive"), "in the shell: agno-top archive");
     }
 
     #[test]
