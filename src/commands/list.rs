@@ -69,7 +69,9 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         let (count, traces) = (format::count(matched.len() as u64), format::plural(traces.len() as u64, "trace"));
         print_message(&format!("{count} of {traces} match --fail-on: {}{more}", ids.join(", ")));
     }
-    unjudged.iter().for_each(|sentence| print_message(sentence));
+    for sentence in &unjudged {
+        print_message(sentence);
+    }
     Ok(outcome)
 }
 

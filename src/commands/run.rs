@@ -225,7 +225,9 @@ fn report(args: &RunArgs, snapshot: &mut Snapshot, redactor: &Redactor, notes: &
         return Ok(Some(Outcome::Missing));
     }
     if let Some(condition) = &args.fail_on {
-        gate::unjudged(snapshot, &all, &matched, &condition.query)?.iter().for_each(|sentence| print_message(sentence));
+        for sentence in gate::unjudged(snapshot, &all, &matched, &condition.query)? {
+            print_message(&sentence);
+        }
     }
     if matched.is_empty() {
         return Ok(None);
