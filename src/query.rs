@@ -161,6 +161,19 @@ impl Query {
         reasons
     }
 
+    /// Returns the condition that looks for the first word without a field in payloads, too, in which such a word alone is not searched.
+    #[must_use]
+    pub fn word_in_payloads(&self) -> Option<String> {
+        self.terms.iter().filter(|term| !term.negated).find_map(|term| match &term.test {
+            Test::Bare(words) => Some(match words.as_slice() {
+                [BareWord::Fuzzy(word)] if word.chars().all(char::is_alphanumeric) => format!("text:{word}"),
+                [BareWord::Fuzzy(word)] => format!("text:{}", quote(word)),
+                _ => "text:WORD".to_owned(),
+            }),
+            _ => None,
+        })
+    }
+
     /// Returns whether the query has conditions on payloads, which rows do not hold.
     #[must_use]
     pub fn needs_payloads(&self) -> bool {

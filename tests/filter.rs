@@ -191,7 +191,7 @@ fn misses_are_searched_for_once_a_filter_asks_for_them() {
     let mut stage = Stage::open(&path, (200, 40));
     stage.keys("3");
     let text = stage.text();
-    assert!(text.contains("the filter miss:yes finds what was missed") && text.contains("REBUILT"), "{text}");
+    assert!(text.contains("the filter miss:yes searches for misses") && text.contains("REBUILT"), "{text}");
     stage.keys("1/miss:yes<Enter>");
     assert_eq!((stage.app.survey_progress(), stage.app.tree.len()), (None, 1));
     assert!(stage.text().contains("Clerk") && !stage.text().contains("Cook"), "{}", stage.text());

@@ -77,7 +77,7 @@ fn the_line_of_a_trace_holds_what_leaked_into_it_and_the_detail_tells_it_apart()
     let text = stage.text();
     let line = text.lines().find(|line| line.contains("Outer Team")).unwrap();
     assert!(line.contains("143k"), "as in `list`: {line}");
-    assert!(text.contains("of which in this span: 140,213 in"), "{text}");
+    assert!(text.contains("this run alone: 140,213 in"), "{text}");
 }
 
 #[test]
@@ -291,16 +291,16 @@ fn the_export_dialog_collects_its_options() {
     stage.keys("mx<Right><Right>");
     let screen = stage.text();
     for text in [
-        "Export 1 trace ",
+        "Export Report Team ",
         "otlp  otlp-proto  agno  jsonl  csv  markdown",
         "-20",
         ".jsonl",
-        "nothing  secrets  personal  everything is written as it is",
+        "nothing  secrets  personal  – writes everything as it is",
     ] {
         assert!(screen.contains(text), "{text} is not in\n{screen}");
     }
     stage.keys("<Tab><Tab><Space>");
-    assert!(stage.text().contains("personal  keys, tokens, passwords, e-mail"));
+    assert!(stage.text().contains("personal  – keys, tokens, passwords, e-mail"));
     let effects = stage.keys("<Enter>");
     let [Effect::Export(export)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((export.traces.len(), export.format, export.redaction), (1, Format::Agno, Redaction::Secrets));
@@ -310,7 +310,7 @@ fn the_export_dialog_collects_its_options() {
         "{}",
         export.path
     );
-    assert!(!stage.text().contains("Export 1 trace"));
+    assert!(!stage.text().contains("Export Report Team"));
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn an_export_opens_as_the_same_traces() {
     program.press(&"mj".repeat(11));
     program.wait_for("11 marked");
     program.press("x");
-    program.wait_for("Export 11 traces");
+    program.wait_for("Export 11 marked traces");
     program.press("\r");
     program.wait_for("wrote 75 spans");
     program.press("M");

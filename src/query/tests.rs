@@ -17,6 +17,16 @@ fn error(line: &str) -> (usize, String) {
 }
 
 #[test]
+fn a_word_alone_is_offered_as_a_search_through_payloads() {
+    let word = |line: &str| line.parse::<Query>().unwrap().word_in_payloads();
+    for (line, expected) in [("agent:ann considered", "text:considered"), ("a.b", "text:\"a.b\""), ("/time.?out/", "text:WORD")] {
+        assert_eq!(word(line).as_deref(), Some(expected), "{line}");
+        assert!(expected.parse::<Query>().unwrap().needs_payloads());
+    }
+    assert_eq!([word("text:considered"), word("agent:ann"), word("-considered"), word("")], [None, None, None, None]);
+}
+
+#[test]
 fn errors_have_a_position_and_say_what_is_expected() {
     for (line, at, message) in [
         ("ok stauts:error", 3, "no field is called \"stauts\"; did you mean status?"),

@@ -60,7 +60,7 @@ fn no_control_sequence_of_a_trace_reaches_the_terminal() {
     // A key that follows Escape too soon is another key.
     program.press("\u{1b}");
     program.wait("the traces", |screen| !screen.contents().contains("esc back"));
-    for (key, title) in [("L", "Sources · esc closes"), ("x", "Export 1 trace"), (":", "Actions · "), ("/", "Examples")] {
+    for (key, title) in [("L", "Sources · esc closes"), ("x", "Export "), (":", "Actions · "), ("/", "Examples")] {
         program.press(key);
         program.wait_for(title);
         program.press("\u{1b}");

@@ -97,6 +97,7 @@ fn a_program_has_a_terminal_and_the_keys_when_it_is_focused() {
     program.wait_for("9 Output");
     program.wait_for("who?");
     program.press("9");
+    program.wait_for("keys go to sh -c");
     program.wait_for("Ctrl-] leaves");
     program.press("q7\r");
     program.wait_for("hello q7");

@@ -52,15 +52,17 @@ pub struct ExportDialog {
     pub redaction: Redaction,
     /// The traces to export.
     pub traces: Vec<TraceIx>,
+    /// What they are, in words; not yet safe for a terminal.
+    pub what: String,
 }
 
 impl ExportDialog {
     /// Opens the dialog with a file name without its extension.
     #[must_use]
-    pub fn new(traces: Vec<TraceIx>, stem: &str) -> Self {
+    pub fn new(traces: Vec<TraceIx>, what: String, stem: &str) -> Self {
         let format = Format::default();
         let path = format!("{stem}.{}", format.extension()).into();
-        Self { field: ExportField::Format, format, path, redaction: Redaction::Off, traces }
+        Self { field: ExportField::Format, format, path, redaction: Redaction::Off, traces, what }
     }
 
     /// Handles a key. Breaks if the dialog closes, with the export to write unless the user cancels.
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_extension_follows_the_format_until_the_user_edits_it() {
-        let mut dialog = ExportDialog::new(Vec::new(), "a-1");
+        let mut dialog = ExportDialog::new(Vec::new(), String::new(), "a-1");
         let _ = press(&mut dialog, &[KeyCode::Left]);
         assert_eq!((dialog.format, dialog.path.value()), (Format::Svg, "a-1.svg"));
         let _ = press(&mut dialog, &[KeyCode::Right, KeyCode::Char(' ')]);
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn enter_confirms_in_every_field_but_needs_a_path() {
-        let mut dialog = ExportDialog::new(Vec::new(), "a");
+        let mut dialog = ExportDialog::new(Vec::new(), String::new(), "a");
         let _ = press(&mut dialog, &[KeyCode::Up, KeyCode::Char(' ')]);
         let written = Export { traces: Vec::new(), format: Format::Otlp, path: "a.json".to_owned(), redaction: Redaction::Secrets };
         assert_eq!(press(&mut dialog, &[KeyCode::Enter]), ControlFlow::Break(Some(written)));

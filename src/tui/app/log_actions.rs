@@ -22,8 +22,9 @@ impl App {
                 self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
             Action::Wrap => list.pane.pager.set_wrap(!list.pane.pager.is_wrapped()),
-            _ if action.needs_tree() => {}
-            Action::Slowest | Action::NextMatch | Action::PreviousMatch | Action::Sort | Action::SortBy | Action::Reverse => {}
+            Action::Sort | Action::SortBy | Action::Reverse => self.show_message("records stand in the order of their time", false, now),
+            Action::Slowest | Action::NextMatch | Action::PreviousMatch => self.show_message(self.in_traces_only(), false, now),
+            _ if action.needs_tree() => self.show_message(self.in_traces_only(), false, now),
             _ => {
                 let is_in_list = self.focus == Focus::Traces;
                 let is_handled = if is_in_list { list.handle(&self.logs, action) } else { list.pane.scroll_page(action) };

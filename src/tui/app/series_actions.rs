@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use super::{Action, App, Effect, Focus, LineEditor, Slice, View};
+use crate::model::Nanos;
 use crate::store::Store;
 
 impl App {
     /// Performs an action in the view of metrics. Breaks if the action is done, except perhaps for an effect.
-    pub(super) fn series_action(&mut self, store: &Store, action: Action) -> ControlFlow<Option<Effect>> {
+    pub(super) fn series_action(&mut self, store: &Store, action: Action, now: Nanos) -> ControlFlow<Option<Effect>> {
         let Some(list) = self.series_list.as_mut() else { return ControlFlow::Continue(()) };
         match action {
             Action::Detail if self.focus == Focus::Traces => self.focus = Focus::Detail,
@@ -30,9 +31,11 @@ impl App {
             }
             Action::Wrap => list.pane.pager.set_wrap(!list.pane.pager.is_wrapped()),
             // Only the list and the page have what these act on.
-            Action::NextMatch | Action::PreviousMatch if self.focus == Focus::Traces => {}
-            _ if action.needs_tree() => {}
-            Action::Slowest | Action::NextError | Action::PreviousError => {}
+            Action::NextMatch | Action::PreviousMatch if self.focus == Focus::Traces => {
+                self.show_message(self.in_traces_only(), false, now);
+            }
+            Action::Slowest | Action::NextError | Action::PreviousError => self.show_message(self.in_traces_only(), false, now),
+            _ if action.needs_tree() => self.show_message(self.in_traces_only(), false, now),
             _ => {
                 let is_in_list = self.focus == Focus::Traces;
                 let is_handled = if is_in_list { list.handle(&self.metrics, action) } else { list.handle_in_page(&self.metrics, action) };

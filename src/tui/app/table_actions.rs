@@ -44,7 +44,7 @@ impl App {
             return self.log_action(store, action, now);
         }
         if self.series_list.is_some() {
-            return self.series_action(store, action);
+            return self.series_action(store, action, now);
         }
         let Some(table) = self.table.as_mut() else { return ControlFlow::Continue(()) };
         match action {
@@ -64,8 +64,10 @@ impl App {
                 self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
             Action::Wrap => table.pane.pager.set_wrap(!table.pane.pager.is_wrapped()),
-            _ if action.needs_tree() => {}
-            Action::NextError | Action::PreviousError | Action::NextMatch | Action::PreviousMatch => {}
+            Action::NextError | Action::PreviousError | Action::NextMatch | Action::PreviousMatch => {
+                self.show_message(self.in_traces_only(), false, now);
+            }
+            _ if action.needs_tree() => self.show_message(self.in_traces_only(), false, now),
             Action::Slowest if !table.sort_by_slowest() => {
                 self.show_message("this view has no times: agents, models and tools have", false, now);
             }

@@ -331,6 +331,46 @@ fn export_takes_marked_traces_or_the_current_one() {
 }
 
 #[test]
+fn an_export_names_what_the_seen_line_stands_for() {
+    let mut harness = three();
+    let what = |harness: &mut TestHarness| {
+        harness.act(Action::Export);
+        match harness.app.overlay.take() {
+            Some(Overlay::Export(dialog)) => (dialog.what, dialog.traces.len()),
+            _ => (harness.app.message.take().map(|message| message.text).unwrap_or_default(), 0),
+        }
+    };
+    assert_eq!(what(&mut harness), ("agent 3 03030303".to_owned(), 1));
+    harness.act(Action::ViewErrors);
+    let (text, count) = what(&mut harness);
+    assert!(text.starts_with("1 trace of") && count == 1, "{text}");
+    for view in [Action::ViewAgents, Action::ViewTools, Action::ViewLogs, Action::ViewMetrics] {
+        harness.act(view);
+        assert_eq!(what(&mut harness), ("in Traces only: press 1".to_owned(), 0), "{view:?}");
+        for action in [Action::Mark, Action::Compare, Action::CriticalPath, Action::NextMatch] {
+            harness.act(action);
+            assert_eq!(harness.app.message.take().map(|message| message.text), Some("in Traces only: press 1".to_owned()), "{action:?}");
+        }
+    }
+    harness.act(Action::ViewTraces);
+    harness.act(Action::Mark);
+    harness.act(Action::ViewAgents);
+    assert_eq!(what(&mut harness), ("agent 3 03030303".to_owned(), 1));
+}
+
+#[test]
+fn an_unfolded_row_at_the_lower_edge_shows_what_is_in_it() {
+    let mut harness = TestHarness::new(Limits::default());
+    (1..=12).for_each(|number| harness.trace(number, 2, 0));
+    harness.act(Action::Top);
+    (0..9).for_each(|_| drop(harness.act(Action::Down)));
+    assert_eq!(harness.screen().1, 9, "the last line");
+    harness.act(Action::Unfold);
+    let (labels, line) = harness.screen();
+    assert_eq!((line, &labels[7..]), (7, &["agent 3", "tool 2", "tool 3"][..]));
+}
+
+#[test]
 fn evicted_traces_leave_the_export_dialog() {
     let mut harness = TestHarness::new(Limits { spans: 2, ..Limits::default() });
     harness.trace(1, 0, 0);

@@ -12,6 +12,7 @@ use crate::format;
 use crate::model::Nanos;
 use crate::query::{values_of, with_values};
 use crate::store::{By, Store, TraceIx};
+use crate::tui::display;
 
 impl App {
     /// Performs an action. Returns what the event loop must do.
@@ -88,6 +89,8 @@ impl App {
     fn update_panes(&mut self, store: &mut Store, action: Action, now: Nanos) {
         match action {
             Action::Export => self.open_export_dialog(store, now),
+            // Which trace is compared must be seen.
+            Action::Compare if self.view() != View::Traces && self.marks.len() != 2 => self.show_message(self.in_traces_only(), false, now),
             Action::Compare => self.compare(store, now),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
@@ -97,7 +100,7 @@ impl App {
                 self.show_message(format!("theme = \"{name}\" in {file} keeps it"), false, now);
             }
             Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
-            Action::Scope => self.show_message("no room for the panes that this changes: they need 120 columns and 24 lines", false, now),
+            Action::Scope => self.show_message("the panes that this changes need 120 columns and 24 lines", false, now),
             Action::Filter => {
                 let is_search = self.focus != Focus::Traces;
                 let line = if is_search { String::new() } else { self.filter.clone() };
@@ -233,13 +236,45 @@ impl App {
         }
     }
 
-    /// Opens the dialog to export the marked traces, or the trace under the cursor.
-    fn open_export_dialog(&mut self, store: &Store, now: Nanos) {
-        let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
-        traces.sort_by_key(|&trace| store.trace(trace).start);
-        if traces.is_empty() {
-            traces.extend(self.tree.cursor().map(|row| store.main_of(store.row(row).trace())));
+    /// Returns the traces to export, with what they are in words: the marked ones, else what is under the cursor. The error says why there
+    /// are none.
+    fn to_export(&self, store: &Store) -> Result<(Vec<TraceIx>, String), String> {
+        let by_start = |mut traces: Vec<TraceIx>| {
+            traces.sort_by_key(|&trace| (store.trace(trace).start, trace));
+            traces.dedup();
+            traces
+        };
+        let named = |trace: TraceIx| format!("{} {}", display::lead_name(store, trace), &store.trace(trace).id.to_string()[..8]);
+        if !self.marks.is_empty() {
+            let traces = by_start(self.marks.iter().copied().collect());
+            let what = if let [trace] = traces[..] { named(trace) } else { format::plural(traces.len() as u64, "marked trace") };
+            return Ok((traces, what));
         }
+        let main = |row| store.main_of(store.row(row).trace());
+        if let (Some(table), View::Sessions | View::Errors) = (&self.table, self.view()) {
+            let traces = by_start(table.rows().into_iter().map(main).collect());
+            let name = table.line(store, &self.aggregates).map(|line| line.key.name().to_owned()).unwrap_or_default();
+            let what = format!("{} of {name}", format::plural(traces.len() as u64, "trace"));
+            return Ok((traces, what));
+        }
+        if self.view() != View::Traces {
+            return Err(self.in_traces_only());
+        }
+        let Some(trace) = self.tree.cursor().map(main) else { return Err("nothing to export yet".to_owned()) };
+        Ok((vec![trace], named(trace)))
+    }
+
+    /// Says that an action does nothing in the open view.
+    pub(super) fn in_traces_only(&self) -> String {
+        format!("in Traces only: press {}", self.keymap.hint(Action::ViewTraces))
+    }
+
+    /// Opens the dialog to export the marked traces, or what is under the cursor.
+    fn open_export_dialog(&mut self, store: &Store, now: Nanos) {
+        let (traces, what) = match self.to_export(store) {
+            Ok(chosen) => chosen,
+            Err(reason) => return self.show_message(reason, false, now),
+        };
         let mut traces: Vec<TraceIx> = traces.into_iter().flat_map(|trace| store.group(trace)).collect();
         traces.dedup();
         if traces.is_empty() {
@@ -247,7 +282,7 @@ impl App {
         }
         let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::from_trace(store, trace, "")).collect();
         let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
-        self.overlay = Some(Overlay::Export(ExportDialog::new(traces, &stem)));
+        self.overlay = Some(Overlay::Export(ExportDialog::new(traces, what, &stem)));
     }
 
     /// Copies the id of the trace or span under the cursor, or the value in the detail pane if that has the focus.

@@ -12,8 +12,11 @@ use crate::tui::app::{ExportDialog, ExportField};
 /// Cells of the column with the names of the fields.
 const LABEL_WIDTH: u16 = 10;
 
+/// The most cells of what is exported, in the title.
+const MAX_WHAT: usize = 26;
+
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, styling: Styling) {
-    let title = format!("Export {} · tab next, ←→ choose, enter writes, esc cancels", format::plural(dialog.traces.len() as u64, "trace"));
+    let title = format!("Export {} · tab ←→ choose, enter writes, esc cancels", format::fit_middle(&format::safe(&dialog.what), MAX_WHAT));
     let inner = popup::draw(buffer, area, (78, 5), &title, styling);
     for (y, field) in (inner.top()..inner.bottom()).zip(ExportField::ALL) {
         let focused = field == dialog.field;
@@ -45,11 +48,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, styli
                     styling,
                 );
                 let hint = match dialog.redaction {
-                    Redaction::Off => "everything is written as it is",
-                    Redaction::Secrets => "keys, tokens, passwords, e-mail",
-                    Redaction::Personal => "also cards, accounts, phones, IPs",
+                    Redaction::Off => "– writes everything as it is",
+                    Redaction::Secrets => "– keys, tokens, passwords, e-mail",
+                    Redaction::Personal => "– also cards, accounts, phones, IPs",
                 };
-                put(buffer, x, y, value.right().saturating_sub(x), hint, styling.dim());
+                put(buffer, x, y, value.right().saturating_sub(x), hint, styling.text());
             }
         }
     }

@@ -49,7 +49,7 @@ const MARKED_KEYS: Hints = &[
     (&[Action::Compare], "compare"),
     (&[Action::NextTrace, Action::PreviousTrace], "trace"),
     (&[Action::Export], "export"),
-    (&[Action::Mark], "mark"),
+    (&[Action::Mark], "(un)mark"),
     (&[Action::ClearMarks], "unmark all"),
     (&[Action::Quit], "quit"),
     (&[Action::Up, Action::Down], "move"),
@@ -145,6 +145,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     if let Some(message) = &app.message {
         let style = if message.is_error { styling.error() } else { styling.good() };
         x = put(buffer, x, area.y, room.saturating_sub(1), &message.text, style) + 3;
+    }
+    if let Some(program) = app.program.as_ref().filter(|program| program.is_focused && app.overlay.is_none()) {
+        let text = format!("keys go to {} · Ctrl-] returns", program.name);
+        put(buffer, x, area.y, end.saturating_sub(x), &text, styling.running());
+        return None;
     }
     let keys = match (app.focus, app.view()) {
         _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,

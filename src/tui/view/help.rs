@@ -47,12 +47,12 @@ const FILTER: [Line; 9] = [
 
 /// The lines about signs.
 const SIGNS: [Line; 6] = [
-    Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step"),
+    Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step  · other"),
     Line::Text("✦ model  ⚙ tool  ⌕ retriever  ⛨ guardrail"),
     Line::Text("◐ running  ◌ lost  ✗ failed  ‖ paused  ⊘ cut"),
     Line::Text(BAR_SIGNS),
-    Line::Text("┄ waits for a person  ┆ ruler of an open trace"),
-    Line::Text("┊ parent not seen  – unknown  ≥ at least"),
+    Line::Text("┄ awaits a person  ┆ ruler  ✓ marked  ~ likely"),
+    Line::Text("┊ parent unseen or over  – unknown  ≥ at least"),
 ];
 
 /// The lines about words on the screen.

@@ -50,6 +50,10 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         x = put(buffer, x, line.y, line.right().saturating_sub(x), &format!(" {label}{:gap$}", ""), styling.text().patch(style));
         hits.add(Rect { x: start, width: x - start, ..line }, HitTarget::View(*view));
     }
+    if gap == 0 {
+        // The frame does not touch the last name.
+        put(buffer, x, line.y, line.right().saturating_sub(x), " ", styling.text());
+    }
     if format::width(&place) <= usize::from(line.right().saturating_sub(x)) {
         put_right(buffer, line.right(), line.y, line.right().saturating_sub(x), &place, styling.text());
     }

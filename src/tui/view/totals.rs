@@ -11,7 +11,7 @@ use crate::format;
 use crate::model::usage::NanoUsd;
 use crate::model::{NO_MODEL, SpanType};
 use crate::store::{By, Group, Store, Symbol, TimeBreakdown, Totals};
-use crate::tui::app::{App, Ranked};
+use crate::tui::app::{App, Ranked, View};
 use crate::tui::display::{self, Shares};
 use crate::tui::widget::{gauge, sparkline};
 
@@ -146,10 +146,11 @@ pub(super) fn draw_latency(buffer: &mut Buffer, area: Rect, app: &App, store: &S
     }
     let inner = draw_frame(buffer, area, "Latency", app, styling);
     let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
-    // The breakdown gives way to the heading and the lines.
-    let has_breakdown = usize::from(inner.height) > 1 + lines.len();
+    // The breakdown gives way to the heading and the lines. Another view does not show which trace it is about.
+    let is_of_seen_trace = app.view() == View::Traces || app.aggregates.is_trace_only;
+    let has_breakdown = usize::from(inner.height) > 1 + lines.len() && is_of_seen_trace;
     if let Some(breakdown) = app.aggregates.time_breakdown().filter(|_| has_breakdown) {
-        draw_breakdown(buffer, inner, breakdown, styling);
+        draw_breakdown(buffer, inner, breakdown, app.aggregates.is_trace_only, styling);
     }
     let heading = inner.y + u16::from(has_breakdown);
     let columns = usize::from(inner.width.saturating_sub(8) / TIME).min(5);
@@ -171,21 +172,32 @@ pub(super) fn draw_latency(buffer: &mut Buffer, area: Rect, app: &App, store: &S
     }
 }
 
-/// Draws the shares of models, tools and the rest in the time of the trace.
-fn draw_breakdown(buffer: &mut Buffer, area: Rect, breakdown: &TimeBreakdown, styling: Styling) {
+/// Draws the shares of models, tools and the rest in the time of the trace; without room, the two largest. Unless all of the pane is about
+/// that trace, they are told to be.
+fn draw_breakdown(buffer: &mut Buffer, area: Rect, breakdown: &TimeBreakdown, is_trace_only: bool, styling: Styling) {
     let total = breakdown.total();
     if total <= 0 {
         return;
     }
-    let percent = |part: i64| format::percent(part.unsigned_abs(), total.unsigned_abs());
-    let parts = [
-        (format!("model {}", percent(breakdown.model)), styling.span_type(SpanType::Model)),
-        (format!("tool {}", percent(breakdown.tool)), styling.span_type(SpanType::Tool)),
-        (format!("rest {}", percent(breakdown.other)), styling.dim()),
+    let mut parts = vec![
+        ("model", breakdown.model, styling.span_type(SpanType::Model)),
+        ("tool", breakdown.tool, styling.span_type(SpanType::Tool)),
+        ("rest", breakdown.other, styling.dim()),
     ];
-    let mut x = area.x;
-    for (text, style) in parts {
-        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, style) + 2;
+    let text = |(name, part, _): &(&str, i64, Style)| format!("{name} {}", format::percent(part.unsigned_abs(), total.unsigned_abs()));
+    let prefix = if is_trace_only { "" } else { "this trace: " };
+    let width = parts.iter().map(|part| format::width(&text(part)) + 2).sum::<usize>() - 2;
+    let mut gap = 2;
+    if format::width(prefix) + width > usize::from(area.width) {
+        let smallest = parts.iter().enumerate().rev().min_by_key(|(_, (_, part, _))| *part).map(|(at, _)| at);
+        if let Some(at) = smallest {
+            parts.remove(at);
+        }
+        gap = 1;
+    }
+    let mut x = put(buffer, area.x, area.y, area.width, prefix, styling.dim());
+    for part in &parts {
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text(part), part.2) + gap;
     }
 }
 

@@ -94,6 +94,9 @@ fn no_match_reasons(app: &App) -> Vec<String> {
 /// Returns what differs from the usual list: its order, hidden traces, a highlighted path.
 fn notes(app: &App, store: &Store) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(words) = app.tree.query().and_then(Query::word_in_payloads).filter(|_| !app.tree.is_empty()) {
+        notes.push(format!("{words} searches all payloads"));
+    }
     let hidden = app.tree.hidden(store);
     if hidden > 0 {
         notes.push(format!("{} more without agents ({})", format::count(hidden), app.keymap.hint(Action::Ordinary)));

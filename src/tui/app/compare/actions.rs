@@ -21,7 +21,8 @@ impl App {
         }
         let (mark, compare) = (self.keymap.hint(Action::Mark), self.keymap.hint(Action::Compare));
         let text = match self.marks.len() {
-            0 | 1 => format!("mark a trace with {mark}, go to another one and press {compare} to compare them"),
+            1 => format!("one trace is marked; go to another one and press {compare}"),
+            0 => format!("mark a trace with {mark}, go to another one and press {compare} to compare them"),
             count => format!("{count} traces are marked; mark two to compare them"),
         };
         self.show_message(text, false, now);

@@ -140,6 +140,22 @@ impl TraceTree {
             self.step(store, 1);
         } else {
             self.set_open(store, row, true);
+            self.make_room_below(store, row);
+        }
+    }
+
+    /// Scrolls up to half of the screen as far as the rows below the row under the cursor need it.
+    fn make_room_below(&mut self, store: &Store, row: RowIx) {
+        let (lines, line) = self.window(store, self.height);
+        let last = self.last_descendant(store, row);
+        if lines.len() == self.height && !lines.contains(&TreeLine::Row(last)) {
+            let mut shown = 0;
+            let mut at = row;
+            while at != last && shown < self.height / 2 {
+                let Some(next) = self.next(store, at) else { break };
+                (at, shown) = (next, shown + 1);
+            }
+            self.line = line.min(self.height.saturating_sub(1 + shown));
         }
     }
 

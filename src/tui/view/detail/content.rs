@@ -213,7 +213,7 @@ fn natural_key(name: &str) -> Vec<(u64, String)> {
 
 fn events(payload: &Payload) -> Document {
     if payload.events.is_empty() {
-        return note("No events. Agno's databases hold none; they come with OTLP.");
+        return note("This span has no events. Agno's databases hold none; they come with OTLP. Other tabs hold its contents.");
     }
     let mut document = Document::new();
     for event in &payload.events {

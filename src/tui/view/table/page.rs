@@ -90,7 +90,8 @@ impl Page {
             _ if usage.cache_read == 0 => return,
             Some((_, true)) => "misses are being searched for".to_owned(),
             Some((_, false)) => format!("reused {}, no misses", format::tokens(Some(usage.cache_read))),
-            None => "the filter miss:yes finds what was missed".to_owned(),
+            None if usage.calls < 2 => return,
+            None => format!("reused {}; the filter miss:yes searches for misses", format::tokens(Some(usage.cache_read))),
         };
         self.fact("cache", &text);
     }

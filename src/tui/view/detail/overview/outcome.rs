@@ -79,7 +79,9 @@ impl Page {
             }
             (Phase::Ended, Some(time), _) if store.children(row).is_empty() => format!("{}, began {start}", format::duration(time)),
             (Phase::Ended, Some(time), _) => format!("{} ({own} own time), began {start}", format::duration(time)),
-            (Phase::Running, ..) => format!("began {start} or before"),
+            // Of a row that was not told itself, only what is in it is known.
+            (Phase::Running, ..) if data.placeholder || data.is_from_log() => format!("began {start} or before"),
+            (Phase::Running, ..) => format!("began {start}"),
             (Phase::Lost, Some(_), _) => format!("{}, until its process was last seen; began {start}", display::elapsed(data, now)),
             (Phase::Lost, ..) if data.is_cut_off() => format!("began {start}"),
             (Phase::Lost, ..) => format!("began {start} or before, last seen {}", format::moment(data.end, now)),

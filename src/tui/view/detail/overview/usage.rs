@@ -16,7 +16,7 @@ impl Page {
         let totals = store.totals(row);
         if store.has_leaked(trace) && store.trace(trace).roots().first() == Some(&row) && totals.calls > 0 {
             let cost = totals.cost().map(|_| format!(" · {}", cost(&totals))).unwrap_or_default();
-            self.fact("", &format!("of which in this span: {}{cost}", tokens(&totals)), TextRole::Faint);
+            self.fact("", &format!("this run alone: {}{cost}", tokens(&totals)), TextRole::Faint);
         }
     }
 
@@ -69,10 +69,20 @@ impl Page {
             }
             _ => String::new(),
         };
-        self.fact("cost", &format!("{}{rest}{by}", cost(&totals)), TextRole::Number);
-        if let Some((model, provider)) = store.unpriced_model(row).filter(|_| unpriced > 0) {
+        let reason = store.unpriced_model(row).filter(|_| unpriced > 0).map(|(model, provider)| {
             let of = if provider.is_empty() { String::new() } else { format!(" of {provider}") };
-            self.fact("", &format!("no price for {model}{of}: set it under [prices]"), TextRole::Faint);
+            format!("no price for {model}{of}: set it under [prices]")
+        });
+        match reason {
+            Some(reason) if totals.priced == 0 && totals.cost().is_none() => {
+                self.fact("cost", &format!("{}, {reason}", format::UNKNOWN), TextRole::Plain);
+            }
+            reason => {
+                self.fact("cost", &format!("{}{rest}{by}", cost(&totals)), TextRole::Number);
+                if let Some(reason) = reason {
+                    self.fact("", &reason, TextRole::Faint);
+                }
+            }
         }
         self.stated_cost(store, row, &totals);
     }
