@@ -58,6 +58,7 @@ mod reach;
 mod remote_parents;
 mod response_ids;
 mod retention;
+mod retold;
 mod reviews;
 mod row;
 mod run_calls;

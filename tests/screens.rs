@@ -13,7 +13,7 @@ use agno_top::export::{Format, Redaction};
 use agno_top::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage, errors};
 use agno_top::sources::{Forwarding, Port, PortError, State, Traffic};
 use agno_top::store::RowIx;
-use agno_top::tui::app::{Budget, Budgets, Effect, SourceView, View};
+use agno_top::tui::app::{Budget, Budgets, Effect, SourceView, TreeLine, View};
 use serde_json::{Value, json};
 use stage::{NOW, Stage, fixture};
 
@@ -69,6 +69,55 @@ fn trees_of_requests_streamed_workflows_nested_teams_and_gateways() {
             assert_screen(&format!("tree-{name}-{width}x{height}"), &mut stage);
         }
     }
+}
+
+/// The shown rows of a recording of Agno, the traces by name: the depth, what it is, the name, and whether it failed; and the screen.
+fn rows_of_agno(recording: &str, keys: &str) -> (Vec<(usize, SpanType, String, bool)>, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("agno.pb");
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(fixture(&format!("genai-agno/{recording}.pb.gz"))).unwrap();
+    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let mut stage = Stage::open(&path, (160, 90));
+    stage.keys(keys);
+    let screen = stage.text();
+    let (tree, store) = (&stage.app.tree, &stage.store);
+    let row = |row: RowIx| {
+        let depth = std::iter::successors(tree.shown_parent(store, row), |&row| tree.shown_parent(store, row)).count();
+        let failed = store.has_failed(row);
+        (
+            store.text(store.agent(store.trace(store.row(row).trace()).roots()[0])).to_owned(),
+            (depth, tree.span_type(store, row), store.text(store.row(row).label).to_owned(), failed),
+        )
+    };
+    let mut rows: Vec<_> = tree.window(store, 90).0.into_iter().filter_map(TreeLine::row).map(row).collect();
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
+    (rows.into_iter().map(|(_, row)| row).collect(), screen)
+}
+
+/// OpenTelemetry's instrumentation of Agno tells no model calls and no teams, OpenInference's does; the former puts the run of a member below
+/// the tool that runs it.
+#[test]
+fn a_tree_told_by_two_instrumentations_is_that_of_one() {
+    let (both, screen) = rows_of_agno("both", "Z");
+    let (alone, _) = rows_of_agno("alone", "Z");
+    let (one, other_screen) = rows_of_agno("openinference", "Z");
+    let names = |rows: &[(usize, SpanType, String, bool)]| {
+        let steps = rows.iter().filter(|row| row.1 != SpanType::Model);
+        steps.map(|row| (row.0, row.1 == SpanType::Tool, row.2.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&both), names(&alone));
+    let flat = |rows: &[(usize, SpanType, String, bool)]| rows.iter().map(|row| (row.1, row.2.clone(), row.3)).collect::<Vec<_>>();
+    assert_eq!(flat(&both), flat(&one));
+    let beside_teams = |rows: &[(usize, SpanType, String, bool)]| {
+        rows.iter().filter(|row| row.2 != "Writer" && row.2 != "gpt-4o-mini").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(beside_teams(&both), beside_teams(&one));
+    assert!(screen.contains("└+2 told twice (A shows)") && !other_screen.contains("told twice"), "{screen}");
+
+    let (all, screen) = rows_of_agno("both", "ZA");
+    assert!(all.len() == 39 && both.len() == 26 && !screen.contains("told twice"), "{} {} {screen}", all.len(), both.len());
 }
 
 #[test]

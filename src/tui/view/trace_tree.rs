@@ -52,8 +52,10 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
         let row = match shown {
             TreeLine::Row(row) => row,
-            TreeLine::Internal(trace, spans) => {
-                let text = format!("  └+{} internal ({} shows)", format::count(spans), app.keymap.hint(Action::Ordinary));
+            TreeLine::Internal(trace, folded) => {
+                let parts = [(folded.internal, "internal"), (folded.retold, "told twice")];
+                let parts = parts.iter().filter(|(spans, _)| *spans > 0).map(|(spans, name)| format!("+{} {name}", format::count(*spans)));
+                let text = format!("  └{} ({} shows)", parts.collect::<Vec<_>>().join(", "), app.keymap.hint(Action::Ordinary));
                 put(buffer, line.x, line.y, line.width, &text, styling.dim());
                 hits.add(line, HitTarget::Internal(trace));
                 continue;

@@ -1,10 +1,12 @@
 //! Internal spans: those that are no step of an agent's work and did not fail, and below which no two rows are that are shown. A trace with
-//! many of them shows the others, each below the nearest shown row above it, and a line that counts the internal ones.
+//! many of them shows the others, each below the nearest shown row above it, and a line that counts the internal ones. That line counts the
+//! rows, too, that tell again what the row above tells ([`Store::is_retold`]): these are always folded away, however few.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use super::visible_rows::Folded;
 use super::{TraceTree, TreeLine};
 use crate::model::{SpanType, Status};
 use crate::store::{Row, RowIx, RunStatus, Store, TraceIx};
@@ -34,7 +36,9 @@ pub(super) struct Internal {
 #[derive(Debug, Default)]
 pub(super) struct Fold {
     hidden: HashSet<RowIx>,
-    /// The number of hidden spans, without placeholders.
+    /// Those among them that tell again what the row above tells.
+    retold: HashSet<RowIx>,
+    /// The number of the others, without placeholders.
     spans: u32,
     /// What is shown below shown rows.
     children: HashMap<RowIx, Vec<RowIx>>,
@@ -56,20 +60,32 @@ fn is_work(store: &Store, row: RowIx, data: &Row) -> bool {
 }
 
 impl Fold {
-    /// Finds the internal spans of a trace; `None` if they are few. Costs the spans of the trace.
+    /// Finds what is folded away in a trace: the internal spans if they are many, and what is told again; `None` if that is nothing. Costs the
+    /// spans of the trace.
     fn new(store: &Store, trace: TraceIx) -> Option<Self> {
         let data = store.trace(trace);
-        if !data.has_work() || !(FEW + 1..=MOST).contains(&data.counts().spans) {
+        if !data.has_work() || !(2..=MOST).contains(&data.counts().spans) {
             return None;
         }
-        let mut fold = Self::default();
+        let rows = store.rows_of(trace);
+        let retold: HashSet<RowIx> = rows.iter().copied().filter(|&row| store.is_retold(row)).collect();
+        let with_internal = (data.counts().spans > FEW).then(|| Self::of(store, &rows, retold.clone(), true));
+        let few = || (!retold.is_empty()).then(|| Self::of(store, &rows, retold.clone(), false));
+        with_internal.filter(|fold| fold.spans > FEW).or_else(few)
+    }
+
+    /// Folds rows away that are told again and, if `folds_internal`, the internal ones. `rows` are those of a trace, in the order of the tree.
+    fn of(store: &Store, rows: &[RowIx], retold: HashSet<RowIx>, folds_internal: bool) -> Self {
+        let mut fold = Self { retold, ..Self::default() };
         // What is shown below each row, the last first.
         let mut shown: HashMap<Option<RowIx>, Vec<RowIx>> = HashMap::new();
-        for row in store.rows_of(trace).into_iter().rev() {
+        for &row in rows.iter().rev() {
             let data = store.row(row);
             let mut below = shown.remove(&Some(row)).unwrap_or_default();
             let above = shown.entry(data.parent()).or_default();
-            if TraceTree::is_head(store, row) || below.len() > 1 || is_work(store, row, data) {
+            let is_retold = fold.retold.contains(&row);
+            let is_internal = || folds_internal && below.len() <= 1 && !TraceTree::is_head(store, row) && !is_work(store, row, data);
+            if !is_retold && !is_internal() {
                 below.reverse();
                 // Rows of several depths stand side by side.
                 below.sort_by_key(|&child| (store.row(child).start, store.row(child).id));
@@ -79,13 +95,13 @@ impl Fold {
             } else {
                 above.append(&mut below);
                 fold.hidden.insert(row);
-                fold.spans += u32::from(!data.placeholder);
+                fold.spans += u32::from(!data.placeholder && !is_retold);
             }
         }
         fold.roots = shown.remove(&None).unwrap_or_default();
         fold.roots.reverse();
         fold.places.extend(fold.roots.iter().enumerate().map(|(at, &root)| (root, (None, at))));
-        (fold.spans > FEW).then_some(fold)
+        fold
     }
 
     /// Returns what is shown below a row of the trace; below its head also what is shown below no row.
@@ -138,15 +154,50 @@ impl TraceTree {
         }
     }
 
-    /// Returns the number of spans that are folded away in an unfolded trace and its parts: that of the line below its rows. 0 if it has no
+    /// Returns the number of spans that are folded away in an unfolded trace and its parts: that of the line below its rows. None if it has no
     /// such line.
     #[must_use]
-    pub fn folded_spans(&self, store: &Store, trace: TraceIx) -> u64 {
+    pub fn folded_spans(&self, store: &Store, trace: TraceIx) -> Folded {
         let main = store.main_of(trace);
-        if !self.is_open(store, Self::head(store, main)) {
-            return 0;
+        let mut folded = Folded::default();
+        if self.is_open(store, Self::head(store, main)) {
+            for fold in store.group(main).filter_map(|part| self.fold_of(store, part)) {
+                folded.internal += u64::from(fold.spans);
+                folded.retold += fold.retold.len() as u64;
+            }
         }
-        store.group(main).filter_map(|part| self.fold_of(store, part)).map(|fold| u64::from(fold.spans)).sum()
+        folded
+    }
+
+    /// Returns the row whose line tells what a row tells: the one above it if that tells the same and this one is folded away.
+    pub(super) fn told_at(&self, store: &Store, row: RowIx) -> RowIx {
+        let Some(fold) = self.fold_of(store, store.row(row).trace()) else { return row };
+        let above = |&row: &RowIx| store.row(row).parent().filter(|_| fold.retold.contains(&row));
+        std::iter::successors(Some(row), above).last().unwrap_or(row)
+    }
+
+    /// Returns a row and those below it that tell the same and are folded away, from top to bottom.
+    fn tellings(&self, store: &Store, row: RowIx) -> impl Iterator<Item = RowIx> {
+        let fold = self.fold_of(store, store.row(row).trace());
+        std::iter::successors(Some(row), move |&row| {
+            let below = store.children(row).first().copied();
+            below.filter(|below| fold.as_ref().is_some_and(|fold| fold.retold.contains(below)))
+        })
+    }
+
+    /// Returns the rows that a bar draws within the row's own, and their number: its children, without what only tells the row again.
+    pub fn bar_children<'a>(&self, store: &'a Store, row: RowIx) -> (impl Iterator<Item = RowIx> + use<'a>, usize) {
+        let last = self.tellings(store, row).last().unwrap_or(row);
+        let (below, told) = if last == row { (&[][..], 0) } else { (store.children(last), 1) };
+        let children = below.iter().copied().chain(Self::children(store, row).skip(told));
+        (children, below.len() + Self::count_children(store, row) - told)
+    }
+
+    /// Returns what a row is: a team if one of those that tell the same states so.
+    #[must_use]
+    pub fn span_type(&self, store: &Store, row: RowIx) -> SpanType {
+        let is_team = self.tellings(store, row).any(|row| store.row(row).span_type == SpanType::Team);
+        if is_team { SpanType::Team } else { store.row(row).span_type }
     }
 
     /// Whether a row is folded away as an internal span.

@@ -229,7 +229,9 @@ impl TraceTree {
     pub fn go_to_error(&mut self, store: &Store, back: bool) -> bool {
         let has_errors = |trace: TraceIx| store.group_counts(trace).failed.max(store.group_counts(trace).fatal) > 0;
         let only_matches = self.query().is_some_and(Query::requires_error);
-        let found = self.seek(store, back, has_errors, |row| store.row(row).own_failure() && (!only_matches || self.is_match(row)));
+        let found = self.seek(store, back, has_errors, |row| {
+            store.row(row).own_failure() && (!only_matches || self.is_match(row)) && self.told_at(store, row) == row
+        });
         self.go_to_found(store, found)
     }
 

@@ -1,8 +1,10 @@
 //! The steps that decide how long a trace takes, the longest first.
 
+use std::collections::HashMap;
+
 use super::TraceTree;
 use crate::model::Nanos;
-use crate::store::Store;
+use crate::store::{RowIx, Store};
 
 /// A step among those that decide how long its trace takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +24,12 @@ impl TraceTree {
     /// last. `None` if the trace takes no time. Costs the rows of the trace.
     pub fn go_to_slowest(&mut self, store: &Store, now: Nanos) -> Option<SlowStep> {
         let (cursor, trace) = self.cursor?;
-        let mut steps: Vec<_> = store.critical_path(trace, now).into_iter().filter(|(_, time)| *time > 0).collect();
+        let mut times: HashMap<RowIx, Nanos> = HashMap::new();
+        for (row, time) in store.critical_path(trace, now).into_iter().filter(|(_, time)| *time > 0) {
+            let sum = times.entry(self.told_at(store, row)).or_default();
+            *sum = sum.saturating_add(time);
+        }
+        let mut steps: Vec<_> = times.into_iter().collect();
         steps.sort_unstable_by_key(|&(row, time)| (std::cmp::Reverse(time), store.row(row).start, row));
         let current = self.slowest.filter(|&slowest| slowest == cursor);
         let current = current.and_then(|current| steps.iter().position(|&(row, _)| row == current));

@@ -5,13 +5,30 @@ use std::collections::VecDeque;
 use super::TraceTree;
 use crate::store::{RowIx, Store, TraceIx};
 
+/// The number of spans that are folded away, by the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Folded {
+    /// Internal spans.
+    pub internal: u64,
+    /// Spans that tell again what the row above tells.
+    pub retold: u64,
+}
+
+impl Folded {
+    /// Whether nothing is folded away.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// A line of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeLine {
     /// A row.
     Row(RowIx),
-    /// The internal spans of a main trace that are folded away, and their number.
-    Internal(TraceIx, u64),
+    /// The internal spans of a main trace that are folded away, with what is told again, and their number.
+    Internal(TraceIx, Folded),
 }
 
 impl TreeLine {
@@ -154,7 +171,7 @@ impl TraceTree {
     #[must_use]
     pub fn is_last(&self, store: &Store, row: RowIx) -> bool {
         let Some(parent) = self.shown_parent(store, row) else { return true };
-        let is_followed = Self::is_main_head(store, parent) && self.folded_spans(store, store.row(row).trace()) > 0;
+        let is_followed = Self::is_main_head(store, parent) && !self.folded_spans(store, store.row(row).trace()).is_empty();
         !is_followed && self.position(store, row, parent) + 1 == self.child_count(store, parent)
     }
 
@@ -206,7 +223,7 @@ impl TraceTree {
             return None;
         }
         let main = store.main_of(store.row(row).trace());
-        Some(self.folded_spans(store, main)).filter(|&spans| spans > 0).map(|spans| TreeLine::Internal(main, spans))
+        Some(self.folded_spans(store, main)).filter(|folded| !folded.is_empty()).map(|folded| TreeLine::Internal(main, folded))
     }
 
     /// Returns the number of lines from a row to the next one, or to the end.

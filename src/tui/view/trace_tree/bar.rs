@@ -30,13 +30,13 @@ const RULER_CELLS: u16 = 7;
 impl Line<'_> {
     /// Draws the bar, or nothing for an unknown amount.
     pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
-        let Self { app, styling, data, .. } = *self;
+        let Self { app, styling, .. } = *self;
         let style = match self.store.run_status(self.row) {
             _ if self.is_off_critical_path() => styling.dim(),
             RunStatus::Error => styling.error(),
             RunStatus::Running => styling.running(),
             RunStatus::Lost => styling.dim(),
-            RunStatus::Ok | RunStatus::Paused | RunStatus::Cut => styling.span_type(data.span_type),
+            RunStatus::Ok | RunStatus::Paused | RunStatus::Cut => styling.span_type(app.tree.span_type(self.store, self.row)),
         };
         match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style),
@@ -52,8 +52,9 @@ impl Line<'_> {
         let (tree, trace) = (&app.tree, data.trace());
         let hides_children = !tree.is_open(store, row);
         // The time of a trace is without the runs that leaked into it.
-        let children = TraceTree::children(store, row).filter(|&child| !store.is_leaked(child));
-        let bar = row_bar(store, row, children, TraceTree::count_children(store, row), hides_children, app.now);
+        let (children, count) = tree.bar_children(store, row);
+        let children = children.filter(|&child| !store.is_leaked(child));
+        let bar = row_bar(store, row, children, count, hides_children, app.now);
         if TraceTree::uses_trace_axis(store, row) {
             let axis = tree.axis(store, trace, app.now);
             self.draw_ruler(buffer, area, axis);

@@ -113,13 +113,14 @@ impl Line<'_> {
         let own = data.own_status();
         let lead = self.lead();
         let shown = lead.map_or(data, |lead| store.row(lead));
+        let span_type = app.tree.span_type(store, lead.unwrap_or(self.row));
         let (glyph, style) = match own {
             RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), styling.run_status(own)),
-            _ => (display::span_type_symbol(shown.span_type), styling.span_type(shown.span_type)),
+            _ => (display::span_type_symbol(span_type), styling.span_type(span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
         let lit = if app.tree.is_match(self.row) { styling.lit() } else { Style::new() };
-        let label = if data.placeholder || self.is_off_critical_path() { styling.dim() } else { label_style(styling, shown.span_type) };
+        let label = if data.placeholder || self.is_off_critical_path() { styling.dim() } else { label_style(styling, span_type) };
         let name = display::name(store, shown);
         // The name leaves room for the error, which matters more.
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{FEW, TreeLine};
+use super::{FEW, Folded, TreeLine};
 use crate::model::{Batch, Nanos, Origin, SourceId, Span, SpanFacts, SpanType, Status};
 use crate::store::{Limits, RowIx, Totals};
 use crate::tui::app::Action;
@@ -26,9 +26,23 @@ fn batch(spans: &[SpanSpec]) -> Batch {
     batch
 }
 
+/// The same with one name and one time for all spans.
+fn alike(spans: &[SpanSpec]) -> Batch {
+    let mut batch = batch(spans);
+    let name = batch.intern("Alike");
+    for span in &mut batch.spans {
+        (span.start, span.end, span.facts.agent, span.facts.tool) = (0, Some(SECOND), name, name);
+    }
+    batch
+}
+
 fn unfolded(spans: &[SpanSpec]) -> TestHarness {
+    opened(batch(spans))
+}
+
+fn opened(batch: Batch) -> TestHarness {
     let mut harness = TestHarness::new(Limits::default());
-    harness.receive(batch(spans), 1000 * SECOND);
+    harness.receive(batch, 1000 * SECOND);
     harness.act(Action::Top);
     harness.act(Action::Unfold);
     harness
@@ -50,6 +64,10 @@ impl TestHarness {
     }
 
     fn folded(&self) -> u64 {
+        self.all_folded().internal
+    }
+
+    fn all_folded(&self) -> Folded {
         self.app.tree.folded_spans(&self.store, self.store.traces().next().unwrap())
     }
 
@@ -66,7 +84,7 @@ fn many_internal_spans_are_one_line() {
     assert_eq!((many.shown(), many.folded()), (vec![1, 2, 3], 30));
     let trace = many.store.traces().next().unwrap();
     let (lines, cursor) = many.app.tree.window(&many.store, 10);
-    assert_eq!((lines.len(), lines[3], cursor), (4, TreeLine::Internal(trace, 30), 0));
+    assert_eq!((lines.len(), lines[3], cursor), (4, TreeLine::Internal(trace, Folded { internal: 30, retold: 0 }), 0));
     assert!(!many.app.tree.is_last(&many.store, many.row_of(2)), "the line stands below");
     many.act(Action::Bottom);
     assert_eq!(many.app.tree.cursor(), Some(many.row_of(3)), "the line is passed over");
@@ -137,11 +155,86 @@ fn a_run_with_internal_spans_only_can_be_unfolded() {
     assert_eq!(harness.folded(), 0);
 }
 
+/// A run that is told twice, and in it two tools that are, the second of which fails.
+const TWICE: [SpanSpec; 6] = [
+    (1, 0, SpanType::Agent, false),
+    (2, 1, SpanType::Team, false),
+    (3, 2, SpanType::Tool, false),
+    (4, 3, SpanType::Tool, false),
+    (5, 2, SpanType::Tool, true),
+    (6, 5, SpanType::Tool, true),
+];
+
+#[test]
+fn what_is_told_again_is_folded_into_the_row_above() {
+    let mut harness = opened(alike(&TWICE));
+    assert_eq!((harness.shown(), harness.all_folded()), (vec![1, 3, 5], Folded { internal: 0, retold: 3 }));
+    let tree = &harness.app.tree;
+    assert_eq!(tree.span_type(&harness.store, harness.row_of(1)), SpanType::Team, "one of them tells that it is a team");
+    assert_eq!(tree.shown_parent(&harness.store, harness.row_of(5)), Some(harness.row_of(1)));
+    let (children, count) = tree.bar_children(&harness.store, harness.row_of(1));
+    assert_eq!((children.collect::<Vec<_>>(), count), (vec![harness.row_of(3), harness.row_of(5)], 2));
+    assert_eq!(tree.bar_children(&harness.store, harness.row_of(3)).1, 0, "the bar of the tool is full");
+    harness.act(Action::NextError);
+    assert_eq!((harness.app.tree.cursor(), harness.shown().len()), (Some(harness.row_of(5)), 3), "no fold is opened for the same error");
+    harness.act(Action::NextError);
+    assert_eq!(harness.app.tree.cursor(), Some(harness.row_of(5)));
+    harness.act(Action::Ordinary);
+    assert_eq!((harness.shown(), harness.all_folded()), (vec![1, 2, 3, 4, 5, 6], Folded::default()));
+}
+
+#[test]
+fn many_internal_spans_and_what_is_told_again_are_one_line() {
+    let internal = (10..40).map(|id| (id, 4, SpanType::Other, false));
+    let harness = opened(alike(&TWICE.into_iter().chain(internal).collect::<Vec<_>>()));
+    assert_eq!((harness.shown(), harness.all_folded()), (vec![1, 3, 5], Folded { internal: 30, retold: 3 }));
+}
+
+#[test]
+fn what_differs_is_not_told_again() {
+    type Change = (&'static str, fn(&mut Batch));
+    let changes: [Change; 9] = [
+        ("name", |batch| batch.spans[1].facts.agent = batch.spans[0].name),
+        ("kind", |batch| batch.spans[1].facts.span_type = SpanType::Workflow),
+        ("time", |batch| batch.spans[1].end = Some(SECOND * 9 / 10)),
+        ("still runs", |batch| batch.spans[1].end = None),
+        ("service", |batch| batch.spans[1].facts.service = batch.intern("another")),
+        ("input", |batch| batch.spans[1].facts.input = batch.intern("Hello")),
+        ("session", |batch| (batch.spans[0].facts.session, batch.spans[1].facts.session) = (batch.intern("a"), batch.intern("b"))),
+        ("failure", |batch| batch.spans[1].status = Status::Error),
+        ("error", |batch| {
+            batch.spans.iter_mut().for_each(|span| span.status = Status::Error);
+            batch.spans[1].error = batch.intern("refused");
+        }),
+    ];
+    let spans = [(1, 0, SpanType::Agent, false), (2, 1, SpanType::Agent, false), (3, 2, SpanType::Tool, false)];
+    assert_eq!(opened(alike(&spans)).shown(), [1, 3]);
+    for (name, change) in changes {
+        let mut batch = alike(&spans);
+        change(&mut batch);
+        assert_eq!(opened(batch).shown(), [1, 2, 3], "{name}");
+    }
+    let sibling = opened(alike(&[&spans[..], &[(4, 1, SpanType::Tool, false)]].concat()));
+    assert_eq!(sibling.shown(), [1, 2, 3, 4], "another row stands beside it");
+}
+
+#[test]
+fn a_run_that_fails_by_a_step_is_told_again_if_the_step_states_the_error() {
+    let run = |error: &str, step: &str| {
+        let mut batch = alike(&[(1, 0, SpanType::Agent, false), (2, 1, SpanType::Agent, true), (3, 2, SpanType::Model, true)]);
+        (batch.spans[1].error, batch.spans[2].error) = (batch.intern(error), batch.intern(step));
+        opened(batch).shown()
+    };
+    assert_eq!(run("refused", "Error: refused"), [1, 3]);
+    assert_eq!(run("a bug in the agent", "Error: refused"), [1, 2, 3]);
+}
+
 proptest! {
     #[test]
     fn nothing_is_lost(
         specs in prop::collection::vec((any::<prop::sample::Index>(), 0..20_u8, prop::bool::weighted(0.05)), 1..120),
         height in 1..30_usize, steps in prop::collection::vec(-3..8_isize, 0..20), open in 0..4_u8,
+        are_alike in any::<bool>(),
     ) {
         let kinds = |kind| match kind {
             0 => SpanType::Tool,
@@ -153,7 +246,7 @@ proptest! {
             let parent = if *kind == 19 { 200 } else { parent.index(usize::from(id)) as u8 };
             (id, parent, kinds(*kind), *has_failed)
         }).collect();
-        let mut harness = unfolded(&spans);
+        let mut harness = opened(if are_alike { alike(&spans) } else { batch(&spans) });
         let trace = harness.store.traces().next().unwrap();
         let totals = |harness: &TestHarness| -> Totals { harness.store.group_totals(trace) };
         let (before, all) = (totals(&harness), harness.store.rows_of(trace));
@@ -161,13 +254,16 @@ proptest! {
             harness.act(Action::Ordinary);
         }
         // Every span is shown or counted, and what did not go well is shown.
-        let (shown, folded) = (harness.shown(), harness.folded());
+        let (shown, Folded { internal, retold }) = (harness.shown(), harness.all_folded());
+        let folded = internal + retold;
         let real = |row: &&RowIx| !harness.store.row(**row).placeholder;
         let shown_spans = all.iter().filter(real).filter(|&&row| shown.contains(&u64::from_be_bytes(harness.store.row(row).id.bytes()))).count();
         prop_assert_eq!(shown_spans as u64 + folded, all.iter().filter(real).count() as u64);
-        prop_assert!(folded == 0 || folded > u64::from(FEW));
+        prop_assert!(internal == 0 || internal > u64::from(FEW));
+        prop_assert!(retold == 0 || (are_alike && open != 0));
         for &(id, _, kind, has_failed) in &spans {
-            prop_assert!((kind == SpanType::Other && !has_failed) || shown.contains(&u64::from(id)), "{} is folded away", id);
+            let is_told = (kind == SpanType::Other && !has_failed) || harness.store.is_retold(harness.row_of(id.into()));
+            prop_assert!(is_told || shown.contains(&u64::from(id)), "{} is folded away", id);
         }
         prop_assert_eq!(totals(&harness), before);
 

@@ -1,0 +1,82 @@
+//! Rows that tell again what the row above tells: two instrumentations in one program report each run and each tool call, one within the
+//! other. The upper row is the one that counts ([`Store::is_call`]); the rows below the lower one may be shown below it.
+//!
+//! Equal names alone prove nothing: an agent may run another one of its name. So the lower row is all that is below the upper one, it takes
+//! the same time, of the same service, and it states nothing that the upper one does not state or sum up.
+
+use super::ix::RowIx;
+use super::nesting::TOLERANCE;
+use super::row::{Phase, RunStatus};
+use super::totals::Totals;
+use super::{Store, Symbol};
+use crate::model::SpanType;
+
+/// The part of a time that is too short to be seen in a bar.
+const UNSEEN: i64 = 32;
+
+impl Store {
+    /// Returns whether a row tells nothing but what the row above it tells: the same run or tool call.
+    #[must_use]
+    pub fn is_retold(&self, row: RowIx) -> bool {
+        let Some(above) = self.row(row).parent().filter(|&above| self.children(above).len() == 1) else { return false };
+        let is_ended =
+            |row: RowIx| self.row(row).phase == Phase::Ended && matches!(self.row(row).own_status(), RunStatus::Ok | RunStatus::Error);
+        is_ended(above)
+            && is_ended(row)
+            && self.is_same_kind(above, row)
+            && !self.row(above).label.is_empty()
+            && self.is_same_operation(above, row)
+            && self.service(above) == self.service(row)
+            && self.takes_time_of(above, row)
+            && self.states_no_more(above, row)
+            && self.sums_are_equal(above, row)
+    }
+
+    /// Returns whether two rows are runs or tool calls of one kind. Not every instrumentation tells a team from an agent.
+    fn is_same_kind(&self, above: RowIx, row: RowIx) -> bool {
+        let is_member = |span_type| matches!(span_type, SpanType::Agent | SpanType::Team);
+        let [above, row] = [above, row].map(|row| self.row(row).span_type);
+        (is_member(above) && is_member(row)) || (above == row && (row.is_agentic() || row == SpanType::Tool))
+    }
+
+    /// Returns whether a row takes so much of the time of the row above it that no bar shows the rest.
+    fn takes_time_of(&self, above: RowIx, row: RowIx) -> bool {
+        let [above, row] = [above, row].map(|row| self.row(row).duration(0));
+        above.saturating_sub(row) <= TOLERANCE.max(above / UNSEEN)
+    }
+
+    /// Returns whether what the line of a row states is stated by the row above it, too.
+    fn states_no_more(&self, above: RowIx, row: RowIx) -> bool {
+        let (upper, lower) = (self.row(above), self.row(row));
+        let is_same = |upper: Symbol, lower: Symbol| lower.is_empty() || upper == lower;
+        // Equal arguments may be written in two ways.
+        let has_same_input =
+            is_same(upper.input, lower.input) || (!lower.argument_hash().is_empty() && lower.argument_hash() == upper.argument_hash());
+        let is_reviewed = self.approvals(row).next().is_some() || self.scores(row).next().is_some();
+        let is_moved = self.is_leaked(row) || lower.is_from_log() || self.primary_of(row).is_some();
+        let has_same_surroundings = self.exit_status(row).is_none_or(|status| self.exit_status(above) == Some(status));
+        // A run that stated no session may be any session's.
+        let has_same_session = is_same(self.stated_session(above), lower.session) || self.stated_session(above).is_empty();
+        has_same_input && self.states_no_more_errors(above, row) && has_same_session && has_same_surroundings && !is_reviewed && !is_moved
+    }
+
+    /// Returns whether the failure of a row is that of the row above it: both fail alike, or as runs by the failure of a step below, which
+    /// states the error.
+    fn states_no_more_errors(&self, above: RowIx, row: RowIx) -> bool {
+        let (upper, lower) = (self.row(above), self.row(row));
+        let error = self.text(lower.error).trim_end_matches('…');
+        let fail_alike =
+            || upper.own_failure() == lower.own_failure() && upper.ending() == lower.ending() && self.text(upper.error).contains(error);
+        let states_error = |cause: RowIx| self.text(self.error(cause)).contains(error);
+        let fails_by_step = || self.first_failure(row).is_some_and(states_error);
+        self.has_failed(above) == self.has_failed(row)
+            && upper.has_failed_harmlessly() == lower.has_failed_harmlessly()
+            && (fail_alike() || fails_by_step())
+    }
+
+    /// Returns whether the sums at a row are those at its only child, but for the number of rows.
+    fn sums_are_equal(&self, above: RowIx, row: RowIx) -> bool {
+        let counted = |totals: &Totals| Totals { spans: 0, tools: 0, errors: 0, silent: 0, ..*totals };
+        Totals::difference(&counted(&self.totals(row)), &counted(&self.totals(above))).is_zero()
+    }
+}
