@@ -297,3 +297,16 @@ fn a_click_on_a_row_that_has_left_the_screen_does_nothing() {
     stage.app.click(&stage.store, target);
     assert_eq!(stage.app.tree.cursor(), cursor);
 }
+
+#[test]
+fn the_heads_of_a_comparison_state_the_same_of_both_sides() {
+    let mut forms = std::collections::BTreeSet::new();
+    for width in 40..120 {
+        let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
+        stage.keys("zmJJd");
+        let text = stage.text();
+        let head = text.lines().find(|line| line.contains("A ") && line.contains(" B ")).unwrap_or_else(|| panic!("no heads: {text}"));
+        forms.insert(head.matches(':').count());
+    }
+    assert!(forms.len() == 2 && forms.contains(&0) && !forms.contains(&2), "colons of the times of no side or of both: {forms:?}");
+}

@@ -111,22 +111,35 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: 
     }
 }
 
+/// The number of ways to tell the traces of the two sides apart.
+const FORMS: usize = 4;
+
+/// Returns when the trace of a side began, its id and the steps left out, the longest form first.
+fn side_details(compare: &Compare, store: &Store, side: usize, now: Nanos) -> [String; FORMS] {
+    let trace = store.trace(compare.traces[side]);
+    let left_out = match compare.omitted[side] {
+        0 => String::new(),
+        count => format!(" · the last {} steps left out", format::count(count as u64)),
+    };
+    let (began, id) = (format::moment(trace.start, now), &trace.id.to_string()[..8]);
+    [format!("{began} · {id}{left_out}"), format!("{began}{left_out}"), began.clone(), id.to_owned()]
+}
+
 /// Draws the names of the traces and the column titles.
 fn draw_head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, columns: Columns, styling: Styling) {
+    let details = [0, 1].map(|side| side_details(compare, store, side, now));
+    let name = |side: usize| display::lead_name(store, compare.traces[side]);
+    let fits = |side: usize, form: usize| {
+        let width = 4 + format::width(&format::safe(&name(side))) + format::width(&details[side][form]);
+        width <= usize::from(sides(area)[side].width)
+    };
+    // Both sides state the same, for what one side alone states can't be compared.
+    let form = (0..FORMS).find(|&form| fits(0, form) && fits(1, form));
     for (side, part) in sides(area).into_iter().enumerate() {
-        let trace = store.trace(compare.traces[side]);
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], styling.key());
-        let name = display::lead_name(store, compare.traces[side]);
-        let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, styling.title()) + 2;
-        let left_out = match compare.omitted[side] {
-            0 => String::new(),
-            count => format!(" · the last {} steps left out", format::count(count as u64)),
-        };
-        let (began, id) = (format::moment(trace.start, now), &trace.id.to_string()[..8]);
-        let details = [format!("{began} · {id}{left_out}"), format!("{began}{left_out}"), began.clone(), id.to_owned()];
-        let room = part.right().saturating_sub(x);
-        let details = details.iter().find(|text| format::width(text) <= usize::from(room)).map_or("", String::as_str);
-        put(buffer, x, area.y, room, details, styling.dim());
+        let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name(side), styling.title()) + 2;
+        let text = form.map_or("", |form| &details[side][form]);
+        put(buffer, x, area.y, part.right().saturating_sub(x), text, styling.dim());
         let mut end = part.right() - columns.numbers();
         for (name, width) in [("TIME", columns.time), ("TOK", columns.tokens), ("COST", columns.cost)] {
             end += width;
