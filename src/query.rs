@@ -62,8 +62,8 @@ enum Test {
     Since(TimeBound),
     Until(TimeBound),
     Payload(Condition),
-    /// Whether the cache missed the call. Rows do not tell: [`Matcher::add_miss`] does.
-    Miss(bool),
+    /// Whether the cache missed the call; with `None`, either, if it is known. Rows do not tell: [`Matcher::add_miss`] does.
+    Miss(Option<bool>),
 }
 
 impl Test {

@@ -199,6 +199,10 @@ fn misses_are_searched_for_once_a_filter_asks_for_them() {
     assert!(stage.text().contains("rebuilt 2.2k"), "on the line of the call: {}", stage.text());
     stage.keys("/<Ctrl-u>miss:no<Enter>");
     assert_eq!(stage.app.tree.len(), 2, "the other calls");
+    stage.keys("/<Ctrl-u>miss!=yes<Enter>");
+    assert_eq!(stage.app.tree.len(), 2, "the same");
+    stage.keys("/<Ctrl-u>kind:agent miss!=yes<Enter>");
+    assert_eq!(stage.app.tree.len(), 0, "of a run, nothing is known");
     // What was found stays known without the filter.
     for view in ["2j", "3", "4"] {
         stage.keys(&format!("1<Esc>{view}"));

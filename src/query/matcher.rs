@@ -90,7 +90,9 @@ impl Matcher {
             // Only calls have parameters; a row above may state the settings of all its calls.
             Test::Payload(Condition::Fact(..)) => term.negated || store.row(row).span_type.calls_model(),
             Test::Payload(_) => true,
-            Test::Miss(is_missed) => (missed(misses, store, row) == Some(*is_missed)) != term.negated,
+            Test::Miss(wanted) => {
+                missed(misses, store, row).is_some_and(|is_missed| wanted.is_none_or(|it| it == is_missed)) != term.negated
+            }
             test => matches(test, results, fuzzy, store, row, now) != term.negated,
         })
     }

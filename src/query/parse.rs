@@ -251,11 +251,13 @@ fn named<T: Clone>(value: &Value, field: &'static str, names: &[(&str, T)]) -> P
 }
 
 /// Parses `yes` or `no`.
-fn yes_or_no(values: &[Value]) -> Result<bool, ParseError> {
+/// Parses yes, no, or `*` for either.
+fn yes_or_no(values: &[Value]) -> Result<Option<bool>, ParseError> {
     let value = single(values)?;
     match value.text().to_ascii_lowercase().as_str() {
-        "yes" | "true" => Ok(true),
-        "no" | "false" => Ok(false),
+        "yes" | "true" => Ok(Some(true)),
+        "no" | "false" => Ok(Some(false)),
+        "*" => Ok(None),
         _ => Err(ParseError::new(value.at, ParseErrorKind::unexpected("yes or no", value.text()))),
     }
 }
