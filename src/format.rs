@@ -14,8 +14,8 @@ pub use number::{MONEY_WIDTH, align_money, bytes, count, decimal, money, money_a
 pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
 pub use time::{
-    age, clock, date_time, duration, duration_at_least, is_same_day, moment, rfc3339, round_duration, short_moment, time_of_day,
-    time_of_day_millis,
+    age, clock, date_time, duration, duration_at_least, duration_if_known, is_same_day, moment, rfc3339, round_duration, short_moment,
+    time_of_day, time_of_day_millis,
 };
 pub use width::{cells, fit, fit_end, fit_middle, pad_left, pad_right, parts, width};
 

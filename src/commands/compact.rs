@@ -85,7 +85,7 @@ impl Writer<'_> {
         let mut text = format!("{} {}", data.id, status_name(data.run_status()));
         // A single root tells the time and the sums.
         if data.roots().len() > 1 {
-            let _ = write!(text, " {}", format::duration_at_least(store.length(trace, self.now), store.is_time_bound(trace)));
+            let _ = write!(text, " {}", format::duration_if_known(store.trace_time(trace, self.now), store.is_time_bound(trace)));
             usage(&store.totals_of(trace), true, &mut text);
         }
         text.push('\n');

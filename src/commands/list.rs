@@ -164,7 +164,7 @@ fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
         StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
     } else {
         let (time, is_bound) = (snapshot.store.group_time(trace, snapshot.now), snapshot.store.is_group_time_bound(trace));
-        StyledText::from(time.map_or_else(|| format::UNKNOWN.to_owned(), |time| format::duration_at_least(time, is_bound)))
+        StyledText::from(format::duration_if_known(time, is_bound))
     }
 }
 

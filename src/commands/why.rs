@@ -41,12 +41,12 @@ fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Outp
     let (store, data) = (&snapshot.store, snapshot.store.trace(trace));
     let Why { findings, times, left_out, is_truncated } = why::why(store, trace, snapshot.now);
     let status = data.run_status();
-    let length = store.length(trace, snapshot.now);
+    let took = format::duration_if_known(store.trace_time(trace, snapshot.now), store.is_time_bound(trace));
     let line = [
         StyledText::new(&data.id.to_string(), Style::Strong),
         StyledText::from(format!("  {}  ", display::lead_name(store, trace))),
         StyledText::new(status_name(status), Style::Status(status)),
-        StyledText::from(format!("  {}", format::duration_at_least(length, store.is_time_bound(trace)))),
+        StyledText::from(format!("  {took}")),
     ];
     output.line(out, &line)?;
     for sentence in why::scope(store, trace, snapshot.now) {

@@ -39,6 +39,12 @@ pub fn duration_at_least(nanos: i64, is_bound: bool) -> String {
     format!("{}{}", if is_bound { "≥" } else { "" }, duration(nanos))
 }
 
+/// Formats a duration like [`duration_at_least`]; an unknown one is [`UNKNOWN`](super::UNKNOWN).
+#[must_use]
+pub fn duration_if_known(nanos: Option<i64>, is_bound: bool) -> String {
+    nanos.map_or_else(|| super::UNKNOWN.to_owned(), |nanos| duration_at_least(nanos, is_bound))
+}
+
 /// Formats a round duration in nanoseconds without its zeros: `200ms`, `5s`, `2m`, `1h`.
 #[must_use]
 pub fn round_duration(nanos: i64) -> String {

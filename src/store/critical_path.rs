@@ -15,9 +15,12 @@ use crate::model::{Nanos, SpanType};
 
 impl Store {
     /// Returns the rows on the critical path of a trace without runs that leaked, up to `now`, each with the time in which it decided: while no row below it on the
-    /// path ran. Costs the rows of the trace, and sorting the children of the rows on the path.
+    /// path ran; none if the time of the trace is unknown. Costs the rows of the trace, and sorting the children of the rows on the path.
     #[must_use]
     pub fn critical_path(&self, trace: TraceIx, now: Nanos) -> HashMap<RowIx, Nanos> {
+        if self.trace_time(trace, now).is_none() {
+            return HashMap::new();
+        }
         let ends = self.subtree_ends(trace, now);
         let mut path = HashMap::new();
         let roots = self.trace(trace).roots().iter().copied().filter(|&root| !self.is_leaked(root)).collect();

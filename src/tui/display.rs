@@ -98,8 +98,7 @@ pub fn elapsed(row: &Row, now: Nanos) -> String {
 /// Formats a time, which may be that of something that runs, or a lower bound; an unknown one is [`format::UNKNOWN`].
 fn written_time(time: Option<Nanos>, is_running: bool, is_bound: bool) -> String {
     match time {
-        None => format::UNKNOWN.to_owned(),
         Some(time) if is_running => format::clock(time),
-        Some(time) => format::duration_at_least(time, is_bound),
+        time => format::duration_if_known(time, is_bound),
     }
 }

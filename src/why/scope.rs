@@ -28,7 +28,7 @@ fn together(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
     }
     let totals = store.group_totals(main);
     let mut numbers = vec![
-        format::duration_at_least(store.group_length(main, now), store.is_group_time_bound(main)),
+        format::duration_if_known(store.group_time(main, now), store.is_group_time_bound(main)),
         format::plural(totals.spans.into(), "span"),
     ];
     if totals.tokens().is_some() {

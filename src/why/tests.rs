@@ -376,6 +376,14 @@ fn the_critical_path_adds_up_to_the_time() {
 }
 
 #[test]
+fn nothing_decided_a_time_that_is_unknown() {
+    let seeds = [agent(1, 0, 5000, 2000), model(2, 1, 6000, 3000)];
+    let store = store(&seeds);
+    let trace = store.traces().next().unwrap();
+    assert_eq!((store.trace_time(trace, 0), found(&store).times), (None, vec![]), "all of it ends before it starts");
+}
+
+#[test]
 fn a_large_trace_is_analysed_in_part_and_says_so() {
     let mut seeds = vec![agent(1, 0, 0, 100_000)];
     seeds.extend((0..5000).map(|n| tool(2 + n as u64, 1, "get", n * 10, n * 10 + 9).with("same")));

@@ -42,7 +42,7 @@ fn usage(totals: &Totals) -> String {
 /// Returns a trace and its parts on one line.
 pub(super) fn trace_line(store: &Store, ids: &ShortIds, main: TraceIx, now: Nanos) -> String {
     let (data, counts, id) = (store.trace(main), store.group_counts(main), ids.id(store, main));
-    let took = format::duration_at_least(store.group_length(main, now), store.is_group_time_bound(main));
+    let took = format::duration_if_known(store.group_time(main, now), store.is_group_time_bound(main));
     let (status, start, usage) = (status_name(counts.run_status()), rfc3339(data.start), usage(&store.group_totals(main)));
     let name = cut(&display::lead_name(store, main));
     let mut roots = store.group(main).flat_map(|part| store.trace(part).roots().iter().copied());
@@ -75,7 +75,7 @@ pub(super) fn why(store: &Store, trace: TraceIx, now: Nanos) -> String {
         "{} {} {}\n",
         data.id,
         status_name(data.run_status()),
-        format::duration_at_least(store.length(trace, now), store.is_time_bound(trace))
+        format::duration_if_known(store.trace_time(trace, now), store.is_time_bound(trace))
     );
     scope(store, trace, now, &mut text);
     if findings.is_empty() {
@@ -114,7 +114,7 @@ pub(super) fn compare(store: &Store, traces: [TraceIx; 2], now: Nanos) -> String
     for (name, &trace) in ["a", "b"].into_iter().zip(&traces) {
         let (data, totals) = (store.trace(trace), store.totals_of(trace));
         let (status, took) =
-            (status_name(data.run_status()), format::duration_at_least(store.length(trace, now), store.is_time_bound(trace)));
+            (status_name(data.run_status()), format::duration_if_known(store.trace_time(trace, now), store.is_time_bound(trace)));
         let _ = writeln!(text, "{name}: {} {status} {took} {} spans {}", data.id, totals.spans, usage(&totals));
         scope(store, trace, now, &mut text);
     }
