@@ -34,7 +34,7 @@ impl Store {
 
     /// Returns whether two rows are runs or tool calls of one kind. Not every instrumentation tells a team from an agent.
     fn is_same_kind(&self, above: RowIx, row: RowIx) -> bool {
-        let is_member = |span_type| matches!(span_type, SpanType::Agent | SpanType::Team);
+        let is_member = |span_type: SpanType| span_type.is_agentic() && span_type != SpanType::Workflow;
         let [above, row] = [above, row].map(|row| self.row(row).span_type);
         (is_member(above) && is_member(row)) || (above == row && (row.is_agentic() || row == SpanType::Tool))
     }
