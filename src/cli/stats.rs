@@ -24,9 +24,9 @@ pub struct StatsArgs {
     #[arg(long, value_name = "COLUMN", value_enum)]
     pub sort: Option<SortBy>,
 
-    /// Count what providers' caches missed, too
+    /// Add what missed the cache of the provider
     ///
-    /// Calls that the cache missed, the tokens that were read anew for that, and what that cost beyond their price from the cache: columns, and fields `misses`, `rebuilt_tokens`, `misses_cost_usd` and `misses_cost_incomplete`. Reads the contents of the runs whose counts allow a miss. Unknown where no call states cached tokens.
+    /// The calls that missed it, the tokens that the provider processed again, and the extra cost: columns, and the fields `misses`, `rebuilt_tokens`, `misses_cost_usd` and `misses_cost_incomplete`. Reads the contents of the runs whose counts allow a miss. Unknown where no call states cached tokens.
     #[arg(long)]
     pub misses: bool,
 

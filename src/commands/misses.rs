@@ -13,7 +13,7 @@ use crate::query::Matcher;
 use crate::store::{RowIx, TraceIx};
 
 impl Snapshot {
-    /// Returns the calls of the traces that a cache missed, by row. Reads the contents of the runs whose counts allow a miss, and tells of runs
+    /// Returns the calls of the traces that missed the cache, by row. Reads the contents of the runs whose counts allow a miss, and reports runs
     /// that are too long to be examined whole.
     pub(super) fn misses(&mut self, traces: &[TraceIx]) -> Result<HashMap<RowIx, Miss>, Report> {
         let (mut misses, mut cut) = (HashMap::new(), 0);

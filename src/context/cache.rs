@@ -63,7 +63,7 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// Why it missed; of a call that states no cached tokens, why it must have.
     pub cause: Option<Cause>,
-    /// The tokens that an earlier call had sent and that were read anew; 0 unless it is a miss.
+    /// The tokens that an earlier call had sent and that the provider processed again; 0 unless it is a miss.
     pub rebuilt: u64,
     /// Whether the span states no cached tokens, and 0 is taken since other calls of the run state them.
     pub is_assumed: bool,

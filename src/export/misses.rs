@@ -10,7 +10,7 @@ use crate::store::{RowIx, RunCall, Store};
 pub struct Miss {
     /// The row that counts for the call.
     pub row: RowIx,
-    /// The tokens that an earlier call had sent and that were read anew.
+    /// The tokens that an earlier call had sent and that the provider processed again.
     pub rebuilt: u64,
     /// What they cost beyond their price from the cache, in billionths of a dollar; `None` if a price is unknown.
     pub cost: Option<NanoUsd>,

@@ -4,11 +4,13 @@
 //! only through the sessions that Agno makes for it, or by the texts that it judged (see [`LINKS`]).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::Nanos;
-use crate::model::review::{Approval, Evaluation, RunMetrics, Verdict};
+use super::UpdateSender;
+use crate::model::review::{Approval, Evaluation, Reviews, RunMetrics, Verdict};
+use crate::model::{Batch, Nanos, Origin};
 use crate::semconv::beginning;
 
 /// The table of approvals.
@@ -36,6 +38,29 @@ pub(super) const BEFORE: u32 = 3600;
 
 /// The most characters of a text that is kept.
 const MAX_TEXT: usize = 1024;
+
+/// The approvals and evaluations of a database as they were last sent.
+#[derive(Debug, Default)]
+pub(super) struct SentReviews(Option<Arc<Reviews>>);
+
+impl SentReviews {
+    /// Whether none were sent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns a batch with what was read, if it differs from what was last sent.
+    pub(super) fn change(&mut self, reviews: Reviews, origin: Origin, updates: &UpdateSender) -> Option<Batch> {
+        if self.0.as_deref().unwrap_or(&Reviews::default()) == &reviews {
+            return None;
+        }
+        let reviews = Arc::new(reviews);
+        self.0 = Some(reviews.clone());
+        let mut batch = updates.batch(origin);
+        batch.reviews = Some(reviews);
+        Some(batch)
+    }
+}
 
 /// Returns the statements that read approvals: those that wait, and the newest others. `cast` reads a column as text.
 pub(super) fn select_approvals(table: &str, cast: impl Fn(&str) -> String) -> String {

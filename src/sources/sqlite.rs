@@ -22,10 +22,9 @@ mod search;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::agno_reviews::{self, Links};
+use super::agno_reviews::{self, Links, SentReviews};
 use super::agno_row::Hits;
 use super::sql::{LOGS_TABLE, METRICS_TABLE};
 use super::watcher::{self, Engine, Polled, Searched, Unsearched};
@@ -106,7 +105,7 @@ pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: Up
             failing_since: None,
             excerpt: HashSet::new(),
             recorded: (None, [0; 2]),
-            reviews: None,
+            reviews: SentReviews::default(),
             reviews_read: None,
             has_new_reviews: true,
             reviews_mark: None,
@@ -134,7 +133,7 @@ struct Sqlite<'a> {
     /// The file whose recorded metrics and log records were read, and the last row of each.
     recorded: (Option<FileId>, [i64; 2]),
     /// The approvals and evaluations that were sent.
-    reviews: Option<Arc<Reviews>>,
+    reviews: SentReviews,
     /// When they were read.
     reviews_read: Option<Instant>,
     /// Whether they may have changed since.
@@ -242,7 +241,7 @@ impl Engine for Sqlite<'_> {
         let read = |database: &Database| excerpt::read(database, tables, wanted, sent, updates);
         let found = access::read_with_retries(&self.path, PAYLOAD_TRIES, read).ok().flatten();
         let from = found.as_ref().map(|found| found.from);
-        if self.reviews.is_none() {
+        if self.reviews.is_empty() {
             self.read_reviews()?;
         }
         if let Some(found) = found {
@@ -311,14 +310,10 @@ impl Sqlite<'_> {
         }
         (self.has_new_reviews, self.reviews_mark) = (false, Some(mark));
         let reviews = Reviews { approvals: found.approvals, evaluations: agno_reviews::linked(found.evaluations, &self.links) };
-        if self.reviews.as_deref().unwrap_or(&Reviews::default()) == &reviews {
-            return Ok(());
+        match self.reviews.change(reviews, origin, self.updates) {
+            Some(batch) => self.updates.send(Update::Batch(batch)),
+            None => Ok(()),
         }
-        let reviews = Arc::new(reviews);
-        self.reviews = Some(reviews.clone());
-        let mut batch = self.updates.batch(origin);
-        batch.reviews = Some(reviews);
-        self.updates.send(Update::Batch(batch))
     }
 
     fn read_recorded_in(&mut self, table: &str) -> Result<(), Closed> {

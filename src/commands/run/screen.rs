@@ -28,7 +28,7 @@ const SIZE: PtySize = PtySize { rows: 10, cols: 80, pixel_width: 0, pixel_height
 /// Pieces of output that may wait for the screen. A program that writes faster waits, as for any terminal.
 const WAITING: usize = 16;
 
-/// Has Python's tracing tell of lines on standard error, which mark the run that wrote them.
+/// Makes Python's tracing report lines on standard error, so that they mark the run that wrote them.
 const MARKS_LINES: &str = "AGNO_TOP_RUN_MARKS_LINES";
 
 /// How long a program may take to end after each request to do so.

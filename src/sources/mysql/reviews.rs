@@ -1,7 +1,6 @@
 //! Reads evaluations from the table beside the traces. Agno keeps no approvals in MySQL. A table that the user may not read, or that has
 //! other columns, is left aside.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::Session;
@@ -10,7 +9,7 @@ use super::table::{identifier, literal};
 use crate::model::review::Reviews;
 use crate::model::{Batch, Origin};
 use crate::sources::UpdateSender;
-use crate::sources::agno_reviews::{self, EVALUATION, EVALUATIONS, Links, evaluation, evaluations_mark, select_evaluations};
+use crate::sources::agno_reviews::{self, EVALUATION, EVALUATIONS, Links, SentReviews, evaluation, evaluations_mark, select_evaluations};
 
 /// The interval of reading.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -20,7 +19,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// What was read of evaluations.
 #[derive(Default)]
 pub(super) struct ReviewReader {
-    sent: Option<Arc<Reviews>>,
+    sent: SentReviews,
     /// When they were read.
     read: Option<Instant>,
     /// Whether there was a table.
@@ -47,14 +46,7 @@ impl ReviewReader {
                 None
             }
         };
-        let Some(reviews) = reviews.filter(|reviews| self.sent.as_deref().unwrap_or(&Reviews::default()) != reviews) else {
-            return Ok(None);
-        };
-        let reviews = Arc::new(reviews);
-        self.sent = Some(reviews.clone());
-        let mut batch = updates.batch(origin);
-        batch.reviews = Some(reviews);
-        Ok(Some(batch))
+        Ok(reviews.and_then(|reviews| self.sent.change(reviews, origin, updates)))
     }
 
     fn read_table(&mut self, session: &mut Session, schema: &str) -> Result<Option<Reviews>, Error> {

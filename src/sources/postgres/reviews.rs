@@ -3,7 +3,6 @@
 //! What the user may not read, or has other columns, is not asked for: the server would write an error into its log each time.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
@@ -15,8 +14,8 @@ use crate::model::review::{Reviews, RunMetrics};
 use crate::model::{Batch, Origin};
 use crate::sources::UpdateSender;
 use crate::sources::agno_reviews::{
-    self, APPROVAL, APPROVALS, BEFORE, EVALUATION, EVALUATIONS, Links, RUNS, Stored, add_links, approval, approvals_mark, evaluation,
-    evaluations_mark, select_approvals, select_evaluations,
+    self, APPROVAL, APPROVALS, BEFORE, EVALUATION, EVALUATIONS, Links, RUNS, SentReviews, Stored, add_links, approval, approvals_mark,
+    evaluation, evaluations_mark, select_approvals, select_evaluations,
 };
 use crate::sources::sql::identifier;
 
@@ -32,7 +31,7 @@ const RUN: [&str; 5] = ["run_id", "agent_id", "team_id", "run_data", "created_at
 /// What was read of approvals and evaluations.
 #[derive(Default)]
 pub(super) struct ReviewReader {
-    sent: Option<Arc<Reviews>>,
+    sent: SentReviews,
     /// When they were read.
     read: Option<Instant>,
     /// Whether they may have changed since.
@@ -67,14 +66,7 @@ impl ReviewReader {
         let reviews = self.read_in_transaction(session, location).await;
         let reviews = session.end(reviews).await?;
         self.is_outdated = false;
-        let Some(reviews) = reviews.filter(|reviews| self.sent.as_deref().unwrap_or(&Reviews::default()) != reviews) else {
-            return Ok(None);
-        };
-        let reviews = Arc::new(reviews);
-        self.sent = Some(reviews.clone());
-        let mut batch = updates.batch(origin);
-        batch.reviews = Some(reviews);
-        Ok(Some(batch))
+        Ok(reviews.and_then(|reviews| self.sent.change(reviews, origin, updates)))
     }
 
     async fn read_in_transaction(&mut self, session: &Session, location: &Location) -> Result<Option<Reviews>, Error> {
