@@ -7,8 +7,14 @@ use std::process::{Command, Stdio};
 use super::terminal::parse_version;
 use super::{Check, State};
 
-/// What tracing into a database needs.
-const NEEDED: [&str; 4] = ["agno", "openinference-instrumentation-agno", "opentelemetry-sdk", "sqlalchemy"];
+/// What tracing into a database needs, and what to install for it. SQLAlchemy brings greenlet only with its extra, and Agno's stores import it.
+const NEEDED: [(&str, &str); 5] = [
+    ("agno", "agno"),
+    ("openinference-instrumentation-agno", "openinference-instrumentation-agno"),
+    ("opentelemetry-sdk", "opentelemetry-sdk"),
+    ("sqlalchemy", "'sqlalchemy[asyncio]'"),
+    ("greenlet", "'sqlalchemy[asyncio]'"),
+];
 
 /// What sending by OTLP needs beside.
 const EXPORTER: &str = "opentelemetry-exporter-otlp-proto-http";
@@ -53,22 +59,26 @@ fn packages(folders: &[PathBuf]) -> BTreeMap<String, String> {
 
 fn describe(python: &Path, packages: &BTreeMap<String, String>) -> Vec<Check> {
     let python = python.display();
+    let install = |needed: &[(&str, &'static str)]| {
+        let mut names: Vec<&str> = needed.iter().map(|(_, name)| *name).collect();
+        names.dedup();
+        format!("{python} -m pip install {}", names.join(" "))
+    };
     let found = |name: &str| packages.get(name).map(|version| format!("{name} {version}"));
     let Some(agno) = packages.get("agno") else {
         let note = Check::new("python", State::Note, format!("{python} has no Agno; perhaps your agents use another one"));
-        return vec![note.with_fix(format!("{python} -m pip install {}", NEEDED.join(" ").replace("sqlalchemy", "'sqlalchemy[asyncio]'")))];
+        return vec![note.with_fix(install(&NEEDED))];
     };
     if parse_version(agno).is_some_and(|version| version < MIN_AGNO) {
         let old = Check::new("python", State::Trouble, format!("Agno {agno} of {python} does not trace; Agno 2 and later do"));
         return vec![old.with_fix(format!("{python} -m pip install --upgrade agno"))];
     }
-    let missing: Vec<&str> = NEEDED.into_iter().filter(|name| !packages.contains_key(*name)).collect();
+    let missing: Vec<(&str, &str)> = NEEDED.into_iter().filter(|(name, _)| !packages.contains_key(*name)).collect();
     let mut checks = vec![if missing.is_empty() {
-        Check::ok("python", format!("{python}: {}", NEEDED.into_iter().filter_map(found).collect::<Vec<_>>().join(", ")))
+        Check::ok("python", format!("{python}: {}", NEEDED.iter().filter_map(|(name, _)| found(name)).collect::<Vec<_>>().join(", ")))
     } else {
-        let text = format!("{python} has Agno {agno}, but not {}", missing.join(", "));
-        let names = missing.join(" ").replace("sqlalchemy", "'sqlalchemy[asyncio]'");
-        Check::new("python", State::Trouble, text).with_fix(format!("{python} -m pip install {names}"))
+        let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
+        Check::new("python", State::Trouble, format!("{python} has Agno {agno}, but not {}", names.join(", "))).with_fix(install(&missing))
     }];
     checks.push(match found(EXPORTER) {
         Some(exporter) => Check::ok("exporter", exporter),
@@ -93,7 +103,10 @@ mod tests {
     #[test]
     fn missing_and_old_packages_are_told_with_the_command_that_installs_them() {
         let all = ["agno-3.1.10.dist-info", "openinference_instrumentation_agno-1.0.15.dist-info", "opentelemetry_sdk-1.38.0.dist-info"];
-        let checks = described(&[&all[..], &["SQLAlchemy-2.0.44.dist-info", "agno"]].concat());
+        let checks = described(&[&all[..], &["SQLAlchemy-2.1.9.dist-info", "agno"]].concat());
+        assert_eq!((checks[0].text.as_str(), checks[0].state), ("py has Agno 3.1.10, but not greenlet", State::Trouble));
+        assert_eq!(checks[0].fix.as_deref(), Some("py -m pip install 'sqlalchemy[asyncio]'"));
+        let checks = described(&[&all[..], &["SQLAlchemy-2.1.9.dist-info", "greenlet-3.5.6.dist-info", "agno"]].concat());
         assert_eq!(checks[0].state, State::Ok, "{checks:?}");
         assert!(checks[0].text.starts_with("py: agno 3.1.10, openinference-instrumentation-agno 1.0.15"), "{checks:?}");
         assert_eq!((checks[1].subject, checks[1].state), ("exporter", State::Note));
