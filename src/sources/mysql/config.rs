@@ -59,7 +59,9 @@ impl Config {
                 "ssl_verify_identity" if value == "true" => mode = Some(Mode::VerifyFull),
                 "sslrootcert" | "ssl_ca" | "ssl-ca" => roots = Some(PathBuf::from(value)),
                 "unix_socket" => socket = Some(PathBuf::from(value)),
-                _ => {}
+                // What SQLAlchemy's drivers take and what changes nothing here.
+                "ssl" | "ssl_verify_cert" | "ssl_verify_identity" | "charset" | "collation" | "connect_timeout" => {}
+                name => tracing::warn!(setting = name, "a setting of the MySQL URL is ignored"),
             }
         }
         // As for PostgreSQL: a root certificate in the settings is verified.

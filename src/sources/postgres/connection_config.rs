@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SOCKET_DIRS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// libpq's environment variables and the settings that they stand for.
-const VARIABLES: [(&str, &str); 16] = [
+const VARIABLES: [(&str, &str); 18] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -43,6 +43,28 @@ const VARIABLES: [(&str, &str); 16] = [
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
     ("PGCHANNELBINDING", "channel_binding"),
     ("PGOPTIONS", "options"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGREQUIREPEER", "requirepeer"),
+];
+
+/// Settings of libpq that ask for a check of the server that is not made here; `gssencmode` does if it is `require`.
+const UNMET_CHECKS: [&str; 5] = ["gssencmode", "require_auth", "requirepeer", "sslcrl", "sslcrldir"];
+
+/// Settings of libpq, and of the drivers that Agno uses, that change nothing for agno-top.
+const WITHOUT_EFFECT: [&str; 13] = [
+    "application_name",
+    "async_fallback",
+    "client_encoding",
+    "fallback_application_name",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "passfile",
+    "prepared_statement_cache_size",
+    "service",
+    "tcp_user_timeout",
 ];
 
 /// A database, and how to connect to it.
@@ -99,6 +121,7 @@ impl ConnectionConfig {
         }
         set_options(&mut settings, &mut config)?;
         let tls = tls(&mut settings, home.as_deref())?;
+        refuse_unmet(&settings)?;
         secrets.retain(|secret| !secret.is_empty());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
@@ -162,12 +185,26 @@ fn set_options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> 
     match settings.remove("target_session_attrs").as_deref() {
         Some("read-write" | "primary") => drop(config.target_session_attrs(TargetSessionAttrs::ReadWrite)),
         Some("read-only" | "standby") => drop(config.target_session_attrs(TargetSessionAttrs::ReadOnly)),
-        _ => {}
+        None | Some("any" | "prefer-standby") => {}
+        Some(_) => return Err(invalid("its target_session_attrs is none of any, read-write, read-only, primary, standby, prefer-standby")),
     }
     match settings.remove("channel_binding").as_deref() {
         Some("require") => drop(config.channel_binding(ChannelBinding::Require)),
         Some("disable") => drop(config.channel_binding(ChannelBinding::Disable)),
-        _ => {}
+        None | Some("prefer") => {}
+        Some(_) => return Err(invalid("its channel_binding is none of require, prefer, disable")),
+    }
+    Ok(())
+}
+
+/// Refuses settings that ask for a check of the server that is not made here, and tells which others are ignored.
+fn refuse_unmet(settings: &BTreeMap<String, String>) -> Result<(), UrlError> {
+    let is_unmet = |name: &&&str| settings.get(**name).is_some_and(|value| **name != "gssencmode" || value == "require");
+    if let Some(name) = UNMET_CHECKS.iter().find(is_unmet) {
+        return Err(invalid(format!("agno-top does not support {name}; remove it to connect without that check")));
+    }
+    for name in settings.keys().filter(|name| !WITHOUT_EFFECT.contains(&name.as_str())) {
+        tracing::warn!(setting = name, "a setting of the PostgreSQL URL is ignored");
     }
     Ok(())
 }

@@ -158,3 +158,17 @@ fn a_client_certificate_needs_its_key() {
     let own = Identity { certificate: file("postgresql.crt"), key: file("postgresql.key") };
     assert_eq!(identity("postgres://h", &[("HOME", home.path().to_str().unwrap())]), Ok(Some(own)));
 }
+
+#[test]
+fn a_check_of_the_server_that_is_not_made_is_an_error() {
+    let refused = |query: &str| try_parse(&format!("postgres://h/d?{query}"), &[]).unwrap_err().to_string();
+    for name in ["require_auth=scram-sha-256", "requirepeer=postgres", "sslcrl=/crl.pem", "sslcrldir=/crls", "gssencmode=require"] {
+        assert!(refused(name).contains(name.split('=').next().unwrap()), "{name}");
+    }
+    assert!(refused("target_session_attrs=primry").starts_with("its target_session_attrs is none of"));
+    assert!(refused("channel_binding=yes").starts_with("its channel_binding is none of"));
+    assert!(try_parse("postgres://h/d", &[("PGREQUIREAUTH", "scram-sha-256")]).is_err());
+    for harmless in ["gssencmode=disable", "target_session_attrs=any", "channel_binding=prefer", "frobnicate=1", "application_name=x"] {
+        assert!(try_parse(&format!("postgres://h/d?{harmless}"), &[]).is_ok(), "{harmless}");
+    }
+}
