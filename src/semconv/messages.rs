@@ -73,8 +73,18 @@ pub fn conversation(payload: &Payload) -> Conversation {
         input.retain(Message::is_stated);
         output.retain(Message::is_stated);
     }
-    if input.is_empty() {
-        input = self::input(&payload.attributes).map(|value| parts::read_if_messages(value, "user")).unwrap_or_default();
+    // Instructions alone are no question: it may stand in the input.
+    if input.iter().all(|message| message.role == "system")
+        && let Some(value) = self::input(&payload.attributes)
+    {
+        let mut question = parts::read_if_messages(value, "user");
+        if question.iter().any(|message| message.role == "system") {
+            input.clear();
+        }
+        if let (true, false, Value::Text(text)) = (question.is_empty(), input.is_empty(), value) {
+            question.push(parts::text_message("user", text.clone()));
+        }
+        input.append(&mut question);
     }
     if output.is_empty() {
         output = output_of(payload).map(|value| parts::read_if_messages(value, "assistant")).unwrap_or_default();

@@ -97,8 +97,7 @@ impl Store {
 
     fn calls(&self, rows: &[RowIx]) -> Vec<RowIx> {
         let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
-        let is_inner = |row: RowIx| self.row(row).parent().is_some_and(is_model);
-        rows.iter().copied().filter(|&row| is_model(row) && !is_inner(row) && !self.is_duplicate(row)).collect()
+        rows.iter().copied().filter(|&row| is_model(row) && self.row(row).counted && !self.row(row).placeholder).collect()
     }
 
     fn repeated(&self, rows: &[RowIx]) -> Vec<Vec<RowIx>> {

@@ -157,7 +157,7 @@ fn nested(text: &str) -> Option<Value> {
     text.trim_start().starts_with(['[', '{']).then(|| json::parse_value(text.as_bytes()).ok()).flatten()
 }
 
-fn text_message(role: &str, text: String) -> Message {
+pub(super) fn text_message(role: &str, text: String) -> Message {
     Message { role: role.to_owned(), text, ..Message::default() }
 }
 

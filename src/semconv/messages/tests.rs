@@ -188,6 +188,15 @@ fn requests_and_responses_of_providers_are_read() {
             "role": "model"}}], "custom": {"candidates": [{"content": {"parts": [], "role": "model"}}]}}),
     )]);
     assert_eq!(candidates.output, [request]);
+    let mastra = of_values(&[
+        ("mastra.model_generation.input", json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "Weather?"}]}]})),
+        ("gen_ai.system_instructions", json!("Be kind.")),
+    ]);
+    assert_eq!(mastra.input, [text_message("system", "Be kind."), asked[0].clone()]);
+    let step = of_values(&[("mastra.model_step.input", json!([{"role": "user", "content": "Weather?"}]))]);
+    assert_eq!(step.input, asked);
+    let run = of_values(&[("mastra.agent_run.input", json!("Weather?")), ("gen_ai.system_instructions", json!("Be kind."))]);
+    assert_eq!(run.input, [text_message("system", "Be kind."), asked[0].clone()]);
     for key in ["llm.messages", "agent.messages"] {
         assert_eq!(of_values(&[(key, json!([{"role": "user", "content": [{"type": "text", "text": "Weather?"}]}]))]).input, asked, "{key}");
     }
