@@ -58,7 +58,7 @@ pub(super) enum Rejection {
     #[error("agno-top is overloaded; retry later")]
     Overloaded,
     /// The recording failed; the sender may retry.
-    #[error("the request could not be recorded: {0}")]
+    #[error("not recorded: {0}")]
     RecordFailed(String),
 }
 

@@ -231,7 +231,7 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
     }
     parts.extend(describe_forwarding(&traffic.forwards, level, styling));
     if let Some(failure) = traffic.failure.as_ref().filter(|_| level > 0) {
-        parts.push((format::fit(&format::safe(failure), [0, 24, 60, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.error()));
+        parts.push((format::fit(&format::safe(failure), [0, 40, 60, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.error()));
     }
     if level > 1 {
         let mut part = |count: u64, label: &str, style| {

@@ -88,7 +88,8 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
         lines.extend(counts(&source.traffic, styling).into_iter().map(|(text, style)| detail("", text, style)));
     }
     if let Some(path) = recording {
-        lines.push(detail("●", format!("recording into {}", path.display()), styling.good()));
+        let (symbol, style) = if source.traffic.failure.is_some() { ("✗", styling.error()) } else { ("●", styling.good()) };
+        lines.push(detail(symbol, format!("recording into {}", path.display()), style));
     }
     for forward in forwards {
         lines.extend(forward_lines(forward, styling).map(|(symbol, text, style)| detail(symbol, text, style)));
