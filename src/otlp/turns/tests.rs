@@ -221,6 +221,21 @@ fn details_count_only_where_nothing_else_tells_of_the_call() {
 }
 
 #[test]
+fn every_call_of_a_long_turn_is_told_once() {
+    let call = with(&[("input_tokens", "7"), ("model", "m")]);
+    let tool = |second, name| event(second, name, "", &with(&[("decision", "accept"), ("call_id", "c"), ("tool_name", "bash")]));
+    let calls = (12..5012).map(|second| event(second, "x.api_request", "", &call));
+    let events: Vec<String> = [event(10, "x.user_prompt", "", &PROMPT), tool(11, "x.tool_decision")].into_iter().chain(calls).collect();
+    let mut turns = Turns::default();
+    let (batch, _) = read(&mut turns, &events);
+    assert_eq!((batch.spans.len(), root(&batch).end), (5002, None), "the tool runs");
+    let (batch, _) = read(&mut turns, &[tool(6000, "x.tool_result"), event(6001, "x.api_request", "", &call)]);
+    let tool = batch.spans.iter().find(|span| span.name != root(&batch).name && !span.facts.span_type.calls_model()).expect("a tool");
+    assert_eq!((batch.spans.len(), tool.start, tool.end), (3, 11 * SECOND, Some(6000 * SECOND)));
+    assert_eq!((root(&batch).start, root(&batch).end), (10 * SECOND, Some(6001 * SECOND)));
+}
+
+#[test]
 fn the_number_and_the_size_of_turns_are_bounded() {
     let mut turns = Turns::default();
     let text = "x".repeat(100_000);
