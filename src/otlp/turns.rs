@@ -9,16 +9,20 @@
 //!
 //! A model that asked for a tool waits for the user's permission until an event tells of a decision: Codex says that it asked; where
 //! answers are logged, an answer without a text asks. Nothing tells it of an answer with a text, until the user has decided.
+//!
+//! Events may arrive in any order. What a turn and its calls are follows from the times of its events alone.
 
+mod call;
+mod state;
 mod turn;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::encode::{SpanData, TracesEncoder};
 use super::logs::{self, EncodedLog};
 use super::request::Group;
-use super::wire::DecodeError;
+use super::wire::{DecodeError, Fields};
 use crate::model::{Attribute, Nanos, Payload, SpanId, TraceId};
 use crate::semconv::log_events::{self, LogIds, Told};
 use turn::Turn;
@@ -53,11 +57,16 @@ pub(crate) struct Turns {
     bytes: usize,
 }
 
+/// The most prompts of a session that are remembered, the latest ones.
+const MAX_PROMPTS: usize = 64;
+
 /// What is known of a session.
 #[derive(Debug, Default)]
 struct Session {
-    /// Its last prompt's turn.
-    turn: Option<u64>,
+    /// The times of its prompts and their turns.
+    prompts: BTreeSet<(Nanos, u64)>,
+    /// When it ended last.
+    ended: Option<Nanos>,
     /// Whether it logs the answers to prompts.
     logs_answers: bool,
     /// Whether its program tells of model calls by events of its own.
@@ -74,17 +83,35 @@ struct Record<'a> {
     ids: LogIds,
     attributes: Vec<Attribute>,
     group: Group<'a>,
-    /// The hash of the encoded record.
+    /// The hash of what happened and when.
     hash: u64,
 }
 
-/// The spans of one call of [`Turns::read`].
+/// What changes in one call of [`Turns::read`].
 #[derive(Default)]
 struct Output {
+    /// The spans of calls.
     spans: Vec<SpanData>,
-    /// The turns whose root changed.
-    changed: HashSet<u64>,
+    /// The turns to be told.
+    changed: BTreeSet<u64>,
+    /// The sessions whose turns may have ended.
+    sessions: BTreeSet<u64>,
     withdrawn: Vec<TraceId>,
+}
+
+impl Session {
+    /// Returns the turn of the last prompt until a time.
+    fn turn_at(&self, time: Nanos) -> Option<u64> {
+        self.prompts.range(..=(time, u64::MAX)).next_back().map(|(_, key)| *key)
+    }
+
+    /// Returns when prompts of other turns came, and the end, in order.
+    fn closings(&self, turn: u64) -> Vec<Nanos> {
+        let others = self.prompts.iter().filter(|(_, key)| *key != turn).map(|(time, _)| *time);
+        let mut closings: Vec<Nanos> = others.chain(self.ended).collect();
+        closings.sort_unstable();
+        closings
+    }
 }
 
 impl Turns {
@@ -95,24 +122,25 @@ impl Turns {
             return ToldSpans::default();
         }
         let mut output = Output::default();
-        // Events of one request may be out of order: exporters collect them from several loggers.
+        // Prompts must be known before the events that follow them.
         records.sort_by_key(|record| record.time);
         // Which events a program logs must be known before the first of them is read.
         for record in records.iter().filter(|record| matches!(record.told, Told::Call | Told::Answer)) {
             if let Some(key) = session_key(record) {
                 let session = known(&mut self.sessions, key);
-                *(if record.told == Told::Call { &mut session.logs_calls } else { &mut session.logs_answers }) = true;
+                let logs = if record.told == Told::Call { &mut session.logs_calls } else { &mut session.logs_answers };
+                if !std::mem::replace(logs, true) {
+                    output.changed.extend(self.by_key.iter().filter(|(_, turn)| turn.session == key).map(|(key, _)| *key));
+                }
             }
         }
         for record in records {
             self.push(&record, &mut output);
         }
+        self.tell(&mut output);
         let (mut encoder, mut told) = (TracesEncoder::default(), ToldSpans { withdrawn: output.withdrawn, ..ToldSpans::default() });
-        // Of a call that begins and ends in one request, the end is news.
-        let latest: HashMap<_, _> = output.spans.iter().enumerate().map(|(at, span)| ((span.trace, span.id), at)).collect();
-        let calls = output.spans.iter().enumerate().filter(|(at, span)| latest.get(&(span.trace, span.id)) == Some(at));
         let roots = output.changed.iter().filter_map(|key| self.by_key.get(key)).map(Turn::root);
-        for span in calls.map(|(_, span)| span.clone()).chain(roots) {
+        for span in output.spans.into_iter().chain(roots) {
             encoder.push_messages(span.into(), &mut told.body);
         }
         encoder.flush(&mut told.body);
@@ -121,9 +149,9 @@ impl Turns {
     }
 
     fn push(&mut self, record: &Record<'_>, output: &mut Output) {
-        let Record { ids, .. } = record;
+        let Record { ids, time, .. } = record;
         let Some(session_key) = session_key(record) else {
-            if let Some(span) = turn::call_alone(record) {
+            if let Some(span) = call::alone(record) {
                 output.spans.push(span);
             }
             return;
@@ -133,38 +161,44 @@ impl Turns {
             return;
         }
         if record.told == Told::SessionEnds {
-            if let Some(key) = session.turn
-                && let Some(turn) = self.by_key.get_mut(&key)
-                && turn.end_session()
-            {
-                output.changed.insert(key);
-            }
+            session.ended = session.ended.max(Some(*time));
+            output.sessions.insert(session_key);
             return;
         }
-        let key = match (record.told, ids.prompt.is_empty(), session.turn) {
+        let is_prompt = matches!(record.told, Told::Prompt { .. });
+        let key = match (is_prompt, ids.prompt.is_empty(), session.turn_at(*time)) {
             (_, false, _) => hash(&(session_key, &ids.prompt)),
-            (Told::Prompt { .. }, true, _) => hash(&(session_key, record.time)),
-            (_, true, Some(turn)) => turn,
-            (_, true, None) => session_key,
+            (true, true, _) => hash(&(session_key, time)),
+            (false, true, Some(turn)) => turn,
+            (false, true, None) => session_key,
         };
-        if let Told::Prompt { .. } = record.told
-            && let Some(last) = session.turn.replace(key).filter(|last| *last != key)
-            && let Some(last_turn) = self.by_key.get_mut(&last)
-            && last_turn.end_session()
-        {
-            output.changed.insert(last);
+        if is_prompt && session.prompts.insert((*time, key)) {
+            if session.prompts.len() > MAX_PROMPTS {
+                session.prompts.pop_first();
+            }
+            output.sessions.insert(session_key);
         }
-        let logs_answers = session.logs_answers;
-        let turn = self.by_key.entry(key).or_insert_with(|| Turn::new(key, record));
-        // One without news is new.
-        let before = if turn.news == 0 { 0 } else { turn.bytes() };
-        let is_news = turn.push(record, logs_answers, &mut output.spans, &mut output.withdrawn);
-        self.bytes = self.bytes + turn.bytes() - before;
-        if is_news {
+        let turn = self.by_key.entry(key).or_insert_with(|| Turn::new(key, session_key, record));
+        if turn.push(record, &mut output.withdrawn) {
             output.changed.insert(key);
             self.news += 1;
             turn.news = self.news;
             self.order.push_back((key, self.news));
+        }
+    }
+
+    /// Tells the turns that changed.
+    fn tell(&mut self, output: &mut Output) {
+        if !output.sessions.is_empty() {
+            let turns = self.by_key.iter().filter(|(_, turn)| turn.is_running() && output.sessions.contains(&turn.session));
+            output.changed.extend(turns.map(|(key, _)| *key));
+        }
+        for key in &output.changed {
+            let Some(turn) = self.by_key.get_mut(key) else { continue };
+            let session = known(&mut self.sessions, turn.session);
+            turn.tell(session.logs_answers, &session.closings(*key), &mut output.spans);
+            self.bytes = self.bytes + turn.bytes() - turn.counted;
+            turn.counted = turn.bytes();
         }
     }
 
@@ -176,8 +210,8 @@ impl Turns {
                 continue;
             }
             if let Some(mut turn) = self.by_key.remove(&key) {
-                self.bytes -= turn.bytes();
-                if turn.end_session() {
+                self.bytes -= turn.counted;
+                if turn.end() {
                     encoder.push_messages(turn.root().into(), body);
                 }
             }
@@ -225,7 +259,17 @@ fn record<'a>(&EncodedLog { group, head, message }: &EncodedLog<'a>) -> Option<R
         return None;
     }
     let ids = log_events::ids(&attributes);
-    Some(Record { told, name, time: head.time, trace: head.trace, span: head.span, ids, attributes, group, hash: hash(&message) })
+    Some(Record {
+        told,
+        name,
+        time: head.time,
+        trace: head.trace,
+        span: head.span,
+        ids,
+        attributes,
+        group,
+        hash: event_hash(head.time, message),
+    })
 }
 
 /// Returns what the spans of a record's program share.
@@ -235,6 +279,17 @@ fn payload(group: &Group<'_>) -> Payload {
     // Two reports of a call are told apart by their scopes.
     payload.scope.0.push_str(if payload.scope.0.is_empty() { "logs" } else { " logs" });
     payload
+}
+
+/// Returns a hash of an encoded record. When it was observed is no part of the event: it differs if the event is sent again.
+fn event_hash(time: Nanos, message: &[u8]) -> u64 {
+    const OBSERVED: u32 = 11;
+    let (mut fields, mut rest, mut parts) = (Fields(message), message, Vec::new());
+    while let Ok(Some((number, _))) = fields.next() {
+        parts.extend((number != OBSERVED).then(|| &rest[..rest.len() - fields.0.len()]));
+        rest = fields.0;
+    }
+    hash(&(time, parts))
 }
 
 fn hash(value: &impl Hash) -> u64 {

@@ -1,3 +1,7 @@
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::{Batch, Span};
 use crate::otlp::{json, rows};
@@ -118,7 +122,135 @@ fn only_an_answer_ends_a_turn_where_answers_are_logged() {
     let (batch, _) = read(&mut turns, &[event(20, "user_prompt", "", &next), event(21, "api_request", "", &call_of_next)]);
     assert!(batch.spans.iter().any(|span| span.facts.span_type.is_agentic() && span.end.is_none()));
     let (batch, _) = read(&mut turns, &[event(12, "api_request", "", &call)]);
+    assert_eq!(root(&batch).end, Some(12 * SECOND), "the next prompt came later");
+    let (batch, _) = read(&mut turns, &[event(22, "api_request", "", &call)]);
     assert_eq!(root(&batch).end, None);
+}
+
+/// What is known of each span after requests of one event each: its kind, start, end, error, input and when the user was asked.
+type Known = BTreeMap<String, (String, Nanos, Option<Nanos>, String, String, Option<Nanos>)>;
+
+fn one_by_one(events: &[String]) -> Known {
+    let (mut turns, mut known) = (Turns::default(), Known::new());
+    for event in events {
+        let (batch, withdrawn) = read(&mut turns, std::slice::from_ref(event));
+        assert!(withdrawn.is_empty());
+        for span in &batch.spans {
+            let [name, error, input] = [span.name, span.error, span.facts.input].map(|text| batch.text(text).to_owned());
+            known.insert(format!("{} {}", span.trace, span.id), (name, span.start, span.end, error, input, span.facts.log_note.asked));
+        }
+    }
+    known
+}
+
+/// The names, the seconds and the wait of the spans.
+fn times(known: &Known) -> Vec<(&str, f64, Option<f64>, Option<f64>)> {
+    let seconds = |time: Nanos| time as f64 / 1e9;
+    let mut times: Vec<_> = known
+        .values()
+        .map(|(name, start, end, _, _, asked)| {
+            (name.as_str(), seconds(*start), end.map(seconds), asked.map(|asked| seconds(*start - asked)))
+        })
+        .collect();
+    times.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(b.0)));
+    times
+}
+
+/// A turn in which the user permitted a tool; its decision came twice.
+fn permitted_turn() -> Vec<String> {
+    let call = with(&[("input_tokens", "7"), ("model", "m"), ("duration_ms", "1500")]);
+    let decision = with(&[("decision", "accept"), ("source", "user_temporary"), ("tool_name", "Bash"), ("tool_use_id", "c")]);
+    let result = with(&[("tool_name", "Bash"), ("tool_use_id", "c"), ("success", "true"), ("duration_ms", "10")]);
+    vec![
+        event(10, "x.user_prompt", "", &PROMPT),
+        event(12, "x.api_request", "", &call),
+        event(19, "x.tool_decision", "", &decision),
+        event(20, "x.tool_decision", "", &decision),
+        event(22, "x.tool_result", "", &result),
+        event(24, "x.api_request", "", &call),
+        event(24, "x.assistant_response", "", &with(&[("response", "Done.")])),
+    ]
+}
+
+#[test]
+fn a_tool_call_begins_with_the_first_decision_and_the_wait_ends_there() {
+    let expected = [
+        ("invoke_agent coder", 10.0, Some(24.0), None),
+        ("chat m", 10.5, Some(12.0), None),
+        ("execute_tool Bash", 19.0, Some(22.0), Some(7.0)),
+        ("chat m", 22.5, Some(24.0), None),
+    ];
+    let events = permitted_turn();
+    assert_eq!(times(&one_by_one(&events)), expected);
+    let late = [&events[..2], &events[4..], &events[2..4]].concat();
+    assert_eq!(times(&one_by_one(&late)), expected, "the decision comes last");
+    let again = events[2].replacen('{', r#"{"observedTimeUnixNano":"99000000000","#, 1);
+    assert_eq!(times(&one_by_one(&[&events[..], &[again]].concat())), expected, "it was observed again");
+}
+
+#[test]
+fn a_decision_and_a_result_without_an_id_are_one_call() {
+    let decision = |second| event(second, "x.tool_decision", "", &with(&[("decision", "accept"), ("tool_name", "Bash")]));
+    let result = |second| event(second, "x.tool_result", "", &with(&[("success", "true"), ("tool_name", "Bash")]));
+    let refused = event(15, "x.tool_decision", "", &with(&[("decision", "reject"), ("tool_name", "Bash")]));
+    let events = [decision(11), decision(12), result(13), result(14), refused, decision(16), result(17), result(18)];
+    let calls = |events: &[String]| {
+        let known = one_by_one(events);
+        let tools = times(&known).into_iter().filter(|(name, ..)| *name == "execute_tool Bash");
+        tools.map(|(_, start, end, _)| (start, end)).collect::<Vec<_>>()
+    };
+    let expected = [(11.0, Some(13.0)), (12.0, Some(14.0)), (15.0, Some(15.0)), (16.0, Some(17.0)), (18.0, Some(18.0))];
+    assert_eq!(calls(&events), expected);
+    let reversed: Vec<String> = events.iter().rev().cloned().collect();
+    assert_eq!(calls(&reversed), expected);
+}
+
+/// Two turns of a session with all that a program may log, and the end of the session.
+fn session() -> Vec<String> {
+    let of = |prompt: &'static str, more: &[(&'static str, &'static str)]| [&[("session.id", "s"), ("prompt.id", prompt)], more].concat();
+    let mut events = permitted_turn();
+    for (second, name, attributes) in [
+        (25, "x.tool_decision", of("p", &[("decision", "reject"), ("source", "User"), ("tool_use_id", "d"), ("tool_name", "Edit")])),
+        (26, "x.tool_result", of("p", &[("success", "false"), ("tool_use_id", "d"), ("tool_name", "Edit"), ("error", "no")])),
+        (30, "x.user_prompt", of("q", &[("prompt", "And then?")])),
+        (31, "x.api_request", of("q", &[("duration_ms", "500")])),
+        (32, "x.sse_event", of("q", &[("event.kind", "response.function_call_arguments.done")])),
+        (33, "x.sse_event", of("q", &[("event.kind", "response.completed"), ("output_token_count", "1"), ("model", "m")])),
+        (34, "x.tool_decision", of("q", &[("decision", "accept"), ("source", "User"), ("tool_name", "Read")])),
+        (35, "x.tool_result", of("q", &[("success", "true"), ("tool_name", "Read"), ("duration_ms", "700")])),
+        (36, "x.tool_result", of("q", &[("success", "true"), ("tool_name", "Read"), ("duration_ms", "300")])),
+        // Some models count their calls anew.
+        (37, "x.tool_result", of("q", &[("success", "true"), ("call_id", "0"), ("tool_name", "Grep")])),
+        (38, "x.tool_decision", of("q", &[("decision", "accept"), ("source", "Config"), ("call_id", "0"), ("tool_name", "Grep")])),
+        (39, "x.tool_result", of("q", &[("success", "false"), ("call_id", "0"), ("tool_name", "Grep"), ("error", "exit 2")])),
+        (40, "x.api_error", of("q", &[("error", "overloaded"), ("duration_ms", "300")])),
+        (41, "x.tool_decision", of("q", &[("decision", "accept"), ("call_id", "1"), ("tool_name", "Grep")])),
+        (50, "x.user_prompt", of("r", &[("prompt", "Stop.")])),
+    ] {
+        events.push(event(second, name, "", &attributes));
+    }
+    events.push(event(60, "session.end", "", &[("session.id", "s")]));
+    events
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_order_of_arrival_tells_the_same(events in Just(session()).prop_shuffle(), again in 0_usize..20) {
+        let expected = one_by_one(&session());
+        prop_assert_eq!(expected.len(), 14);
+        prop_assert_eq!(&one_by_one(&events), &expected);
+        prop_assert_eq!(&one_by_one(&[&events[..], &events[again..]].concat()), &expected);
+    }
+
+    #[test]
+    fn a_part_of_the_events_tells_the_same_in_any_order(events in Just(session()).prop_shuffle(), count in 0_usize..23) {
+        let events = &events[..count];
+        let mut sorted = events.to_vec();
+        sorted.sort_by_key(|event| session().iter().position(|other| other == event));
+        prop_assert_eq!(one_by_one(events), one_by_one(&sorted));
+    }
 }
 
 /// When the user was asked, of each span that says so.

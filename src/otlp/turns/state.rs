@@ -1,0 +1,327 @@
+//! What the events of a turn say, told in the order of their times.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::{Record, call, hash, payload};
+use crate::model::{Nanos, Payload, SpanId, TraceId, Value};
+use crate::otlp::encode::SpanData;
+use crate::semconv::log_events::{self, LOG_EVENT_KEY, Told};
+
+/// The most tools whose calls are known, and the most calls that run.
+pub(super) const MAX_TOOLS: usize = 4096;
+
+/// The place of an event among those of its turn: its time, its step where times are equal, and its hash.
+pub(super) type Order = (Nanos, u8, u64);
+
+/// An event of a turn.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub(super) order: Order,
+    pub(super) told: Told,
+    /// The call as this event alone tells it. Of a prompt or an answer, what it states about the turn.
+    pub(super) span: SpanData,
+    pub(super) first_token: Option<Nanos>,
+    duration: Option<Nanos>,
+    is_of_turn: bool,
+    was_user_asked: bool,
+    tool: Tool,
+}
+
+/// What joins the events of a tool call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Tool {
+    /// The hash of the call's id.
+    Call(u64),
+    /// The hash of the tool's name, where events state no id.
+    Name(u64),
+}
+
+impl Event {
+    pub(super) fn new(record: &Record<'_>, trace: TraceId) -> Self {
+        let attributes = &record.attributes;
+        let mut span = call::call(record, record.time, trace, SpanId::from_hash(record.hash));
+        match record.told {
+            Told::Prompt { .. } => {
+                span.payload.attributes = call::kept(attributes).collect();
+                let prompt = log_events::prompt(attributes).map(|prompt| ("input.value".to_owned(), Value::Text(prompt)));
+                span.payload.attributes.extend(prompt);
+                span.payload.attributes.push((LOG_EVENT_KEY.to_owned(), Value::Text(record.name.clone())));
+            }
+            Told::Answer => {
+                span.payload = payload(&record.group);
+                let answer = log_events::answer(attributes).map(|answer| ("output.value".to_owned(), Value::Text(answer)));
+                span.payload.attributes.extend(answer);
+                span.name.clone_from(&record.name);
+            }
+            Told::CallBegins | Told::ToolProposed => {
+                span.payload = payload(&record.group);
+                span.name.clone_from(&record.name);
+            }
+            _ => {}
+        }
+        let id = &record.ids.call;
+        let tool = if id.is_empty() { Tool::Name(hash(&log_events::tool(attributes))) } else { Tool::Call(hash(id)) };
+        let step = match record.told {
+            Told::Prompt { .. } => 0,
+            Told::CallBegins => 1,
+            Told::ToolProposed => 2,
+            Told::Call | Told::Details | Told::FailedCall => 3,
+            Told::Answer => 4,
+            Told::ToolBegins | Told::ToolRefused => 5,
+            Told::Tool | Told::SessionEnds => 6,
+        };
+        if matches!(record.told, Told::ToolBegins | Told::ToolRefused | Told::Tool) && id.is_empty() {
+            let logged_in = record.trace.zip(record.span);
+            span.parent = logged_in.map(|(_, span)| span);
+            span.trace = logged_in.map_or(trace, |(trace, _)| trace);
+        }
+        Self {
+            order: (record.time, step, record.hash),
+            told: record.told,
+            span,
+            first_token: log_events::first_token(attributes),
+            duration: log_events::duration(attributes),
+            is_of_turn: log_events::is_of_turn(attributes),
+            was_user_asked: log_events::was_user_asked(attributes),
+            tool,
+        }
+    }
+
+    /// Returns the trace and the span in which a tool call without an id was logged.
+    pub(super) fn logged_in(&self) -> Option<(TraceId, SpanId)> {
+        Some(self.span.trace).zip(self.span.parent)
+    }
+}
+
+/// A call: the event that tells the most of it, and what the others add.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made<'a> {
+    pub(super) event: &'a Event,
+    pub(super) start: Nanos,
+    /// When the user was asked to permit it.
+    pub(super) asked: Option<Nanos>,
+    pub(super) is_refused: bool,
+    /// From the start to the event from which the time to the first token counts.
+    pub(super) until_event: Nanos,
+}
+
+/// The calls that the events of a turn tell of.
+pub(super) type Calls<'a> = BTreeMap<SpanId, Made<'a>>;
+
+/// The calls of a tool: those with one id, as some models count their calls from 0 each time; or those without an id.
+#[derive(Clone, Debug, Default)]
+struct ToolCalls {
+    /// The number of its calls.
+    number: u32,
+    /// Those about which somebody decided and that have no result, the oldest first.
+    open: VecDeque<Open>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    number: u32,
+    began: Nanos,
+    asked: Option<Nanos>,
+    is_refused: bool,
+    runs: bool,
+}
+
+/// What is known of a turn after some of its events.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) start: Nanos,
+    /// The time of the last event.
+    pub(super) end: Nanos,
+    pub(super) is_running: bool,
+    pub(super) payload: Payload,
+    has_prompt: bool,
+    /// When the model was called, and the time of the event that said so.
+    call: Option<(Nanos, Nanos)>,
+    /// Whether the model that answers has proposed a tool call.
+    proposes: bool,
+    /// When the model that answered last proposed a tool call about which nobody decided.
+    pub(super) asked: Option<Nanos>,
+    /// The time of the last decision about a tool call.
+    decided: Nanos,
+    tools: HashMap<Tool, ToolCalls>,
+    /// The number of tool calls without a result.
+    open: usize,
+}
+
+impl State {
+    /// Returns what is known before the first event.
+    pub(super) fn new() -> Self {
+        Self {
+            start: Nanos::MAX,
+            end: 0,
+            is_running: true,
+            payload: Payload::default(),
+            has_prompt: false,
+            call: None,
+            proposes: false,
+            asked: None,
+            decided: 0,
+            tools: HashMap::new(),
+            open: 0,
+        }
+    }
+
+    /// Returns the bytes of memory that the tools take, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.tools.len() * size_of::<(Tool, ToolCalls)>() + self.open * size_of::<Open>()
+    }
+
+    /// Adds the next event. `root` is the span of the turn.
+    pub(super) fn tell<'a>(&mut self, event: &'a Event, root: SpanId, logs_answers: bool, calls: &mut Calls<'a>) {
+        let before = self.end;
+        let time = event.order.0;
+        if self.start == Nanos::MAX {
+            self.payload = Payload { attributes: Vec::new(), status_message: String::new(), ..event.span.payload.clone() };
+            let first = event.span.payload.attributes.iter().find(|(key, _)| key == LOG_EVENT_KEY);
+            let unstated = || (LOG_EVENT_KEY.to_owned(), Value::Text(event.span.name.clone()));
+            self.payload.attributes.push(first.cloned().unwrap_or_else(unstated));
+        }
+        (self.start, self.end) = (self.start.min(time), before.max(time));
+        match event.told {
+            Told::Prompt { .. } => {
+                if !std::mem::replace(&mut self.has_prompt, true) {
+                    self.payload = Payload { attributes: Vec::new(), ..event.span.payload.clone() };
+                }
+                self.state(event);
+                (self.asked, self.proposes, self.is_running) = (None, false, true);
+            }
+            Told::CallBegins => {
+                self.call = Some((time.saturating_sub(event.duration.unwrap_or_default()), time));
+                (self.asked, self.proposes, self.is_running) = (None, false, true);
+            }
+            Told::Call | Told::Details | Told::FailedCall => {
+                let start = self.model_call(event, root, calls);
+                if event.is_of_turn {
+                    let has_failed = event.told == Told::FailedCall;
+                    // Where answers are logged, one without a text asks for a tool.
+                    let proposes = !has_failed && (self.proposes || logs_answers) && self.decided < start;
+                    self.asked = proposes.then_some(time);
+                    self.proposes = false;
+                    self.is_running = proposes || self.runs_tool() || logs_answers && !has_failed;
+                }
+            }
+            Told::ToolProposed => self.proposes = true,
+            Told::ToolBegins | Told::ToolRefused => {
+                self.decide(event, before, root, calls);
+                self.is_running = true;
+            }
+            Told::Tool => {
+                self.end_tool(event, root, calls);
+                (self.asked, self.is_running) = (None, true);
+            }
+            Told::Answer if event.is_of_turn => {
+                self.state(event);
+                self.asked = None;
+                self.is_running = self.runs_tool();
+            }
+            Told::Answer | Told::SessionEnds => {}
+        }
+    }
+
+    /// Ends the turn, since another prompt came or the session ended.
+    pub(super) fn close(&mut self) {
+        self.is_running = false;
+        self.tools.values_mut().flat_map(|calls| &mut calls.open).for_each(|call| call.runs = false);
+    }
+
+    fn runs_tool(&self) -> bool {
+        self.open > 0 && self.tools.values().any(|calls| calls.open.iter().any(|call| call.runs))
+    }
+
+    fn state(&mut self, event: &Event) {
+        for (key, value) in &event.span.payload.attributes {
+            match self.payload.attributes.iter_mut().find(|(name, _)| name == key) {
+                Some((_, known)) => known.clone_from(value),
+                None => self.payload.attributes.push((key.clone(), value.clone())),
+            }
+        }
+    }
+
+    /// Adds a model call. Returns its start.
+    fn model_call<'a>(&mut self, event: &'a Event, root: SpanId, calls: &mut Calls<'a>) -> Nanos {
+        let begun = self.call.take();
+        let time = event.order.0;
+        let start = event.duration.map(|duration| time.saturating_sub(duration)).or(begun.map(|(start, _)| start)).unwrap_or(time);
+        // Without a duration, the time counts from the event that said that the answer begins.
+        let until_event = if event.duration.is_none() { begun.map_or(0, |(start, event)| event.saturating_sub(start)) } else { 0 };
+        let id = SpanId::from_hash(hash(&(root, event.order.2)));
+        self.add(id, Made { event, start, asked: None, is_refused: false, until_event }, calls);
+        start
+    }
+
+    fn add<'a>(&mut self, id: SpanId, made: Made<'a>, calls: &mut Calls<'a>) {
+        self.start = self.start.min(made.start);
+        calls.insert(id, made);
+    }
+
+    /// Begins the tool call about which an event says that somebody decided, or ends it if it was refused.
+    fn decide<'a>(&mut self, event: &'a Event, before: Nanos, root: SpanId, calls: &mut Calls<'a>) {
+        let time = event.order.0;
+        let is_refused = event.told == Told::ToolRefused;
+        self.decided = self.decided.max(time);
+        let has_id = matches!(event.tool, Tool::Call(_));
+        let is_known = self.tools.len() < MAX_TOOLS || self.tools.contains_key(&event.tool);
+        if !is_known || self.open >= MAX_TOOLS {
+            let asked = Some(self.asked.take().unwrap_or(before)).filter(|_| event.was_user_asked);
+            let id = SpanId::from_hash(hash(&(root, event.order.2)));
+            self.add(id, Made { event, start: time, asked, is_refused, until_event: 0 }, calls);
+            return;
+        }
+        let tool = self.tools.entry(event.tool).or_default();
+        let known = tool.open.back().copied().filter(|call| has_id && !call.is_refused);
+        // A call that is decided twice was asked for once.
+        if known.is_some() && !is_refused {
+            return;
+        }
+        let asked = Some(self.asked.take().unwrap_or(before)).filter(|_| event.was_user_asked);
+        let mut call = known.unwrap_or(Open { number: tool.number, began: time, asked, is_refused, runs: true });
+        (call.is_refused, call.runs) = (is_refused, !is_refused);
+        tool.number = tool.number.max(call.number + 1);
+        // With an id, one call is open at a time; without one, no result of a refused call is to be told from that of another.
+        self.open -= if has_id { tool.open.drain(..).len() } else { 0 };
+        if has_id || !is_refused {
+            tool.open.push_back(call);
+            self.open += 1;
+        }
+        let id = event.tool.span(root, call.number);
+        self.add(id, Made { event, start: call.began, asked: call.asked, is_refused, until_event: 0 }, calls);
+    }
+
+    /// Ends the oldest call of a tool, or adds one about which no decision is known.
+    fn end_tool<'a>(&mut self, event: &'a Event, root: SpanId, calls: &mut Calls<'a>) {
+        let time = event.order.0;
+        let is_known = self.tools.len() < MAX_TOOLS || self.tools.contains_key(&event.tool);
+        let mut open = None;
+        let mut id = SpanId::from_hash(hash(&(root, event.order.2)));
+        if is_known {
+            let tool = self.tools.entry(event.tool).or_default();
+            open = tool.open.pop_front();
+            self.open -= usize::from(open.is_some());
+            let number = open.map_or(tool.number, |call| call.number);
+            tool.number = tool.number.max(number + 1);
+            id = event.tool.span(root, number);
+        }
+        let asked = open.and_then(|call| call.asked);
+        // Some count the wait for the user as a part of the call.
+        let start = match (open, event.duration) {
+            (Some(call), Some(_)) if asked.is_some() => call.began,
+            (_, Some(duration)) => time.saturating_sub(duration),
+            (Some(call), None) => call.began,
+            (None, None) => time,
+        };
+        let is_refused = open.is_some_and(|call| call.is_refused);
+        self.add(id, Made { event, start, asked, is_refused, until_event: 0 }, calls);
+    }
+}
+
+impl Tool {
+    /// Returns the id of the span of its call with this number.
+    fn span(self, root: SpanId, number: u32) -> SpanId {
+        SpanId::from_hash(hash(&(root, self, number)))
+    }
+}
