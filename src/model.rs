@@ -28,7 +28,7 @@ pub mod time;
 pub mod usage;
 
 pub use attributes::{Attribute, Value, is_identity};
-pub use batch::{Batch, Origin, Skipped};
+pub use batch::{Batch, Origin, Skipped, Withdrawn};
 pub use distribution::Distribution;
 pub use ids::{PayloadRef, SourceId, SpanId, TraceId};
 pub use log::{LogBatch, LogContent, LogGroup, LogRecord};

@@ -73,6 +73,7 @@ mod surroundings;
 mod tests;
 mod time_breakdown;
 mod timeline;
+mod told;
 mod tool_calls;
 mod totals;
 mod trace;

@@ -16,8 +16,11 @@ use std::sync::Arc;
 use agno_top::model::price::Prices;
 use agno_top::model::{SourceId, SpanType};
 use agno_top::sources::{Update, UpdateSender, otlp};
-use agno_top::store::{By, Limits, Store};
+use agno_top::store::{By, Limits, RowIx, Store};
 use agno_top::tui::app::{Sorting, TraceTree};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
+use prost::Message;
 use serde_json::Value;
 use stage::{NOW, fixture};
 
@@ -46,25 +49,65 @@ fn bodies(corpus: &Path, told: Told) -> Vec<PathBuf> {
     bodies
 }
 
-fn post(address: SocketAddr, path: &Path) {
-    let body = std::fs::read(path).expect("a body");
-    let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+/// The body of a request.
+#[derive(Clone, Debug)]
+struct Body {
+    /// The name of its file, which tells the signal and the encoding.
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Body {
+    fn read(path: &Path) -> Self {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        Self { name, bytes: std::fs::read(path).expect("a body") }
+    }
+
+    /// Returns a body for each log record; of other signals, the body itself.
+    fn records(&self) -> Vec<Self> {
+        if !self.name.contains(".logs.") {
+            return vec![self.clone()];
+        }
+        let request: ExportLogsServiceRequest = if self.name.contains(".json") {
+            serde_json::from_slice(&self.bytes).expect("OTLP/JSON")
+        } else {
+            ExportLogsServiceRequest::decode(self.bytes.as_slice()).expect("OTLP")
+        };
+        let mut records = Vec::new();
+        for resource in request.resource_logs {
+            for scope in &resource.scope_logs {
+                for record in &scope.log_records {
+                    let scope_logs = vec![ScopeLogs { log_records: vec![record.clone()], ..scope.clone() }];
+                    let request = ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..resource.clone() }] };
+                    records.push(Self { name: "record.logs.pb".to_owned(), bytes: request.encode_to_vec() });
+                }
+            }
+        }
+        records
+    }
+}
+
+fn post(address: SocketAddr, Body { name, bytes: body }: &Body) {
     let signal = if name.contains(".traces.") { "traces" } else { "logs" };
     let kind = if name.contains(".json") { "application/json" } else { "application/x-protobuf" };
-    let encoding = if path.extension().is_some_and(|extension| extension == "gz") { "gzip" } else { "identity" };
+    let encoding = if name.contains(".gz") { "gzip" } else { "identity" };
     let mut stream = TcpStream::connect(address).expect("a connection");
     let head = format!(
         "POST /v1/{signal} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).expect("a request");
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
 }
 
-fn receive(bodies: &[PathBuf]) -> Store {
+fn receive(paths: &[PathBuf]) -> Store {
+    receive_bodies(&paths.iter().map(|path| Body::read(path)).collect::<Vec<_>>())
+}
+
+fn receive_bodies(bodies: &[Body]) -> Store {
     let (updates, mut inbox) = tokio::sync::mpsc::channel(1024);
     let options = otlp::Options { grpc: None, http: "127.0.0.1:0".parse().ok(), ..otlp::Options::default() };
     let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).expect("a listener");
@@ -169,6 +212,66 @@ fn calls_match_the_ledger_whether_spans_or_log_events_or_both_tell_them() {
     }
     assert!(checked > 20, "{checked}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// All that is known of the spans, a line for each.
+fn lines(store: &Store) -> Vec<String> {
+    let line = |row: RowIx| {
+        let data = store.row(row);
+        let parent = data.parent().map(|parent| store.row(parent).id);
+        let [name, label, input, error, session] =
+            [data.name, data.label, data.input, data.error, store.session(row)].map(|text| store.text(text));
+        let place = format!("{} {} below {parent:?}", store.trace(data.trace()).id, data.id);
+        let known = format!("{:?} {} {} {:?} {:?}", data.phase, data.start, data.end, store.run_status(row), store.usage(row));
+        format!("{name} [{label}] {place}: {known} {input:?} {error:?} {session:?} counts: {}", !store.is_duplicate(row))
+    };
+    let mut lines: Vec<String> = store.rows().map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// Returns how two lists of lines differ, or an empty text.
+fn difference(expected: &[String], found: &[String]) -> String {
+    let lacks = |of: &[String], line: &&String| !of.contains(line);
+    let missing = expected.iter().filter(|line| lacks(found, line)).map(|line| format!("- {line}"));
+    let added = found.iter().filter(|line| lacks(expected, line)).map(|line| format!("+ {line}"));
+    missing.chain(added).take(8).collect::<Vec<_>>().join("\n")
+}
+
+/// Puts items into an order that a number decides.
+fn shuffle<T>(items: &mut [T], mut seed: u64) {
+    for last in (1..items.len()).rev() {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        items.swap(last, (seed >> 33) as usize % (last + 1));
+    }
+}
+
+#[test]
+fn records_in_any_order_and_sent_again_tell_the_same() {
+    let mut checked = 0;
+    for corpus in corpora() {
+        for told in [Told::Logs, Told::AsSent] {
+            let whole: Vec<Body> = bodies(&corpus.path, told).iter().map(|path| Body::read(path)).collect();
+            if corpus.name == "opencode" || !whole.iter().any(|body| body.name.contains(".logs.")) {
+                continue;
+            }
+            let expected = lines(&receive_bodies(&whole));
+            let mut records: Vec<Body> = whole.iter().flat_map(Body::records).collect();
+            for seed in 0..5 {
+                if seed > 0 {
+                    shuffle(&mut records, seed);
+                }
+                let again: Vec<Body> = records.iter().chain(&whole).cloned().collect();
+                for (what, bodies) in [("once", &records), ("and again", &again)] {
+                    let found = lines(&receive_bodies(bodies));
+                    let difference = difference(&expected, &found);
+                    assert_eq!(difference, "", "{} by {told:?}, order {seed}, {what}", corpus.name);
+                }
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked >= 9, "{checked}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::review::Reviews;
-use super::{Nanos, SourceId, Span, Text, TraceId};
+use super::{Nanos, SourceId, Span, SpanId, Text, TraceId};
 
 /// The bytes that a row keeps of a text, such as a name. The payload has the rest.
 const MAX_TEXT: usize = 1024;
@@ -27,6 +27,15 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// A trace, or one span of it, that was made from log events and is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// The trace.
+    pub trace: TraceId,
+    /// The span; `None` if it is the whole trace.
+    pub span: Option<SpanId>,
+}
+
 /// Spans that travel together. Their texts share one buffer, so that a span needs no allocation of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -38,8 +47,8 @@ pub struct Batch {
     pub spans: Vec<Span>,
     /// The pieces of input that could not be read.
     pub skipped: Vec<Skipped>,
-    /// Traces made from log events whose spans are in another trace now.
-    pub withdrawn: Vec<TraceId>,
+    /// What was made from log events and is told otherwise now.
+    pub withdrawn: Vec<Withdrawn>,
     /// Whether the payloads include events, links, resource and scope, as OTLP delivers them. If two sources deliver the same span,
     /// the store keeps the payload from such a batch.
     pub rich: bool,

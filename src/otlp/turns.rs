@@ -1,8 +1,8 @@
 //! Makes spans of the log events of coding agents: a span for each call, and one for the prompt that they belong to.
 //!
 //! The prompt is the root of its turn and runs from its event on. Calls are joined to it by the ids of the prompt and of the session; where
-//! events name no prompt, they belong to the last one of their session. A turn stands in the trace that its events name. Until one does,
-//! it has a trace of its own, made from its ids; if a later event names another one, the turn moves there and its own trace is withdrawn.
+//! events name no prompt, they belong to the last one of their session. A turn stands in the trace that the first of its events names. As
+//! long as none does, it has a trace of its own, made from its ids.
 //!
 //! No event says that a turn is over. It counts as ended once a model has answered and no tool runs, and runs again when more comes; in a
 //! session that logs answers only an answer ends it. Calls and answers beside the turn, for a title of the session, say, end nothing.
@@ -10,7 +10,8 @@
 //! A model that asked for a tool waits for the user's permission until an event tells of a decision: Codex says that it asked; where
 //! answers are logged, an answer without a text asks. Nothing tells it of an answer with a text, until the user has decided.
 //!
-//! Events may arrive in any order. What a turn and its calls are follows from the times of its events alone.
+//! Events may arrive in any order. What a turn and its calls are follows from the times of its events alone; what was told before and is
+//! otherwise now is withdrawn.
 
 mod call;
 mod state;
@@ -20,11 +21,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::encode::{SpanData, TracesEncoder};
-use super::logs::{self, EncodedLog};
+use super::logs::{self, EncodedLog, LogHead};
 use super::request::Group;
-use super::wire::{DecodeError, Fields};
-use crate::model::{Attribute, Nanos, Payload, SpanId, TraceId};
+use super::wire::DecodeError;
+use crate::model::{Attribute, Nanos, Payload, SpanId, TraceId, Value, Withdrawn};
 use crate::semconv::log_events::{self, LogIds, Told};
+use state::Event;
 use turn::Turn;
 
 /// The most turns that are remembered. The one without news for the longest time is forgotten first.
@@ -41,8 +43,8 @@ const MAX_SESSIONS: usize = 4096;
 pub(crate) struct ToldSpans {
     /// The spans, as a `TracesData` message.
     pub(crate) body: Vec<u8>,
-    /// Traces whose spans are in another trace now.
-    pub(crate) withdrawn: Vec<TraceId>,
+    /// What earlier events told, and all events together tell otherwise.
+    pub(crate) withdrawn: Vec<Withdrawn>,
 }
 
 /// The turns that events belong to.
@@ -67,10 +69,16 @@ struct Session {
     prompts: BTreeSet<(Nanos, u64)>,
     /// When it ended last.
     ended: Option<Nanos>,
-    /// Whether it logs the answers to prompts.
-    logs_answers: bool,
-    /// Whether its program tells of model calls by events of its own.
-    logs_calls: bool,
+    logs: Logs,
+}
+
+/// What the program of a session logs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Logs {
+    /// The answers to prompts.
+    answers: bool,
+    /// Model calls, by events of its own.
+    calls: bool,
 }
 
 /// A record that tells of a call.
@@ -96,7 +104,7 @@ struct Output {
     changed: BTreeSet<u64>,
     /// The sessions whose turns may have ended.
     sessions: BTreeSet<u64>,
-    withdrawn: Vec<TraceId>,
+    withdrawn: Vec<Withdrawn>,
 }
 
 impl Session {
@@ -127,8 +135,8 @@ impl Turns {
         // Which events a program logs must be known before the first of them is read.
         for record in records.iter().filter(|record| matches!(record.told, Told::Call | Told::Answer)) {
             if let Some(key) = session_key(record) {
-                let session = known(&mut self.sessions, key);
-                let logs = if record.told == Told::Call { &mut session.logs_calls } else { &mut session.logs_answers };
+                let logs = &mut known(&mut self.sessions, key).logs;
+                let logs = if record.told == Told::Call { &mut logs.calls } else { &mut logs.answers };
                 if !std::mem::replace(logs, true) {
                     output.changed.extend(self.by_key.iter().filter(|(_, turn)| turn.session == key).map(|(key, _)| *key));
                 }
@@ -139,7 +147,7 @@ impl Turns {
         }
         self.tell(&mut output);
         let (mut encoder, mut told) = (TracesEncoder::default(), ToldSpans { withdrawn: output.withdrawn, ..ToldSpans::default() });
-        let roots = output.changed.iter().filter_map(|key| self.by_key.get(key)).map(Turn::root);
+        let roots = output.changed.iter().filter_map(|key| self.by_key.get(key)).filter(|turn| turn.is_told()).map(Turn::root);
         for span in output.spans.into_iter().chain(roots) {
             encoder.push_messages(span.into(), &mut told.body);
         }
@@ -157,9 +165,6 @@ impl Turns {
             return;
         };
         let session = known(&mut self.sessions, session_key);
-        if record.told == Told::Details && session.logs_calls {
-            return;
-        }
         if record.told == Told::SessionEnds {
             session.ended = session.ended.max(Some(*time));
             output.sessions.insert(session_key);
@@ -172,14 +177,21 @@ impl Turns {
             (false, true, Some(turn)) => turn,
             (false, true, None) => session_key,
         };
+        let (mut late, before) = (Vec::new(), session.turn_at(*time).unwrap_or(session_key));
         if is_prompt && session.prompts.insert((*time, key)) {
             if session.prompts.len() > MAX_PROMPTS {
                 session.prompts.pop_first();
             }
             output.sessions.insert(session_key);
+            // The prompt came late: what followed it was taken for a part of the turn before.
+            if let Some(turn) = self.by_key.get_mut(&before).filter(|_| before != key) {
+                late = turn.take_after(*time);
+                output.changed.extend((!late.is_empty()).then_some(before));
+            }
         }
-        let turn = self.by_key.entry(key).or_insert_with(|| Turn::new(key, session_key, record));
-        if turn.push(record, &mut output.withdrawn) {
+        let turn = self.by_key.entry(key).or_insert_with(|| Turn::new(key, session_key, &ids.session));
+        let events = late.into_iter().chain([Event::new(record)]);
+        if events.map(|event| turn.push(event)).fold(false, |is_news, is_new| is_news | is_new) {
             output.changed.insert(key);
             self.news += 1;
             turn.news = self.news;
@@ -196,7 +208,12 @@ impl Turns {
         for key in &output.changed {
             let Some(turn) = self.by_key.get_mut(key) else { continue };
             let session = known(&mut self.sessions, turn.session);
-            turn.tell(session.logs_answers, &session.closings(*key), &mut output.spans);
+            turn.tell(session.logs, &session.closings(*key), &mut output.spans, &mut output.withdrawn);
+            if turn.is_empty() {
+                self.bytes -= turn.counted;
+                self.by_key.remove(key);
+                continue;
+            }
             self.bytes = self.bytes + turn.bytes() - turn.counted;
             turn.counted = turn.bytes();
         }
@@ -259,17 +276,8 @@ fn record<'a>(&EncodedLog { group, head, message }: &EncodedLog<'a>) -> Option<R
         return None;
     }
     let ids = log_events::ids(&attributes);
-    Some(Record {
-        told,
-        name,
-        time: head.time,
-        trace: head.trace,
-        span: head.span,
-        ids,
-        attributes,
-        group,
-        hash: event_hash(head.time, message),
-    })
+    let hash = event_hash(&name, &head, &attributes);
+    Some(Record { told, name, time: head.time, trace: head.trace, span: head.span, ids, attributes, group, hash })
 }
 
 /// Returns what the spans of a record's program share.
@@ -281,15 +289,16 @@ fn payload(group: &Group<'_>) -> Payload {
     payload
 }
 
-/// Returns a hash of an encoded record. When it was observed is no part of the event: it differs if the event is sent again.
-fn event_hash(time: Nanos, message: &[u8]) -> u64 {
-    const OBSERVED: u32 = 11;
-    let (mut fields, mut rest, mut parts) = (Fields(message), message, Vec::new());
-    while let Ok(Some((number, _))) = fields.next() {
-        parts.extend((number != OBSERVED).then(|| &rest[..rest.len() - fields.0.len()]));
-        rest = fields.0;
-    }
-    hash(&(time, parts))
+/// Returns a hash of what an event says, however it is encoded. When it was observed is no part of it: that differs if the event is sent again.
+fn event_hash(name: &str, head: &LogHead<'_>, attributes: &[Attribute]) -> u64 {
+    let attribute = |(key, value): &Attribute| match value {
+        Value::Text(text) => hash(&(key, text)),
+        Value::Int(number) => hash(&(key, number)),
+        value => hash(&(key, value.to_json())),
+    };
+    // The name is an attribute or a field. The sum is the same in any order.
+    let stated = attributes.iter().filter(|(key, _)| key != logs::EVENT_NAME).map(attribute).fold(0, u64::wrapping_add);
+    hash(&(head.time, name, head.trace, head.span, stated))
 }
 
 fn hash(value: &impl Hash) -> u64 {

@@ -30,7 +30,7 @@ use bytes::Bytes;
 use super::sqlite::Tables;
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::time::now;
-use crate::model::{MetricBatch, Origin, Payload, PayloadRef, Skipped, TraceId};
+use crate::model::{MetricBatch, Origin, Payload, PayloadRef, Skipped, Withdrawn};
 use crate::otlp::turns;
 use crate::regular_file;
 use follow::{Follower, Found};
@@ -312,7 +312,7 @@ fn load(path: &Path) -> Result<(Content, Option<Follower>), Refused> {
 }
 
 /// Sends the last log records, and adds the spans that they tell of. Returns the traces that these withdraw.
-fn tell(content: &mut Content, sender: &UpdateSender) -> Result<Vec<TraceId>, Closed> {
+fn tell(content: &mut Content, sender: &UpdateSender) -> Result<Vec<Withdrawn>, Closed> {
     let logs = Bytes::from(std::mem::take(&mut content.logs));
     match sender.log_batch(&logs) {
         Ok(batch) if !batch.records.is_empty() => sender.send(Update::Logs(batch))?,
@@ -322,7 +322,7 @@ fn tell(content: &mut Content, sender: &UpdateSender) -> Result<Vec<TraceId>, Cl
     Ok(tell_spans(content, &logs, sender))
 }
 
-fn tell_spans(content: &mut Content, logs: &[u8], sender: &UpdateSender) -> Vec<TraceId> {
+fn tell_spans(content: &mut Content, logs: &[u8], sender: &UpdateSender) -> Vec<Withdrawn> {
     match turns::telling(logs).map(|records| sender.read_logs(&records)) {
         Ok(told) => {
             if !told.body.is_empty() {
@@ -338,7 +338,7 @@ fn tell_spans(content: &mut Content, logs: &[u8], sender: &UpdateSender) -> Vec<
 }
 
 /// Sends the spans from the index `from` on.
-fn send(content: &Content, from: usize, withdrawn: Vec<TraceId>, origin: Origin, sender: &UpdateSender) -> Result<(), Closed> {
+fn send(content: &Content, from: usize, withdrawn: Vec<Withdrawn>, origin: Origin, sender: &UpdateSender) -> Result<(), Closed> {
     let total = content.spans.len();
     let mut batch = sender.batch(origin);
     (batch.rich, batch.withdrawn) = (true, withdrawn);

@@ -33,10 +33,14 @@ impl Store {
         self.model_ids.get(self.stated_models.get(&row).map_or(model_id, |stated| stated.model_id))
     }
 
-    /// Lets a linked row with usage count for the model that another report names, or for its own again. Returns whether that changed
+    /// Returns the provider and the model that a row with usage counts for, if that is not what it states itself.
+    pub(super) fn answering_model(&self, row: RowIx) -> Option<ModelId> {
+        self.stated_models.contains_key(&row).then(|| self.model_ids.get(self.usages[self.row(row).usage].model_id))
+    }
+
+    /// Lets a linked row with usage count for a model that another report names, or for its own again. Returns whether that changed
     /// anything.
-    pub(super) fn set_answering_model(&mut self, row: RowIx, from: Option<RowIx>) -> bool {
-        let target = from.map(|from| self.stated_model(from));
+    pub(super) fn set_answering_model(&mut self, row: RowIx, target: Option<ModelId>) -> bool {
         let usage = self.row(row).usage;
         let (_, model) = self.model_ids.get(self.usages[usage].model_id);
         if target.map(|target| target.1) == self.stated_models.get(&row).map(|_| model) {

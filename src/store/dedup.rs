@@ -141,9 +141,9 @@ impl Store {
             duplicates.iter().map(|&row| self.usages[self.row(row).usage].without_filled()).collect();
         for &row in reports {
             let data = self.row(row);
-            let (index, trace) = (data.usage, data.trace());
+            let index = data.usage;
             let model_of = self.answering_report(row, reports).filter(|_| Some(row) == primary);
-            let has_new_model = self.set_answering_model(row, model_of);
+            let has_new_model = self.set_answering_model(row, model_of.map(|report| self.stated_model(report)));
             let mut usage = self.usages[index].without_filled();
             if Some(row) == primary {
                 duplicates.iter().for_each(|duplicate| usage.fill_from(duplicate));
@@ -151,17 +151,22 @@ impl Store {
             let rare = if Some(row) == primary { parts_of(&usage.usage(), rare) } else { RareTokens::default() };
             let has_new_parts = self.rare_tokens.fill(index, rare);
             if has_new_model || has_new_parts || !usage.is_filled_like(&self.usages[index]) {
-                let cost = self.computed_cost(row, &usage);
-                usage.set_computed_cost(cost);
-                let counted = self.row(row).counted;
-                self.set_counted(row, false);
-                self.change(row, |store| store.usages[index] = usage);
-                self.set_counted(row, counted);
-                self.recount_around(row);
-                changes.rows.push(row);
-                self.touch(trace, changes);
+                self.set_usage(row, usage, changes);
             }
         }
+    }
+
+    /// Replaces the usage of a linked row, whose cost is computed.
+    pub(super) fn set_usage(&mut self, row: RowIx, mut usage: PackedUsage, changes: &mut Changes) {
+        let (index, trace, counted) = (self.row(row).usage, self.row(row).trace(), self.row(row).counted);
+        let cost = self.computed_cost(row, &usage);
+        usage.set_computed_cost(cost);
+        self.set_counted(row, false);
+        self.change(row, |store| store.usages[index] = usage);
+        self.set_counted(row, counted);
+        self.recount_around(row);
+        changes.rows.push(row);
+        self.touch(trace, changes);
     }
 
     /// Elects the primary row again for the reports above a row that has usage at or below it, at its old and its new place, and pairs them

@@ -12,11 +12,11 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::ix::{NONE, RowIx, TraceIx};
-use super::row::{FROM_LOG, Phase, Row};
+use super::row::{FROM_LOG, Phase, Row, TOLD_INPUT};
 use super::tree::ChildList;
 use super::upsert::release_payload;
 use super::{Changes, LastLookup, Store};
-use crate::model::{Batch, Nanos, Span, SpanId, SpanType, TraceId};
+use crate::model::{Batch, Nanos, Span, SpanId, SpanType, TraceId, Withdrawn};
 
 /// The most rows of a trace that are examined for a run.
 const MAX_EXAMINED: usize = 16_384;
@@ -105,9 +105,10 @@ impl Store {
     }
 
     /// Fills an input that a row lacks.
-    fn set_input(&mut self, row: RowIx, input: &str, changes: &mut Changes) {
+    pub(super) fn set_input(&mut self, row: RowIx, input: &str, changes: &mut Changes) {
         if self.row(row).input.is_empty() && !input.is_empty() {
             self.rows[row.0].input = self.texts.intern(input);
+            self.rows[row.0].sender |= TOLD_INPUT;
             changes.rows.push(row);
             self.touch(self.row(row).trace(), changes);
         }
@@ -184,24 +185,27 @@ impl Store {
         self.withdraw(turn, changes);
     }
 
-    /// Removes the calls made from log events that spans report, among the changed rows, and the traces that a batch withdraws.
-    pub(super) fn settle_log_spans(&mut self, withdrawn: &[TraceId], changes: &mut Changes) {
-        for id in withdrawn {
-            if let Some(trace) = self.find_trace(*id)
-                && self.rows_of(trace).iter().all(|&row| self.row(row).is_from_log() || self.row(row).placeholder)
-            {
-                let evicted = self.losses.evicted;
-                self.evict(trace, changes);
-                self.losses.evicted = evicted;
+    /// Removes the calls made from log events that spans report, among the changed rows, and what a batch withdraws.
+    pub(super) fn settle_log_spans(&mut self, withdrawn: &[Withdrawn], changes: &mut Changes) {
+        for Withdrawn { trace, span } in withdrawn {
+            let Some(trace) = self.find_trace(*trace) else { continue };
+            let row = span.and_then(|span| self.find(trace, span));
+            let is_last = self.trace(trace).counts.spans <= 1;
+            if span.is_none() || row.is_some() && is_last {
+                if self.rows_of(trace).iter().all(|&row| self.row(row).is_from_log() || self.row(row).placeholder) {
+                    let evicted = self.losses.evicted;
+                    self.evict(trace, changes);
+                    self.losses.evicted = evicted;
+                }
+            } else if let Some(row) = row.filter(|&row| self.row(row).is_from_log()) {
+                self.withdraw(row, changes);
             }
         }
         if !self.log_spans.logged_in.is_empty() {
             self.settle_logged_tools(changes);
         }
-        if self.log_spans.turns.is_empty() && !changes.rows.iter().any(|&row| self.is_held(row) && self.row(row).is_from_log()) {
-            return;
-        }
-        let mut rows = changes.rows.clone();
+        let is_from_log = |&row: &RowIx| self.is_held(row) && self.row(row).is_from_log();
+        let mut rows: Vec<RowIx> = changes.rows.iter().copied().filter(is_from_log).collect();
         rows.sort_unstable();
         rows.dedup();
         for row in rows {

@@ -171,6 +171,24 @@ impl PackedUsage {
         usage
     }
 
+    /// Returns what comes from duplicates, as the usage of one; `None` if nothing does.
+    pub(super) fn filled(&self) -> Option<Self> {
+        let mut filled = Self { first_token: self.first_token & (Self::STATES_COST | Self::CACHE_UNSTATED), response: 0, ..*self };
+        let has_counts = self.first_token & Self::FILLED_OUTPUT != 0;
+        if !has_counts {
+            filled.counts[..2].fill(Self::NO_COUNT);
+        }
+        for count in filled.counts.iter_mut().skip(2) {
+            let is_filled = *count != Self::NO_COUNT && *count & Self::FILLED != 0;
+            *count = if is_filled { *count & !Self::FILLED } else { Self::NO_COUNT };
+        }
+        if !self.has_filled_cost() {
+            filled.cost = Self::NO_COST;
+            filled.first_token &= !Self::STATES_COST;
+        }
+        (has_counts || self.has_filled_cost() || filled.counts[2..] != [Self::NO_COUNT; 3]).then_some(filled)
+    }
+
     /// Returns whether all counts, the stated cost and their origins are equal.
     pub(super) fn is_filled_like(&self, other: &Self) -> bool {
         let flags = |usage: &Self| usage.first_token & (Self::STATES_COST | Self::FILLED_COST);

@@ -39,6 +39,11 @@ impl RareTable {
         self.0.get(&index).map(|entry| entry.stated).unwrap_or_default()
     }
 
+    /// Returns what the duplicates of a span state.
+    pub(super) fn filled(&self, index: u32) -> RareTokens {
+        self.0.get(&index).map(|entry| entry.filled).unwrap_or_default()
+    }
+
     /// Returns what the span states, and what its duplicates state beyond it.
     pub(super) fn get(&self, index: u32) -> RareTokens {
         self.0.get(&index).map(|entry| entry.stated.or(entry.filled)).unwrap_or_default()

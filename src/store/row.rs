@@ -74,7 +74,8 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// What is known of the sender: [`RICH`], [`MISPLACED`] and [`FROM_LOG`]; [`OWN_REASON`], [`RETRIED`], [`TRUNCATED`] and [`FINAL`].
+    /// What is known of the sender: [`RICH`], [`MISPLACED`] and [`FROM_LOG`]; [`OWN_REASON`], [`RETRIED`], [`TRUNCATED`], [`FINAL`]
+    /// and [`TOLD_INPUT`].
     pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
@@ -100,6 +101,9 @@ pub(super) const TRUNCATED: u8 = 32;
 
 /// Nothing says that the answer of the model call requests tools.
 pub(super) const FINAL: u8 = 64;
+
+/// The input is what a log event told of the call.
+pub(super) const TOLD_INPUT: u8 = 128;
 
 impl Row {
     /// Returns whether the row is a run that failed for another reason than the rows below it.

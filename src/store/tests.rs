@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::usage::RareTokens;
-use crate::model::{Origin, PayloadRef, SpanFacts, SpanType, Status, Text, TraceId};
+use crate::model::{Origin, PayloadRef, SpanFacts, SpanType, Status, Text, TraceId, Withdrawn};
 
 const SECOND: Nanos = 1_000_000_000;
 

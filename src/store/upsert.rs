@@ -27,6 +27,7 @@ use super::pairing::Slot;
 use super::placement::StatedParent;
 use super::response_ids::IdSlot;
 use super::row::{FINAL, FROM_LOG, MISPLACED, Phase, RICH, Row, RunStatus, TRUNCATED};
+use super::told::Told;
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
@@ -58,6 +59,7 @@ struct Removed {
     response: u32,
     id_slot: Option<IdSlot>,
     slot: Option<Slot>,
+    told: Told,
 }
 
 impl Store {
@@ -77,7 +79,10 @@ impl Store {
             return release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
         }
         self.extend_trace(trace, batch.origin, span, now, changes);
-        if existing.is_some_and(|row| self.is_newer(row, batch, span)) {
+        if let Some(row) = existing.filter(|&row| self.is_newer(row, batch, span)) {
+            if span.facts.from_log {
+                self.set_input(row, batch.text(span.facts.input), changes);
+            }
             return release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
         }
         let row = existing.unwrap_or_else(|| self.insert_placeholder(trace, span.id, span.start));
@@ -107,6 +112,7 @@ impl Store {
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
+        self.restore_told(row, &removed.told, changes);
         self.enter_tool_calls(row, batch, span, changes);
         self.place_dependents(row, removed.parent, removed.was_agent, changes);
         for present in [Some(row), stated].into_iter().flatten() {
@@ -119,7 +125,8 @@ impl Store {
 
     /// Removes a row, which is linked and has no rows below it, and decides again what depends on it.
     pub(super) fn remove_row(&mut self, row: RowIx, changes: &mut Changes) {
-        let Removed { parent, span_type, response, id_slot, slot, .. } = self.remove(row, changes);
+        let Removed { parent, span_type, response, id_slot, slot, told, .. } = self.remove(row, changes);
+        self.forget_told(&told);
         if let Some(parent) = parent {
             self.recount_around(parent);
             self.mark_execution(parent, changes);
@@ -161,8 +168,9 @@ impl Store {
         self.attribute(row, false);
         self.cost_models.remove(&row);
         self.leave_unnamed(row);
+        let told = self.take_told(row);
         self.release_facts(row);
-        Removed { parent, span_type, names_tool, was_agent, belonging, response, id_slot, slot }
+        Removed { parent, span_type, names_tool, was_agent, belonging, response, id_slot, slot, told }
     }
 
     /// Phase 4: decides again what depends on the row and its neighbors.

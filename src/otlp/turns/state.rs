@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::{Record, call, hash, payload};
+use super::{Logs, Record, call, hash, payload, trace_id};
 use crate::model::{Nanos, Payload, SpanId, TraceId, Value};
 use crate::otlp::encode::SpanData;
 use crate::semconv::log_events::{self, LOG_EVENT_KEY, Told};
@@ -22,6 +22,10 @@ pub(super) struct Event {
     pub(super) span: SpanData,
     pub(super) first_token: Option<Nanos>,
     duration: Option<Nanos>,
+    /// The trace that the record names, and the span if that is the turn itself.
+    pub(super) place: Option<(TraceId, Option<SpanId>)>,
+    /// Whether it belongs to the last prompt, since it names none.
+    pub(super) follows: bool,
     is_of_turn: bool,
     was_user_asked: bool,
     tool: Tool,
@@ -37,8 +41,9 @@ enum Tool {
 }
 
 impl Event {
-    pub(super) fn new(record: &Record<'_>, trace: TraceId) -> Self {
+    pub(super) fn new(record: &Record<'_>) -> Self {
         let attributes = &record.attributes;
+        let trace = record.trace.unwrap_or_else(|| trace_id(record.hash));
         let mut span = call::call(record, record.time, trace, SpanId::from_hash(record.hash));
         match record.told {
             Told::Prompt { .. } => {
@@ -71,16 +76,18 @@ impl Event {
             Told::Tool | Told::SessionEnds => 6,
         };
         if matches!(record.told, Told::ToolBegins | Told::ToolRefused | Told::Tool) && id.is_empty() {
-            let logged_in = record.trace.zip(record.span);
-            span.parent = logged_in.map(|(_, span)| span);
-            span.trace = logged_in.map_or(trace, |(trace, _)| trace);
+            span.parent = record.span.filter(|_| record.trace.is_some());
         }
+        let is_prompt = matches!(record.told, Told::Prompt { .. });
+        let in_own_span = record.told == Told::Prompt { in_own_span: true };
         Self {
             order: (record.time, step, record.hash),
             told: record.told,
             span,
             first_token: log_events::first_token(attributes),
             duration: log_events::duration(attributes),
+            place: record.trace.map(|trace| (trace, record.span.filter(|_| in_own_span))),
+            follows: record.ids.prompt.is_empty() && !is_prompt,
             is_of_turn: log_events::is_of_turn(attributes),
             was_user_asked: log_events::was_user_asked(attributes),
             tool,
@@ -171,8 +178,11 @@ impl State {
         self.tools.len() * size_of::<(Tool, ToolCalls)>() + self.open * size_of::<Open>()
     }
 
-    /// Adds the next event. `root` is the span of the turn.
-    pub(super) fn tell<'a>(&mut self, event: &'a Event, root: SpanId, logs_answers: bool, calls: &mut Calls<'a>) {
+    /// Adds the next event of the turn with a key.
+    pub(super) fn tell<'a>(&mut self, event: &'a Event, turn: u64, logs: Logs, calls: &mut Calls<'a>) {
+        if event.told == Told::Details && logs.calls {
+            return;
+        }
         let before = self.end;
         let time = event.order.0;
         if self.start == Nanos::MAX {
@@ -195,23 +205,23 @@ impl State {
                 (self.asked, self.proposes, self.is_running) = (None, false, true);
             }
             Told::Call | Told::Details | Told::FailedCall => {
-                let start = self.model_call(event, root, calls);
+                let start = self.model_call(event, turn, calls);
                 if event.is_of_turn {
                     let has_failed = event.told == Told::FailedCall;
                     // Where answers are logged, one without a text asks for a tool.
-                    let proposes = !has_failed && (self.proposes || logs_answers) && self.decided < start;
+                    let proposes = !has_failed && (self.proposes || logs.answers) && self.decided < start;
                     self.asked = proposes.then_some(time);
                     self.proposes = false;
-                    self.is_running = proposes || self.runs_tool() || logs_answers && !has_failed;
+                    self.is_running = proposes || self.runs_tool() || logs.answers && !has_failed;
                 }
             }
             Told::ToolProposed => self.proposes = true,
             Told::ToolBegins | Told::ToolRefused => {
-                self.decide(event, before, root, calls);
+                self.decide(event, before, turn, calls);
                 self.is_running = true;
             }
             Told::Tool => {
-                self.end_tool(event, root, calls);
+                self.end_tool(event, turn, calls);
                 (self.asked, self.is_running) = (None, true);
             }
             Told::Answer if event.is_of_turn => {
@@ -243,13 +253,13 @@ impl State {
     }
 
     /// Adds a model call. Returns its start.
-    fn model_call<'a>(&mut self, event: &'a Event, root: SpanId, calls: &mut Calls<'a>) -> Nanos {
+    fn model_call<'a>(&mut self, event: &'a Event, turn: u64, calls: &mut Calls<'a>) -> Nanos {
         let begun = self.call.take();
         let time = event.order.0;
         let start = event.duration.map(|duration| time.saturating_sub(duration)).or(begun.map(|(start, _)| start)).unwrap_or(time);
         // Without a duration, the time counts from the event that said that the answer begins.
         let until_event = if event.duration.is_none() { begun.map_or(0, |(start, event)| event.saturating_sub(start)) } else { 0 };
-        let id = SpanId::from_hash(hash(&(root, event.order.2)));
+        let id = SpanId::from_hash(hash(&(turn, event.order.2)));
         self.add(id, Made { event, start, asked: None, is_refused: false, until_event }, calls);
         start
     }
@@ -260,7 +270,7 @@ impl State {
     }
 
     /// Begins the tool call about which an event says that somebody decided, or ends it if it was refused.
-    fn decide<'a>(&mut self, event: &'a Event, before: Nanos, root: SpanId, calls: &mut Calls<'a>) {
+    fn decide<'a>(&mut self, event: &'a Event, before: Nanos, turn: u64, calls: &mut Calls<'a>) {
         let time = event.order.0;
         let is_refused = event.told == Told::ToolRefused;
         self.decided = self.decided.max(time);
@@ -268,7 +278,7 @@ impl State {
         let is_known = self.tools.len() < MAX_TOOLS || self.tools.contains_key(&event.tool);
         if !is_known || self.open >= MAX_TOOLS {
             let asked = Some(self.asked.take().unwrap_or(before)).filter(|_| event.was_user_asked);
-            let id = SpanId::from_hash(hash(&(root, event.order.2)));
+            let id = SpanId::from_hash(hash(&(turn, event.order.2)));
             self.add(id, Made { event, start: time, asked, is_refused, until_event: 0 }, calls);
             return;
         }
@@ -288,23 +298,23 @@ impl State {
             tool.open.push_back(call);
             self.open += 1;
         }
-        let id = event.tool.span(root, call.number);
+        let id = event.tool.span(turn, call.number);
         self.add(id, Made { event, start: call.began, asked: call.asked, is_refused, until_event: 0 }, calls);
     }
 
     /// Ends the oldest call of a tool, or adds one about which no decision is known.
-    fn end_tool<'a>(&mut self, event: &'a Event, root: SpanId, calls: &mut Calls<'a>) {
+    fn end_tool<'a>(&mut self, event: &'a Event, turn: u64, calls: &mut Calls<'a>) {
         let time = event.order.0;
         let is_known = self.tools.len() < MAX_TOOLS || self.tools.contains_key(&event.tool);
         let mut open = None;
-        let mut id = SpanId::from_hash(hash(&(root, event.order.2)));
+        let mut id = SpanId::from_hash(hash(&(turn, event.order.2)));
         if is_known {
             let tool = self.tools.entry(event.tool).or_default();
             open = tool.open.pop_front();
             self.open -= usize::from(open.is_some());
             let number = open.map_or(tool.number, |call| call.number);
             tool.number = tool.number.max(number + 1);
-            id = event.tool.span(root, number);
+            id = event.tool.span(turn, number);
         }
         let asked = open.and_then(|call| call.asked);
         // Some count the wait for the user as a part of the call.
@@ -321,7 +331,7 @@ impl State {
 
 impl Tool {
     /// Returns the id of the span of its call with this number.
-    fn span(self, root: SpanId, number: u32) -> SpanId {
-        SpanId::from_hash(hash(&(root, self, number)))
+    fn span(self, turn: u64, number: u32) -> SpanId {
+        SpanId::from_hash(hash(&(turn, self, number)))
     }
 }

@@ -22,7 +22,7 @@ fn request(events: &[String]) -> Vec<u8> {
     json::encode_logs(text.as_bytes()).expect("a request")
 }
 
-fn read(turns: &mut Turns, events: &[String]) -> (Batch, Vec<TraceId>) {
+fn read(turns: &mut Turns, events: &[String]) -> (Batch, Vec<Withdrawn>) {
     let told = turns.read(&telling(&request(events)).expect("records"));
     let mut batch = Batch::default();
     rows::read(&told.body, Vec::new(), &mut batch).expect("spans");
@@ -90,7 +90,7 @@ fn a_turn_moves_to_the_trace_that_a_later_event_names() {
     let own = root(&batch).trace;
     let (batch, withdrawn) = read(&mut turns, &[event(12, "x.api_response", TRACE, &call)]);
     let trace = TraceId::parse(TRACE.as_bytes());
-    assert_eq!(withdrawn, [own]);
+    assert_eq!((withdrawn.len(), withdrawn.iter().all(|withdrawn| withdrawn.trace == own)), (2, true), "the first call and the prompt");
     assert_eq!(batch.spans.len(), 3, "the turn and both calls");
     assert!(batch.spans.iter().all(|span| Some(span.trace) == trace));
     // In one request, nothing is left of the other trace.
@@ -134,7 +134,9 @@ fn one_by_one(events: &[String]) -> Known {
     let (mut turns, mut known) = (Turns::default(), Known::new());
     for event in events {
         let (batch, withdrawn) = read(&mut turns, std::slice::from_ref(event));
-        assert!(withdrawn.is_empty());
+        for Withdrawn { trace, span } in withdrawn {
+            known.remove(&format!("{trace} {}", span.expect("a span"))).expect("what is withdrawn was told");
+        }
         for span in &batch.spans {
             let [name, error, input] = [span.name, span.error, span.facts.input].map(|text| batch.text(text).to_owned());
             known.insert(format!("{} {}", span.trace, span.id), (name, span.start, span.end, error, input, span.facts.log_note.asked));
@@ -233,8 +235,36 @@ fn session() -> Vec<String> {
     events
 }
 
+/// Prompts and calls that are joined by the session alone, in the traces that some of them name, and OpenTelemetry's own events beside them.
+fn session_without_prompt_ids() -> Vec<String> {
+    let other = TRACE.replace("0af7", "0af8");
+    let id = ("conversation.id", "s");
+    let call = [id, ("event.kind", "response.completed"), ("output_token_count", "1"), ("duration_ms", "100")];
+    let prompt = |second, trace: &str| event(second, "x.user_prompt", trace, &[id, ("prompt", &second.to_string())]);
+    let tool = [id, ("tool_name", "bash"), ("call_id", "c")];
+    vec![
+        event(5, "x.sse_event", "", &call),
+        prompt(10, ""),
+        event(11, "x.sse_event", "", &call),
+        event(12, "x.tool_decision", TRACE, &[&tool[..], &[("decision", "approved")]].concat()),
+        event(13, "x.tool_result", &other, &tool),
+        prompt(20, &other),
+        event(21, "x.sse_event", "", &call),
+        event(21, "gen_ai.client.inference.operation.details", "", &[id, ("gen_ai.usage.output_tokens", "1")]),
+        event(22, "x.tool_result", "", &tool),
+        prompt(30, ""),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_prompt_that_comes_late_takes_what_followed_it(events in Just(session_without_prompt_ids()).prop_shuffle()) {
+        let expected = one_by_one(&session_without_prompt_ids());
+        prop_assert_eq!(expected.len(), 9, "four turns and their calls: {:?}", times(&expected));
+        prop_assert_eq!(&one_by_one(&events), &expected);
+    }
 
     #[test]
     fn any_order_of_arrival_tells_the_same(events in Just(session()).prop_shuffle(), again in 0_usize..20) {
@@ -349,6 +379,7 @@ fn details_count_only_where_nothing_else_tells_of_the_call() {
     for events in [[response.clone(), details("")], [details(""), response]] {
         let (batch, _) = read(&mut Turns::default(), &events);
         assert_eq!(batch.spans.iter().filter(|span| span.facts.span_type.calls_model()).count(), 1, "in any order");
+        assert_eq!(one_by_one(&events).len(), 2, "the turn and its call");
     }
 }
 

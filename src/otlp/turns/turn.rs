@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::call::{self, REFUSED};
 use super::state::{Calls, Event, Made, Order, State};
-use super::{Record, hash, trace_id};
+use super::{Logs, hash, trace_id};
 use crate::model::attributes::heap_bytes;
-use crate::model::{LogNote, Nanos, SpanId, Status, TraceId, Value};
+use crate::model::{LogNote, Nanos, SpanId, Status, TraceId, Value, Withdrawn};
 use crate::otlp::encode::SpanData;
 use crate::semconv::log_events::Told;
 
@@ -27,10 +27,11 @@ pub(super) struct Turn {
     pub(super) news: u64,
     /// The bytes that are counted of it.
     pub(super) counted: usize,
-    trace: TraceId,
-    /// Whether no event named the trace.
-    is_own_trace: bool,
-    root: SpanId,
+    key: u64,
+    /// The trace and the span of the prompt as they were told; `None` if nothing was.
+    place: Option<(TraceId, SpanId)>,
+    /// The place, once an event that decided about it is no longer kept.
+    settled_place: Option<(TraceId, SpanId)>,
     /// What is known after the events that are no longer kept.
     settled: State,
     events: BTreeMap<Order, Event>,
@@ -44,17 +45,15 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    pub(super) fn new(key: u64, session: u64, record: &Record<'_>) -> Self {
-        let in_own_span = record.told == Told::Prompt { in_own_span: true };
-        let root = record.span.filter(|_| in_own_span && record.trace.is_some());
+    pub(super) fn new(key: u64, session: u64, session_id: &str) -> Self {
         Self {
             session,
-            session_id: record.ids.session.clone(),
+            session_id: session_id.to_owned(),
             news: 0,
             counted: 0,
-            trace: record.trace.unwrap_or_else(|| trace_id(key)),
-            is_own_trace: record.trace.is_none(),
-            root: root.unwrap_or_else(|| SpanId::from_hash(key)),
+            key,
+            place: None,
+            settled_place: None,
             settled: State::new(),
             events: BTreeMap::new(),
             events_bytes: 0,
@@ -75,19 +74,23 @@ impl Turn {
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.now.is_running
+        self.is_told() && self.now.is_running
+    }
+
+    /// Whether anything of it was told.
+    pub(super) fn is_told(&self) -> bool {
+        self.place.is_some()
     }
 
     /// Adds an event. Returns `false` if it came before.
-    pub(super) fn push(&mut self, record: &Record<'_>, withdrawn: &mut Vec<TraceId>) -> bool {
-        if self.known.contains(&record.hash) {
+    pub(super) fn push(&mut self, event: Event) -> bool {
+        let hash = event.order.2;
+        if self.known.contains(&hash) {
             return false;
         }
         if self.known.len() < MAX_KEPT {
-            self.known.insert(record.hash);
+            self.known.insert(hash);
         }
-        self.move_to(record, withdrawn);
-        let event = Event::new(record, self.trace);
         self.events_bytes += bytes(&event);
         if let Some(other) = self.events.insert(event.order, event) {
             self.events_bytes -= bytes(&other);
@@ -95,52 +98,89 @@ impl Turn {
         true
     }
 
-    /// Moves the turn to the trace that a record names, if it has none but its own.
-    fn move_to(&mut self, record: &Record<'_>, withdrawn: &mut Vec<TraceId>) {
-        let Some(trace) = record.trace.filter(|trace| self.is_own_trace && *trace != self.trace) else { return };
-        withdrawn.push(self.trace);
-        (self.trace, self.is_own_trace) = (trace, false);
-        self.told.clear();
+    /// Whether nothing is left of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.settled.start == Nanos::MAX
+    }
+
+    /// Removes the events from a time on that name no prompt.
+    pub(super) fn take_after(&mut self, time: Nanos) -> Vec<Event> {
+        let later = self.events.split_off(&(time, 0, 0));
+        let (taken, kept): (Vec<Event>, Vec<Event>) = later.into_values().partition(|event| event.follows);
+        self.events.extend(kept.into_iter().map(|event| (event.order, event)));
+        for event in &taken {
+            self.events_bytes -= bytes(event);
+            self.known.remove(&event.order.2);
+        }
+        taken
+    }
+
+    /// Returns the trace and the span of the prompt, as the first events say that name them.
+    fn find_place(&self) -> (TraceId, SpanId) {
+        let own = (trace_id(self.key), SpanId::from_hash(self.key));
+        let mut named = self.events.values().filter_map(|event| event.place);
+        self.settled_place
+            .or_else(|| {
+                let first = named.next()?;
+                let prompt = std::iter::once(first).chain(named).find(|(trace, span)| *trace == first.0 && span.is_some());
+                Some((first.0, prompt.and_then(|(_, span)| span).unwrap_or(own.1)))
+            })
+            .unwrap_or(own)
     }
 
     /// Drops the oldest event. What it said stays known.
-    fn settle(&mut self, logs_answers: bool) {
+    fn settle(&mut self, logs: Logs) {
+        let place = self.place.filter(|(trace, _)| *trace != trace_id(self.key));
         let Some((_, event)) = self.events.pop_first() else { return };
         self.events_bytes -= bytes(&event);
-        self.settled.tell(&event, self.root, logs_answers, &mut Calls::new());
+        self.settled_place = self.settled_place.or(place);
+        let mut calls = Calls::new();
+        self.settled.tell(&event, self.key, logs, &mut calls);
+        for id in calls.keys() {
+            self.told.remove(id);
+        }
     }
 
-    /// Tells the turn. Adds the spans of calls that changed. Prompts of other turns and the end of the session came at the times `closings`,
-    /// the oldest first.
-    pub(super) fn tell(&mut self, logs_answers: bool, closings: &[Nanos], spans: &mut Vec<SpanData>) {
+    /// Tells the turn. Adds the spans of calls that changed, and what is no longer so. Prompts of other turns and the end of the session came
+    /// at the times `closings`, the oldest first.
+    pub(super) fn tell(&mut self, logs: Logs, closings: &[Nanos], spans: &mut Vec<SpanData>, withdrawn: &mut Vec<Withdrawn>) {
         let (mut now, mut calls) = (self.settled.clone(), Calls::new());
         let mut closings = closings.iter().copied().peekable();
         for event in self.events.values() {
             while closings.next_if(|closing| *closing < event.order.0).is_some() {
                 now.close();
             }
-            now.tell(event, self.root, logs_answers, &mut calls);
+            now.tell(event, self.key, logs, &mut calls);
         }
         if closings.next().is_some() {
             now.close();
         }
+        let place = (now.start != Nanos::MAX).then(|| self.find_place());
+        if let Some((trace, root)) = std::mem::replace(&mut self.place, place) {
+            let has_moved = place.is_none_or(|place| place.0 != trace);
+            let gone = self.told.keys().filter(|&id| has_moved || !calls.contains_key(id)).copied();
+            let root = Some(root).filter(|root| Some((trace, *root)) != place);
+            // The calls go before the row above them.
+            withdrawn.extend(gone.chain(root).map(|span| Withdrawn { trace, span: Some(span) }));
+        }
         let mut told = HashMap::with_capacity(calls.len());
         for (id, made) in calls {
-            let hash = hash(&(made.event.order, made.start, made.asked, made.is_refused, made.until_event));
+            let hash = hash(&(place, made.event.order, made.start, made.asked, made.is_refused, made.until_event));
             if self.told.get(&id) != Some(&hash) {
                 spans.push(self.span(id, made));
             }
             told.insert(id, hash);
         }
         (self.told, self.now) = (told, now);
-        while self.events.len() > MAX_KEPT || !self.is_own_trace && self.events_bytes > MAX_KEPT_BYTES {
-            self.settle(logs_answers);
+        while self.events.len() > MAX_KEPT || self.settled_place.is_some() && self.events_bytes > MAX_KEPT_BYTES {
+            self.settle(logs);
         }
     }
 
     fn span(&self, id: SpanId, made: Made<'_>) -> SpanData {
         let Made { event, start, asked, is_refused, until_event } = made;
-        let mut span = SpanData { trace: self.trace, id, parent: Some(self.root), start: start.max(1), ..event.span.clone() };
+        let (trace, root) = self.place();
+        let mut span = SpanData { trace, id, parent: Some(root), start: start.max(1), ..event.span.clone() };
         if is_refused {
             (span.status, span.payload.status_message) = (Status::Error, REFUSED.to_owned());
         }
@@ -152,9 +192,13 @@ impl Turn {
         span
     }
 
+    fn place(&self) -> (TraceId, SpanId) {
+        self.place.unwrap_or_else(|| (trace_id(self.key), SpanId::from_hash(self.key)))
+    }
+
     /// Ends the turn, since nothing more can come. Returns whether it ran.
     pub(super) fn end(&mut self) -> bool {
-        std::mem::replace(&mut self.now.is_running, false)
+        self.is_told() && std::mem::replace(&mut self.now.is_running, false)
     }
 
     /// Returns the span of the prompt.
@@ -168,9 +212,10 @@ impl Turn {
         payload.attributes.retain(|(key, _)| facts.iter().all(|(name, _)| name != key));
         payload.attributes.extend(facts.into_iter().map(|(key, value)| (key.to_owned(), Value::Text(value.to_owned()))));
         payload.attributes.extend(call::note(LogNote { asked: asked.filter(|_| is_running), logged_in: None }));
+        let (trace, id) = self.place();
         SpanData {
-            trace: self.trace,
-            id: self.root,
+            trace,
+            id,
             parent: None,
             start,
             end: (!is_running).then_some(end),

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hasher};
 use super::answer::Trace;
 use super::rows;
 use super::server::{Error, Server};
-use crate::model::{Batch, Nanos, Origin, Payload, PayloadRef, Skipped, SpanId, TraceId};
+use crate::model::{Batch, Nanos, Origin, Payload, PayloadRef, Skipped, SpanId, TraceId, Withdrawn};
 use crate::sources::{Closed, Update, UpdateSender, http};
 
 /// How long a trace may be unchanged while it runs: as long as others without news are not lost.
@@ -189,7 +189,7 @@ impl Reader {
             if std::mem::take(&mut known.is_summary) {
                 // The row must be in the store, and go before the spans come.
                 let mut withdrawal = batch.next();
-                withdrawal.withdrawn.push(trace.id);
+                withdrawal.withdrawn.push(Withdrawn { trace: trace.id, span: None });
                 let next = batch.next();
                 send(std::mem::replace(batch, next), updates)?;
                 updates.send(Update::Batch(withdrawal))?;

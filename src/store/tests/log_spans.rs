@@ -109,7 +109,7 @@ fn a_withdrawn_trace_goes_only_if_no_span_is_in_it() {
     let mut store = Store::new(Limits::default());
     store.apply(&told(&LOGS), 13 * SECOND);
     let mut withdrawal = Batch::new(SourceId(0), Origin::Live);
-    withdrawal.withdrawn = vec![trace_id(1)];
+    withdrawal.withdrawn = vec![Withdrawn { trace: trace_id(1), span: None }];
     let changes = store.apply(&withdrawal, 13 * SECOND);
     store.check_invariants();
     assert_eq!((store.trace_count(), changes.evicted.len(), store.losses().evicted), (0, 1, 0));
@@ -157,7 +157,7 @@ fn a_tool_call_without_an_id_is_the_one_of_its_name_in_the_span_in_which_it_was_
     // What is remembered goes with the turn.
     let mut store = apply([&turn, &event, &turn]);
     let mut withdrawal = Batch::new(SourceId(0), Origin::Live);
-    withdrawal.withdrawn = vec![trace_id(1)];
+    withdrawal.withdrawn = vec![Withdrawn { trace: trace_id(1), span: None }];
     store.apply(&withdrawal, 13 * SECOND);
     store.apply(&spans, 13 * SECOND);
     store.check_invariants();
@@ -180,6 +180,26 @@ proptest! {
             };
             store.apply(&told(&[(id, parent, what, from_log, running)]), 13 * SECOND);
             store.check_invariants();
+        }
+    }
+}
+
+#[test]
+fn a_span_that_comes_again_keeps_what_only_the_event_stated() {
+    let known = |store: &Store| {
+        let inputs = [11, 13].map(|id| store.text(store.row(row(store, id)).input).to_owned());
+        (store.all().cost(), store.all().input, store.all().calls, inputs)
+    };
+    for batches in [[&LOGS[..], &SPANS[..]], [&SPANS, &LOGS]] {
+        let mut store = Store::new(Limits::default());
+        for spans in batches {
+            store.apply(&told(spans), 13 * SECOND);
+        }
+        let before = known(&store);
+        for again in [&SPANS[..], &SPANS[2..], &[SPANS[1], SPANS[0]]] {
+            store.apply(&told(again), 14 * SECOND);
+            store.check_invariants();
+            assert_eq!(known(&store), before, "{batches:?}, again {again:?}");
         }
     }
 }
