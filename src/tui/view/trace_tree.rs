@@ -48,6 +48,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     }
     let bars = lines.get(cursor).and_then(|line| line.row()).map(|row| BarScale::new(&app.tree, store, row, app.now));
     columns.draw_titles(buffer, heading, bars.as_ref(), styling);
+    let mut lacks_times = true;
     for (at, shown) in lines.into_iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
         let row = match shown {
@@ -65,7 +66,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         if is_cursor {
             buffer.set_style(line, styling.cursor());
         }
-        Line { app, store, styling, row, data: store.row(row), is_cursor }.draw(buffer, hits, line, columns);
+        let row = Line { app, store, styling, row, data: store.row(row), is_cursor };
+        lacks_times = row.draw(buffer, hits, line, columns, lacks_times);
     }
 }
 

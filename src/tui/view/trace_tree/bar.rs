@@ -28,8 +28,8 @@ const MAX_EXAMINED_LOGS: usize = 256;
 const RULER_CELLS: u16 = 7;
 
 impl Line<'_> {
-    /// Draws the bar, or nothing for an unknown amount.
-    pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
+    /// Draws the bar, or nothing for an unknown amount. Returns whether the ruler of an open trace still lacks its times.
+    pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect, lacks_times: bool) -> bool {
         let Self { app, styling, .. } = *self;
         let style = match self.store.run_status(self.row) {
             _ if self.is_off_critical_path() => styling.dim(),
@@ -39,15 +39,16 @@ impl Line<'_> {
             RunStatus::Ok | RunStatus::Paused | RunStatus::Cut => styling.span_type(app.tree.span_type(self.store, self.row)),
         };
         match app.tree.measure {
-            Measure::Time => self.draw_time(buffer, area, style),
+            Measure::Time => self.draw_time(buffer, area, style, lacks_times),
             measure => {
                 let bar = self.amount(measure).map(|(part, full)| gauge(part, full, usize::from(area.width), styling.glyphs()));
                 put(buffer, area.x, area.y, area.width, &bar.unwrap_or_default(), style);
+                lacks_times
             }
         }
     }
 
-    fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style) {
+    fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style, lacks_times: bool) -> bool {
         let Self { app, store, styling, row, data, .. } = *self;
         let (tree, trace) = (&app.tree, data.trace());
         let hides_children = !tree.is_open(store, row);
@@ -61,41 +62,43 @@ impl Line<'_> {
             bar.render(axis, styling.glyphs(), style, area, buffer);
             self.draw_waiting(buffer, area, axis);
             self.draw_logs(buffer, area, axis);
-            return;
+            return lacks_times && !self.draw_ticks(buffer, area, axis);
         }
         let axis = tree.shared_axis(store, trace);
         let bar = if data.phase == Phase::Ended { self.trace_bar(bar) } else { bar };
         bar.render(axis, styling.glyphs(), style, area, buffer);
         self.draw_waiting(buffer, area, axis);
         self.draw_logs(buffer, area, axis);
-        if tree.is_in_open_trace(store, row) {
-            self.draw_ticks(buffer, area);
-        }
+        let axis = tree.axis(store, trace, app.now);
+        tree.is_in_open_trace(store, row) && !self.draw_ticks(buffer, area, axis) && !self.draw_distance(buffer, area)
     }
 
-    /// Writes times over the ruler of the bars below into the first line of an open trace, where its own bar, which has another scale, leaves
-    /// room; where it leaves room for none, the distance of the ruler's lines.
-    fn draw_ticks(&self, buffer: &mut Buffer, area: Rect) {
-        let Self { app, store, styling, data, .. } = *self;
-        let axis = app.tree.axis(store, data.trace(), app.now);
-        let last = (area.left()..area.right()).rev().find(|&x| buffer[(x, area.y)].symbol() != " ");
-        // A blank keeps the bar and the first label apart.
-        let free = last.map_or(area.x, |last| last + 2);
+    /// Writes times over the ruler of the bars of an open trace, where the line is blank. Returns whether it wrote one.
+    fn draw_ticks(&self, buffer: &mut Buffer, area: Rect, axis: Axis) -> bool {
         let mut has_time = false;
         let mut ticks = self.ticks(area, axis).peekable();
         while let Some((x, time)) = ticks.next() {
             let label = format!("{RULER}{}", format::round_duration(time));
             let room = ticks.peek().map_or(area.right(), |&(next, _)| next).saturating_sub(x);
-            if x >= free && format::width(&label) <= usize::from(room) {
-                put(buffer, x, area.y, room, &label, styling.dim());
+            // A blank keeps a bar and the label apart.
+            let mut cells = x.saturating_sub(1).max(area.x)..(x + room.min(format::width(&label) as u16 + 1));
+            if format::width(&label) <= usize::from(room) && cells.all(|x| is_blank(buffer, x, area.y)) {
+                put(buffer, x, area.y, room, &label, self.styling.dim());
                 has_time = true;
             }
         }
+        has_time
+    }
+
+    /// Writes the distance of the ruler's lines at the right edge, for want of room for times. Returns whether there was room.
+    fn draw_distance(&self, buffer: &mut Buffer, area: Rect) -> bool {
         let distance = format!("{RULER} {}", format::round_duration(self.ruler_step(area.width).cast_signed()));
         let left = area.right().saturating_sub(format::width(&distance) as u16);
-        if !has_time && left >= free {
-            put(buffer, left, area.y, area.right() - left, &distance, styling.dim());
+        let has_room = left > area.x && (left - 1..area.right()).all(|x| is_blank(buffer, x, area.y));
+        if has_room {
+            put(buffer, left, area.y, area.right() - left, &distance, self.styling.dim());
         }
+        has_room
     }
 
     /// Returns the bar of a trace that ended: folded or open, it is as long as the time beside it.
@@ -143,7 +146,7 @@ impl Line<'_> {
         let width = usize::from(area.width);
         for cell in axis.cell(data.end, width)..=axis.cell(until, width) {
             let x = area.x + cell as u16;
-            if [" ", RULER].contains(&buffer[(x, area.y)].symbol()) && until > data.end {
+            if is_blank(buffer, x, area.y) && until > data.end {
                 put(buffer, x, area.y, 1, WAITING, styling.running());
             }
         }
@@ -179,4 +182,9 @@ impl Line<'_> {
         let full = if TraceTree::uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
         Some((part?, full?))
     }
+}
+
+/// Whether a cell has neither a part of a bar nor a mark.
+fn is_blank(buffer: &Buffer, x: u16, y: u16) -> bool {
+    [" ", RULER].contains(&buffer[(x, y)].symbol())
 }

@@ -25,16 +25,15 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    pub(super) fn draw(&self, buffer: &mut Buffer, hits: &mut HitMap, line: Rect, columns: ColumnWidths) {
+    /// Draws the line; `lacks_times` if no line above has times over the ruler of its trace. Returns whether they still lack.
+    pub(super) fn draw(&self, buffer: &mut Buffer, hits: &mut HitMap, line: Rect, columns: ColumnWidths, lacks_times: bool) -> bool {
         hits.add(line, HitTarget::Row(self.row));
         let end = line.x + columns.tree;
         let x = self.draw_tree(buffer, hits, line.x, end, line.y);
         self.draw_text(buffer, x, end, line.y);
         self.draw_numbers(buffer, end, line.y, columns);
-        if columns.bar > 0 {
-            let bar = Rect { x: line.right() - columns.bar, width: columns.bar, ..line };
-            self.draw_bar(buffer, bar);
-        }
+        let bar = Rect { x: line.right() - columns.bar, width: columns.bar, ..line };
+        if bar.is_empty() { lacks_times } else { self.draw_bar(buffer, bar, lacks_times) }
     }
 
     /// Returns the totals of the row and the rows below it; for a trace's first row those of the trace.

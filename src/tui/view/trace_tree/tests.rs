@@ -217,6 +217,34 @@ fn the_first_line_of_an_open_trace_has_the_times_over_the_ruler_of_its_steps() {
 }
 
 #[test]
+fn the_times_over_the_ruler_stand_in_the_first_line_that_has_room() {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let name = batch.intern("run");
+    // Siblings below the run: one that fills the scale, and two that leave room.
+    let root = SpanId::new(1_u64.to_be_bytes());
+    batch.spans.push(span((1, 1), (0, 100), name));
+    for (id, start, end) in [(2, 0, 100), (3, 0, 20), (4, 30, 40)] {
+        batch.spans.push(Span { parent: root, ..span((1, id), (start, end), name) });
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 0);
+    let mut app = App::new(Vec::new(), false, 0);
+    app.tree.set_height(40);
+    app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    app.update(&mut store, Action::FoldAll, 0);
+    let lines = |app: &App| {
+        let area = Rect::new(0, 0, 120, 12);
+        let mut buffer = Buffer::empty(area);
+        draw(&mut buffer, &mut HitMap::default(), area, app, &store, Styling { theme: app.themes.current(), ascii: false });
+        (2..6).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect::<Vec<String>>()
+    };
+    let times = |line: &String| line.matches("ms").count() - 1;
+    let shown = lines(&app);
+    assert_eq!(shown.iter().map(times).collect::<Vec<_>>(), [0, 0, 3, 0], "{shown:#?}");
+    assert!(shown[2].contains("┆      ┆40ms  ┆60ms  ┆80ms  │"), "the time of a line that the bar touches is left out: {shown:#?}");
+}
+
+#[test]
 fn the_service_is_a_column_of_wide_screens() {
     let width = |width, enabled: &[Column]| ColumnWidths::new(width, true, false, false, enabled).service;
     let all = [&Column::USUAL[..], &[Column::Service]].concat();
