@@ -36,6 +36,7 @@ mod tests;
 mod text_input;
 mod tour;
 mod trace_tree;
+mod trash;
 mod update;
 
 pub use aggregates::Aggregates;
@@ -117,7 +118,7 @@ pub enum Overlay {
     /// The sources, with the first line on the screen.
     Sources(usize),
     /// A list of values to filter by.
-    Picker(Picker),
+    Picker(Box<Picker>),
     /// A list of sort keys.
     Sorter(Sorter),
     /// The export dialog.
@@ -158,7 +159,7 @@ impl SourceView {
     }
 }
 
-/// A message to the user in the last line of the screen.
+/// A message to the user above the last line of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The text.
@@ -261,6 +262,8 @@ pub struct App {
     typed: Option<String>,
     search: search::State,
     survey: misses::Survey,
+    /// What is left to free.
+    trash: trash::Trash,
     released: Vec<(SourceId, PayloadRef)>,
 }
 

@@ -59,7 +59,11 @@ impl App {
                 self.overlay = None;
                 return export.map(Effect::Export);
             }
-            (Some(Overlay::Picker(picker)), ..) => {
+            (Some(Overlay::Picker(picker)), code, _) => {
+                if matches!(code, KeyCode::Enter | KeyCode::Char(' ')) {
+                    // They act on what the whole list holds.
+                    picker.finish_gathering(store);
+                }
                 let (field, values) = (picker.field, picker.key(key, action).break_value()?);
                 self.overlay = None;
                 self.set_filter(store, with_values(&self.filter, field, &values?));

@@ -228,7 +228,8 @@ impl App {
             self.aggregates.restart(store, &mut self.tree);
             self.survey.outdate();
             if let Some(table) = &mut self.table {
-                table.restart(store, &self.tree);
+                let old = table.restart(store, &self.tree);
+                self.trash.put(old);
             }
         }
         let changes = self.tree.take_visibility_changes();
@@ -245,7 +246,7 @@ impl App {
         has_more |= self.aggregates.update_trace(store, trace, self.now, slice);
         has_more |= self.aggregates.rank(store, slice.share());
         if let Some(Overlay::Picker(picker)) = &mut self.overlay {
-            has_more |= picker.advance(slice.share());
+            has_more |= picker.advance(store, slice.share());
         }
         let is_paused = self.held_back.is_some();
         if let Some(list) = self.log_list.as_mut().filter(|_| !is_paused) {
@@ -255,6 +256,7 @@ impl App {
             has_more |= list.refresh(&self.metrics, self.now, slice.share());
             has_more |= list.compare(&self.metrics, store, slice.share());
         }
+        has_more |= self.trash.advance(slice.share());
         has_more || self.tree.is_filtering()
     }
 

@@ -1,16 +1,19 @@
 //! A list of values to filter by. Typed text narrows it, except the short list of statuses.
 
+mod gather;
 mod narrow;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{Action, Slice};
 use crate::query::{STATUSES, values_of};
-use crate::store::{By, Store, Symbol};
+use crate::store::{By, Store};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use gather::Gathering;
 use narrow::Narrowing;
 
 /// A value in the list.
@@ -48,6 +51,10 @@ pub struct Picker {
     /// The index of the choice under the cursor, among the shown ones.
     pub cursor: usize,
     choices: Vec<Choice>,
+    /// Values that are still being collected.
+    gathering: Option<Gathering>,
+    /// The values of the field in the filter line.
+    filtered: Vec<String>,
     /// The number of selected choices.
     selected: usize,
     /// The indices of the choices that match the typed text, the best first; of an earlier text while `narrowing` goes on.
@@ -66,7 +73,7 @@ const PAGE: isize = 10;
 const WHOLE: Duration = Duration::from_secs(60);
 
 impl Picker {
-    /// Lists agents (with teams and workflows) by their runs, or models or tools by their calls. Costs the number of them.
+    /// Lists agents (with teams and workflows) by their runs, or models or tools by their calls.
     #[must_use]
     pub fn labels(store: &Store, line: &str, by: By) -> Self {
         let (field, counted) = match by {
@@ -74,28 +81,25 @@ impl Picker {
             By::Model => ("model", "calls"),
             By::Tool => ("tool", "calls"),
         };
-        let groups = store.stats().groups(by).filter(|(name, _)| !name.is_empty());
-        Self::texts(store, line, field, counted, groups.map(|(name, group)| (name, u64::from(group.calls))).collect())
+        Self::gather(store, line, (field, counted), Gathering::Labels(by, 0))
     }
 
-    /// Lists sessions by their traces. Costs the rows in memory.
+    /// Lists sessions by their traces.
     #[must_use]
     pub fn sessions(store: &Store, line: &str) -> Self {
-        let (mut seen, mut counts) = (HashSet::new(), HashMap::new());
-        for data in store.rows().map(|row| store.row(row)).filter(|data| !data.session.is_empty()) {
-            if seen.insert((data.session, data.trace())) {
-                *counts.entry(data.session).or_default() += 1;
-            }
-        }
-        Self::texts(store, line, "session", "traces", counts.into_iter().collect())
+        Self::gather(store, line, ("session", "traces"), Gathering::sessions(store))
     }
 
     /// Lists statuses by their traces. Costs the traces in memory.
     #[must_use]
     pub fn statuses(store: &Store, line: &str) -> Self {
-        let count = |status| store.traces().filter(|&trace| store.trace(trace).run_status() == status).count() as u64;
-        let counts = STATUSES.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
-        Self::new("status", "traces", counts, line, true)
+        let mut counts = STATUSES.map(|(name, _)| (name.to_owned(), 0));
+        for status in store.traces().map(|trace| store.trace(trace).run_status()) {
+            if let Some(at) = STATUSES.iter().position(|&(_, known)| known == status) {
+                counts[at].1 += 1;
+            }
+        }
+        Self::new("status", "traces", counts.into(), line, true)
     }
 
     /// Whether typed text narrows the list.
@@ -104,22 +108,33 @@ impl Picker {
         !self.is_fixed
     }
 
-    fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, counts: Vec<(Symbol, u64)>) -> Self {
-        Self::new(field, counted, counts.into_iter().map(|(text, count)| (store.text(text).to_owned(), count)).collect(), line, false)
+    fn gather(store: &Store, line: &str, (field, counted): (&'static str, &'static str), gathering: Gathering) -> Self {
+        let mut picker = Self { field, counted, gathering: Some(gathering), filtered: values_of(line, field), ..Self::default() };
+        picker.advance(store, Slice::on_key());
+        picker
     }
 
     fn new(field: &'static str, counted: &'static str, counts: Vec<(String, u64)>, line: &str, is_fixed: bool) -> Self {
-        let selected = values_of(line, field);
-        let is_selected = |value: &str| selected.iter().any(|selected| selected.eq_ignore_ascii_case(value));
-        let choice = |(place, (value, count)): (usize, (String, u64))| {
-            let is_selected = is_selected(&value);
-            Choice { is_selected, was_selected: is_selected, place: if is_fixed { place } else { 0 }, value, count }
-        };
-        let choices: Vec<Choice> = counts.into_iter().enumerate().map(choice).collect();
-        let selected = choices.iter().filter(|choice| choice.is_selected).count();
-        let mut picker = Self { field, counted, choices, selected, is_fixed, ..Self::default() };
+        let mut picker = Self { field, counted, filtered: values_of(line, field), is_fixed, ..Self::default() };
+        picker.add(counts);
         picker.narrow(false);
         picker
+    }
+
+    /// Adds values with their counts.
+    fn add(&mut self, counts: Vec<(String, u64)>) {
+        for (value, count) in counts {
+            let is_selected = self.filtered.iter().any(|selected| selected.eq_ignore_ascii_case(&value));
+            self.selected += usize::from(is_selected);
+            let place = if self.is_fixed { self.choices.len() } else { 0 };
+            self.choices.push(Choice { is_selected, was_selected: is_selected, place, value, count });
+        }
+    }
+
+    /// Whether values are still being collected.
+    #[must_use]
+    pub fn is_gathering(&self) -> bool {
+        self.gathering.is_some()
     }
 
     /// Whether the values that match the typed text are still looked for.
@@ -191,16 +206,41 @@ impl Picker {
     /// Begins to look for the values that match the typed text. What does not match a text does not match a `longer` one.
     fn narrow(&mut self, longer: bool) {
         self.cursor = 0;
+        if self.is_gathering() {
+            return;
+        }
         let candidates = if longer && self.narrowing.is_none() { self.shown.clone() } else { (0..self.choices.len()).collect() };
         self.narrowing = Some(Narrowing::new(candidates));
-        self.advance(Slice::on_key());
+        self.advance_narrowing(&mut Slice::on_key());
     }
 
-    /// Looks on for matching values for a moment. Returns whether work is left.
-    pub(super) fn advance(&mut self, mut slice: Slice) -> bool {
+    /// Collects values and looks for those that match for a moment. Returns whether work is left.
+    pub(super) fn advance(&mut self, store: &Store, mut slice: Slice) -> bool {
+        if let Some(mut gathering) = self.gathering.take() {
+            let mut found = Vec::new();
+            let is_done = gathering.advance(store, &mut found, &mut slice);
+            self.add(found);
+            if !is_done {
+                self.gathering = Some(gathering);
+                return true;
+            }
+            self.narrowing = Some(Narrowing::new((0..self.choices.len()).collect()));
+        }
+        self.advance_narrowing(&mut slice)
+    }
+
+    /// Collects all values.
+    pub(super) fn finish_gathering(&mut self, store: &Store) {
+        while self.is_gathering() {
+            self.advance(store, Slice::of(WHOLE));
+        }
+    }
+
+    /// Looks on for matching values. Returns whether work is left.
+    fn advance_narrowing(&mut self, slice: &mut Slice) -> bool {
         let Self { choices, typed, narrowing, shown, .. } = self;
         let Some(open) = narrowing else { return false };
-        if !open.advance(typed, choices, &mut slice) {
+        if !open.advance(typed, choices, slice) {
             return true;
         }
         *shown = narrowing.take().map_or_else(Vec::new, Narrowing::into_matches);
@@ -209,7 +249,7 @@ impl Picker {
     }
 
     fn finish_narrowing(&mut self) {
-        while self.advance(Slice::of(WHOLE)) {}
+        while self.advance_narrowing(&mut Slice::of(WHOLE)) {}
     }
 
     /// Moves the cursor, stopping at the ends.
@@ -242,99 +282,5 @@ impl Picker {
             }
         }
         self.choices.into_iter().filter(|choice| choice.is_selected).map(|choice| choice.value).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tui::app::Keymap;
-
-    fn open(line: &str) -> Picker {
-        let counts = [("Researcher", 9), ("Writer", 5), ("Refund Desk", 2)];
-        Picker::new("agent", "runs", counts.map(|(name, count)| (name.to_owned(), count)).into(), line, false)
-    }
-
-    fn press(picker: &mut Picker, keys: &str) -> ControlFlow<Option<Vec<String>>> {
-        let mut last = ControlFlow::Continue(());
-        for c in keys.chars() {
-            let code = match c {
-                '\n' => KeyCode::Enter,
-                '<' => KeyCode::Backspace,
-                'V' => KeyCode::Down,
-                'E' => KeyCode::End,
-                c => KeyCode::Char(c),
-            };
-            let key = KeyEvent::new(code, KeyModifiers::NONE);
-            last = picker.key(key, Keymap::default().action(key));
-        }
-        last
-    }
-
-    fn names(picker: &Picker) -> Vec<&str> {
-        picker.shown().map(|choice| choice.value.as_str()).collect()
-    }
-
-    fn chosen(names: &[&str]) -> ControlFlow<Option<Vec<String>>> {
-        ControlFlow::Break(Some(names.iter().map(|&name| name.to_owned()).collect()))
-    }
-
-    #[test]
-    fn typed_text_narrows_the_list() {
-        let mut picker = open("");
-        let _ = press(&mut picker, "ref");
-        assert_eq!(names(&picker)[0], "Refund Desk");
-        assert!(!names(&picker).contains(&"Writer"));
-        let _ = press(&mut picker, "zz");
-        assert_eq!(names(&picker).len(), 0);
-        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "nothing is under the cursor");
-        let _ = press(&mut picker, "<<<<<");
-        assert_eq!(names(&picker), ["Researcher", "Writer", "Refund Desk"]);
-    }
-
-    #[test]
-    fn hidden_values_stay_selected() {
-        let mut picker = open("");
-        let _ = press(&mut picker, "V writ ");
-        assert_eq!(picker.selected_count(), 0, "selected and deselected");
-        let _ = press(&mut picker, " <<<<desk ");
-        assert_eq!(press(&mut picker, "\n"), chosen(&["Writer", "Refund Desk"]));
-    }
-
-    #[test]
-    fn enter_alone_toggles_the_value_under_the_cursor() {
-        assert_eq!(press(&mut open(""), "VV\n"), chosen(&["Refund Desk"]));
-        assert_eq!(press(&mut open(""), "E\n"), chosen(&["Refund Desk"]));
-        let mut picker = open("agent:\"refund desk\"");
-        assert_eq!(names(&picker), ["Refund Desk", "Researcher", "Writer"], "selected values come first");
-        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "Enter deselects it");
-        assert_eq!(press(&mut picker, "V\n"), chosen(&["Researcher"]));
-    }
-
-    #[test]
-    fn in_a_list_of_statuses_letters_move_the_cursor() {
-        let mut picker = Picker { is_fixed: true, ..open("") };
-        let _ = press(&mut picker, "jjk");
-        assert_eq!((picker.cursor, picker.typed.as_str(), names(&picker).len()), (1, "", 3));
-        let _ = press(&mut picker, "Gx");
-        assert_eq!((picker.cursor, names(&picker).len()), (2, 3));
-        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&["Refund Desk"]));
-        assert_eq!(press(&mut picker, "q"), ControlFlow::Break(None));
-    }
-
-    #[test]
-    fn a_long_list_is_narrowed_in_slices_and_enter_takes_what_the_whole_text_finds() {
-        let names: Vec<(String, u64)> = (0..20_000).map(|number| (format!("agent {number}"), 1)).collect();
-        let mut picker = Picker::new("agent", "runs", names, "", false);
-        picker.finish_narrowing();
-        for c in "19999".chars() {
-            picker.typed.push(c);
-            picker.narrowing = Some(Narrowing::new((0..picker.choices.len()).collect()));
-            assert!(picker.advance(Slice::of(Duration::ZERO)), "more work than a slice has time for");
-        }
-        assert_eq!(picker.shown().len(), 20_000, "the list stays until the matches are known");
-        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&["agent 19999"]));
-        while picker.advance(Slice::of(Duration::ZERO)) {}
-        assert_eq!(picker.shown().next().map(|choice| choice.value.as_str()), Some("agent 19999"));
     }
 }

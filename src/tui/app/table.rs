@@ -7,6 +7,7 @@ mod order;
 
 use super::list_pane::ListPane;
 use super::refresh::Pace;
+use super::trash::Items;
 use super::{Action, Aggregates, TraceTree};
 use crate::export::MissSum;
 use crate::format;
@@ -190,11 +191,16 @@ impl Table {
         self.widest
     }
 
-    /// Starts over with another filter.
-    pub(super) fn restart(&mut self, store: &Store, tree: &TraceTree) {
-        self.index = Index::new(self.view, store, tree);
+    /// Starts over with another filter. Returns what is left to free.
+    pub(super) fn restart(&mut self, store: &Store, tree: &TraceTree) -> [Items; 3] {
         self.pass = None;
         self.pace = Pace::due();
+        std::mem::replace(&mut self.index, Index::new(self.view, store, tree)).into_items()
+    }
+
+    /// Takes itself apart, to be freed in slices.
+    pub(super) fn into_items(self) -> [Items; 3] {
+        self.index.into_items()
     }
 
     /// Notes traces that changed, or that the filter newly shows or hides.

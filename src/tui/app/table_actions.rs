@@ -29,7 +29,7 @@ impl App {
         self.log_list = (view == View::Logs).then(|| LogList::new(&self.filter));
         self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
         let table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));
-        free(std::mem::replace(&mut self.table, table));
+        self.trash.put(std::mem::replace(&mut self.table, table).into_iter().flat_map(Table::into_items));
         if let Some(list) = &mut self.series_list {
             list.refresh(&self.metrics, self.now, Slice::on_key());
         }
@@ -80,13 +80,5 @@ impl App {
             }
         }
         ControlFlow::Break(None)
-    }
-}
-
-/// Frees the lines of a view that is left, on a thread of its own: with 100,000 names that takes longer than a frame.
-fn free(table: Option<Table>) {
-    if let Some(table) = table {
-        // Where there is no thread, it is freed at once.
-        let _ = std::thread::Builder::new().name("free".to_owned()).spawn(move || drop(table));
     }
 }

@@ -77,11 +77,11 @@ impl App {
                 (None, Some(table)) => Sorter::of_table(table),
                 (None, None) => Sorter::of_traces(&self.tree),
             }),
-            Action::PickAgents => Overlay::Picker(Picker::labels(store, &self.filter, By::Agent)),
-            Action::PickStatuses => Overlay::Picker(Picker::statuses(store, &self.filter)),
-            Action::PickModels => Overlay::Picker(Picker::labels(store, &self.filter, By::Model)),
-            Action::PickTools => Overlay::Picker(Picker::labels(store, &self.filter, By::Tool)),
-            Action::PickSessions => Overlay::Picker(Picker::sessions(store, &self.filter)),
+            Action::PickAgents => Overlay::Picker(Box::new(Picker::labels(store, &self.filter, By::Agent))),
+            Action::PickStatuses => Overlay::Picker(Box::new(Picker::statuses(store, &self.filter))),
+            Action::PickModels => Overlay::Picker(Box::new(Picker::labels(store, &self.filter, By::Model))),
+            Action::PickTools => Overlay::Picker(Box::new(Picker::labels(store, &self.filter, By::Tool))),
+            Action::PickSessions => Overlay::Picker(Box::new(Picker::sessions(store, &self.filter))),
             _ => return None,
         })
     }

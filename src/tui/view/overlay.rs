@@ -77,6 +77,7 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
     let list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     if picker.shown().len() == 0 {
         let reason = match picker.count() {
+            _ if picker.is_gathering() => "counting …",
             0 => "no values yet",
             _ if picker.is_narrowing() => "",
             _ => "no value matches",

@@ -7,6 +7,7 @@ use super::{GroupKey, View};
 use crate::model::{Nanos, errors};
 use crate::store::{RowIx, Store, Symbol, Totals, TraceIx};
 use crate::tui::app::TraceTree;
+use crate::tui::app::trash::Items;
 use crate::tui::slices::Slice;
 
 /// A group and one of its rows with its start time.
@@ -48,7 +49,7 @@ pub(super) struct Index {
     nested: HashMap<RowIx, Vec<RowIx>>,
     /// Traces to index.
     queue: VecDeque<TraceIx>,
-    /// The traces in `queue`.
+    /// The traces in `queue` that changed since the first pass over all of them began, so that each is only once behind it.
     queued: HashSet<TraceIx>,
 }
 
@@ -59,9 +60,17 @@ impl Index {
             if tree.is_filtered() { shown() } else { store.traces().rev().collect() }
         };
         let queue: VecDeque<TraceIx> = if is_indexed(view) { traces() } else { VecDeque::new() };
-        let queued = queue.iter().copied().collect();
-        let (groups, free, places, by_trace, nested) = Default::default();
+        let (groups, free, nested, queued) = Default::default();
+        // A table that grows takes longer than a frame.
+        let (places, by_trace) = (HashMap::with_capacity(queue.len()), HashMap::with_capacity(queue.len()));
         Self { view, groups, free, places, by_trace, nested, queue, queued }
+    }
+
+    /// Takes itself apart, to be freed in slices.
+    pub(super) fn into_items(self) -> [Items; 3] {
+        let Self { groups, places, by_trace, nested, .. } = self;
+        let maps = by_trace.into_values().map(drop).chain(nested.into_values().map(drop));
+        [Box::new(groups.into_iter().map(drop)), Box::new(places.into_keys().map(drop)), Box::new(maps)]
     }
 
     /// Returns the group at a place, if there is one.
