@@ -57,7 +57,7 @@ pub enum Outcome {
     Done,
     /// There was nothing to find, or a source was left out that could not be read.
     Missing,
-    /// A trace matched `--fail-on`.
+    /// A trace matched `--fail-on`, or all together `--fail-on-total`.
     Matched,
     /// A program that it ran ended with this exit code.
     Exited(u8),

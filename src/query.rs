@@ -27,7 +27,7 @@ pub use record::Record;
 
 use crate::model::payload_query::{Comparison, Condition};
 use crate::model::{Nanos, Pattern, PayloadQuery, SpanType};
-use crate::store::RunStatus;
+use crate::store::{RunStatus, Totals};
 pub use time::DAY_WORDS;
 use time::TimeBound;
 
@@ -69,6 +69,10 @@ enum Test {
 impl Test {
     fn is_tokens(&self) -> bool {
         matches!(self, Self::Number(NumberField::Tokens | NumberField::Input | NumberField::Output, ..))
+    }
+
+    fn is_amount(&self) -> bool {
+        self.is_tokens() || matches!(self, Self::Number(NumberField::Cost, ..))
     }
 }
 
@@ -207,8 +211,24 @@ impl Query {
     /// Returns the query without what it asks of costs and tokens.
     #[must_use]
     pub fn without_amounts(&self) -> Self {
-        let is_amount = |test: &Test| test.is_tokens() || matches!(test, Test::Number(NumberField::Cost, ..));
-        Self { terms: self.terms.iter().filter(|term| !is_amount(&term.test)).cloned().collect() }
+        Self { terms: self.terms.iter().filter(|term| !term.test.is_amount()).cloned().collect() }
+    }
+
+    /// Returns whether the query asks of costs and tokens only, which sums over traces have, too.
+    #[must_use]
+    pub fn asks_only_amounts(&self) -> bool {
+        !self.terms.is_empty() && self.terms.iter().all(|term| term.test.is_amount())
+    }
+
+    /// Returns whether sums match a query that [asks only amounts](Self::asks_only_amounts). Unknown ones match nothing.
+    #[must_use]
+    pub fn matches_sums(&self, totals: &Totals) -> bool {
+        self.terms.iter().all(|term| match &term.test {
+            Test::Number(measure, comparison, limit) => {
+                matcher::amount(*measure, totals).is_some_and(|sum| comparison.holds(&sum, limit) != term.negated)
+            }
+            _ => false,
+        })
     }
 
     /// Returns the conditions on payloads.

@@ -18,7 +18,7 @@ pub struct ListArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: source, `trace_id`, name, root, status (ok, error, running, lost, paused, cut), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, `failed_steps`, failed, agent, session, user, `other_traces`, `covers_other_traces`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), approvals and scores (of its runs, lists). An unknown value is null. `other_traces` are parts of the same run, which the numbers cover.
+    /// Fields: source, `trace_id`, name (as received), label (the name on the screen), root, status (ok, error, running, lost, paused, cut), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, `failed_steps`, failed, agent, session, user, `other_traces`, `covers_other_traces`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), approvals and scores (of its runs, lists). An unknown value is null. `other_traces` are parts of the same run, which the numbers cover.
     #[arg(long)]
     pub json: bool,
 
@@ -31,6 +31,10 @@ pub struct ListArgs {
     /// Exit with code 3 if a listed trace matches this filter: error, 'cost>0.5', 'time>10s', or any other
     #[arg(long, value_name = "EXPR", value_parser = parse_fail_on, allow_hyphen_values = true)]
     pub fail_on: Option<Query>,
+
+    /// Exit with code 3 if the listed traces together match: 'cost>1', 'tokens>200k'
+    #[arg(long, value_name = "EXPR", value_parser = parse_fail_on_total)]
+    pub fail_on_total: Option<Query>,
 }
 
 /// The arguments of `search`.
@@ -94,6 +98,16 @@ pub(super) fn parse_fail_on(line: &str) -> Result<Query, String> {
     Query::parse_condition(line).map_err(|error| positioned(&error))
 }
 
+/// Parses a filter that asks of sums only.
+fn parse_fail_on_total(line: &str) -> Result<Query, String> {
+    let query = parse_fail_on(line)?;
+    if query.asks_only_amounts() {
+        Ok(query)
+    } else {
+        Err("a sum over traces has a cost and tokens only: 'cost>1', 'tokens>200k'".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::selection::parse_filter;
@@ -122,6 +136,14 @@ mod tests {
         assert!(parse_fail_on("\"a b\" /x/").is_ok());
         for refused in ["", " ", "colour>5", "errors", "error refund", "err*", "cost > 0.5", "error|refund", "total_cost>1", "a=b"] {
             assert!(parse_fail_on(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn fail_on_total_takes_cost_and_tokens() {
+        assert_eq!(parse_fail_on_total("cost>1 in>5k"), parse_filter("cost:>1 in:>5k"));
+        for refused in ["", "error", "cost>1 error", "time>10s", "refund"] {
+            assert!(parse_fail_on_total(refused).is_err(), "{refused}");
         }
     }
 

@@ -30,6 +30,24 @@ pub(super) fn unjudged(snapshot: &mut Snapshot, traces: &[TraceIx], matched: &[T
     Ok(sentences)
 }
 
+/// Returns whether traces together match a condition of sums, and what to say of it.
+pub(super) fn total(store: &Store, traces: &[TraceIx], condition: &Query) -> (bool, Option<String>) {
+    let mut sums = Totals::default();
+    for &trace in traces {
+        sums.add(&store.totals_of(trace));
+    }
+    let cost = format!("cost {}", format::money_at_least(sums.cost(), sums.is_cost_incomplete()));
+    let tokens = format::with_noun(&format::tokens_at_least(sums.tokens(), sums.are_tokens_incomplete()), "token");
+    let together = format!("{} together: {cost}, {tokens}", format::plural(traces.len() as u64, "trace"));
+    let is_bound = (condition.asks_cost() && (sums.cost().is_none() || sums.is_cost_incomplete()))
+        || (condition.asks_tokens() && (sums.tokens().is_none() || sums.are_tokens_incomplete()));
+    match condition.matches_sums(&sums) {
+        true => (true, Some(format!("{together}, which matches --fail-on-total"))),
+        false if is_bound && sums.calls + sums.silent > 0 => (false, Some(format!("--fail-on-total: not all is known of {together}"))),
+        false => (false, None),
+    }
+}
+
 /// Says how many traces lack an amount. `state` tells whether it is known, and whether it is a lower bound.
 fn sentence(store: &Store, traces: &[TraceIx], amount: &str, hint: &str, state: impl Fn(&Totals) -> (bool, bool)) -> Option<String> {
     let (mut unknown, mut bounds) = (0, 0);

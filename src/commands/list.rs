@@ -53,6 +53,7 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
     let unjudged =
         args.fail_on.as_ref().map(|query| gate::unjudged(&mut snapshot, &traces, &matched, query)).transpose()?.unwrap_or_default();
+    let (exceeds, total) = args.fail_on_total.as_ref().map(|query| gate::total(&snapshot.store, &traces, query)).unwrap_or_default();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
         write_json(&snapshot, &listed, &mut out)
@@ -61,15 +62,15 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         snapshot.read_beside(&listed)?;
         table(&snapshot, &listed).write(&mut out, output).and_then(|()| write_folded(&snapshot, &folded, &mut out, output))
     };
-    let outcome = if matched.is_empty() { snapshot.outcome() } else { Outcome::Matched };
+    let outcome = if matched.is_empty() && !exceeds { snapshot.outcome() } else { Outcome::Matched };
     let outcome = ignore_broken_pipe(result.and_then(|()| out.flush()), outcome)?;
-    if outcome == Outcome::Matched {
+    if outcome == Outcome::Matched && !matched.is_empty() {
         let ids: Vec<String> = matched.iter().take(MAX_NAMED).map(|&trace| snapshot.store.trace(trace).id.to_string()).collect();
         let more = if matched.len() > MAX_NAMED { ", …" } else { "" };
         let (count, traces) = (format::count(matched.len() as u64), format::plural(traces.len() as u64, "trace"));
         print_message(&format!("{count} of {traces} match --fail-on: {}{more}", ids.join(", ")));
     }
-    for sentence in &unjudged {
+    for sentence in unjudged.iter().chain(&total) {
         print_message(sentence);
     }
     Ok(outcome)

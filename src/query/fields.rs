@@ -10,7 +10,7 @@ pub const FIELDS: [(&str, &str); 38] = [
     ("agent", "the agent's name"),
     ("model", "the model"),
     ("tool", "the tool"),
-    ("name", "the span's name"),
+    ("name", "the span's name, or the one that is shown"),
     ("error", "the status message"),
     ("failure", "the status message, * for what varies"),
     ("session", "the session"),

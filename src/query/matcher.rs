@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::{BareWord, NumberField, Query, Term, Test, TextField};
 use crate::model::payload_query::Condition;
 use crate::model::{Nanos, SpanId, TraceId, errors};
-use crate::store::{By, RowIx, RunStatus, Score, Store, Symbol, TraceIx};
+use crate::store::{By, RowIx, RunStatus, Score, Store, Symbol, Totals, TraceIx};
 use fuzzy::Fuzzy;
 
 /// A query with cached results for texts, and the spans whose payloads match.
@@ -134,8 +134,10 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
         Test::Text(TextField::Event | TextField::Log, _) | Test::Level(_) | Test::Payload(_) | Test::Miss(_) => false,
         Test::Text(TextField::Service, patterns) => patterns.iter().any(|pattern| pattern.matches(store.service(row))),
         Test::Text(field, patterns) => {
-            let symbol = text(*field, store, row);
-            cached(results, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
+            // Views show the label in place of the name.
+            let shown = if *field == TextField::Name { data.label } else { Symbol::EMPTY };
+            let mut matches = |text| cached(results, text, || patterns.iter().any(|pattern| pattern.matches(store.text(text))));
+            [text(*field, store, row), shown].into_iter().any(&mut matches)
         }
         Test::Status(statuses) => {
             let status = store.run_status(row);
@@ -190,20 +192,27 @@ fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {
 
 /// Returns a number of a row; `None` if it is unknown.
 fn number(measure: NumberField, store: &Store, row: RowIx, now: Nanos) -> Option<i64> {
-    // As beside the row on the screen: the first root of a trace stands for all of it.
-    let totals = || store.shown_totals(row);
-    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     match measure {
         NumberField::Duration => store.shown_time(row, now),
         NumberField::OwnTime => Some(store.own_time(row, now)),
-        NumberField::Tokens => totals().tokens().map(count),
-        NumberField::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),
-        NumberField::Output => Some(totals()).filter(|totals| totals.outputs > 0).map(|totals| count(totals.output)),
-        NumberField::Cost => totals().cost(),
+        // As beside the row on the screen: the first root of a trace stands for all of it.
+        NumberField::Tokens | NumberField::Input | NumberField::Output | NumberField::Cost => amount(measure, &store.shown_totals(row)),
         NumberField::Cached => store.cached_share(row),
         NumberField::Context => store.context_share(row),
         NumberField::FirstToken => store.first_token(row),
         NumberField::Speed => store.output_rate(row).map(|rate| rate.round() as i64),
+    }
+}
+
+/// Returns the tokens or the cost of sums; `None` if they are unknown, or of another number.
+pub(super) fn amount(measure: NumberField, totals: &Totals) -> Option<i64> {
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    match measure {
+        NumberField::Tokens => totals.tokens().map(count),
+        NumberField::Input => (totals.inputs > 0).then(|| count(totals.input)),
+        NumberField::Output => (totals.outputs > 0).then(|| count(totals.output)),
+        NumberField::Cost => totals.cost(),
+        _ => None,
     }
 }
 

@@ -149,6 +149,7 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
         (&["list", "--fail-on", "errors"], "is neither a status"),
         (&["list", "--fail-on", "cost >0.5"], "write the comparison after a field"),
         (&["list", "--fail-on", ""], "the condition is empty"),
+        (&["list", "--fail-on-total", "time>5s"], "a sum over traces has a cost and tokens only"),
         (&["list", "--fail-on", "total_cost>0.001"], "did you mean cost?"),
         (&["list", "--filter", "cost > 0.5"], "write the comparison after a field"),
         (&["list", "--theme", "dark"], "list does not use --theme"),
@@ -188,6 +189,16 @@ fn an_invalid_pattern_is_a_2_and_names_the_line() {
     std::fs::write(program.path("a.toml"), "mouse = true\nredact_patterns = [\"(\"]\n").unwrap();
     let (code, message) = run(&program, &["list", "traces.db", "--config", "a.toml"]);
     assert_eq!((code, message.starts_with("agno-top: a.toml, line 2: \"(\" is not a regular expression: ")), (Some(2), true), "{message}");
+}
+
+#[test]
+fn traces_that_match_fail_on_total_together_are_a_3() {
+    let program = Program::new();
+    let total = |condition: &str| run(&program, &["list", "traces.db", "--fail-on-total", condition]);
+    let sums = "11 traces together: cost ≥$0.0068, 4.2k tokens";
+    assert_eq!(total("cost>0.006"), (Some(3), format!("agno-top: {sums}, which matches --fail-on-total\n")));
+    assert_eq!(total("cost>0.01"), (Some(0), format!("agno-top: --fail-on-total: not all is known of {sums}\n")));
+    assert_eq!(total("tokens>5k"), (Some(0), String::new()));
 }
 
 #[test]
