@@ -340,6 +340,9 @@ pub struct TraceRecord {
     /// The name of the span that it is named after: the first root or, if that is an HTTP request or the like, the first agent's in it.
     #[serde(serialize_with = "non_empty_text")]
     pub name: String,
+    /// The name that the screen shows: that of the agent, the model or the tool that it is named after. Empty, written as null, if it has none.
+    #[serde(serialize_with = "non_empty_text")]
+    pub label: String,
     /// The name of its first root span.
     #[serde(serialize_with = "non_empty_text")]
     pub root: String,
@@ -379,9 +382,6 @@ pub struct TraceRecord {
     /// The latest time that is known of it: its end or, while it runs, now. Not written.
     #[serde(skip)]
     pub until: Nanos,
-    /// The name that the screen shows: that of the agent, the model or the tool that it is named after. Empty if it has none. Not written as JSON.
-    #[serde(skip)]
-    pub label: String,
     /// What its numbers leave out, or hold beside its run, in sentences. Not written as JSON.
     #[serde(skip)]
     pub scope: Vec<String>,

@@ -16,10 +16,11 @@ const USAGE: [&str; 9] = [
     "tokens_incomplete",
 ];
 
-const TRACE: [&str; 17] = [
+const TRACE: [&str; 18] = [
     "source",
     "trace_id",
     "name",
+    "label",
     "root",
     "status",
     "start",
@@ -76,7 +77,7 @@ fn list_writes_these_fields() {
     assert_eq!(
         *trace(FAILED),
         json!({
-            "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "root": "Unlucky_Agent.run", "status": "error",
+            "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "label": "Unlucky Agent", "root": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
             "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null, "other_traces": [], "covers_other_traces": false,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,

@@ -70,7 +70,7 @@ fn records_have_stable_field_names() {
     assert_eq!(
         trace,
         serde_json::json!({
-            "source": "traces.db", "trace_id": "07".repeat(16), "name": "a name", "root": "a name", "status": "error", "start": "1970-01-01T00:00:00.001Z",
+            "source": "traces.db", "trace_id": "07".repeat(16), "name": "a name", "label": "Clerk", "root": "a name", "status": "error", "start": "1970-01-01T00:00:00.001Z",
             "end": "1970-01-01T00:00:00.012Z", "duration_ms": 11.0, "spans": 4, "errors": 1, "failed_steps": 1, "failed": true, "agent": "Clerk", "session": "s1",
             "user": "ann", "other_traces": [], "covers_other_traces": false, "input_tokens": 10, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": 3, "reasoning_tokens": null,
             "cost_usd": 0.0015, "cache_unstated": false, "cost_incomplete": false, "tokens_incomplete": false, "approvals": [], "scores": []
