@@ -84,6 +84,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
     if let Some(overlay) = &app.overlay {
         cursor = overlay::draw(buffer, hits, area, app, store, overlay, styling).or(cursor);
     }
+    footer::draw_message(buffer, panes.footer, app, styling);
     if app.ascii {
         styling::to_ascii(buffer);
     }

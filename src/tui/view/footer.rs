@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+use ratatui::widgets::{Clear, Widget};
 
 use super::styling::Styling;
 use super::{put, put_input, put_right};
@@ -139,13 +140,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         return Some(draw_editor(buffer, area, app, editor, styling));
     }
     let end = draw_state(buffer, area, app, styling);
-    let room = end.saturating_sub(area.x + 1);
-    // The hints follow a message where there is room.
     let mut x = area.x + 1;
-    if let Some(message) = &app.message {
-        let style = if message.is_error { styling.error() } else { styling.good() };
-        x = put(buffer, x, area.y, room.saturating_sub(1), &message.text, style) + 3;
-    }
     if let Some(program) = app.program.as_ref().filter(|program| program.is_focused && app.overlay.is_none()) {
         let text = format!("keys go to {} · Ctrl-] returns", program.name);
         put(buffer, x, area.y, end.saturating_sub(x), &text, styling.running());
@@ -177,6 +172,16 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), label, styling.dim()) + 2;
     }
     None
+}
+
+/// Draws the message, if there is one, above the key hints, which stay readable.
+pub(super) fn draw_message(buffer: &mut Buffer, footer: Rect, app: &App, styling: Styling) {
+    let Some(message) = app.message.as_ref().filter(|_| footer.y > 0 && app.editor.is_none()) else { return };
+    let line = Rect { y: footer.y - 1, height: 1, ..footer };
+    Clear.render(line, buffer);
+    buffer.set_style(line, styling.screen());
+    let style = if message.is_error { styling.error() } else { styling.good() };
+    put(buffer, line.x + 1, line.y, line.width.saturating_sub(2), &message.text, style);
 }
 
 /// Returns an arrow key if the action has one, which needs no explanation, else its first key.

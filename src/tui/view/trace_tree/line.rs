@@ -66,12 +66,13 @@ impl Line<'_> {
     fn draw_tree(&self, buffer: &mut Buffer, hits: &mut HitMap, x: u16, end: u16, y: u16) -> u16 {
         let Self { app, store, styling, row, .. } = *self;
         let marked = app.marks.contains(&self.data.trace()) && TraceTree::parent(store, row).is_none();
-        let (symbol, style) = match (marked, self.is_cursor) {
-            (true, _) => ("✓", styling.mark()),
-            (false, true) => ("▎", styling.key()),
-            (false, false) => (" ", Style::new()),
-        };
-        put(buffer, x, y, 1, symbol, style);
+        if self.is_cursor {
+            put(buffer, x, y, 1, "▎", styling.key());
+        }
+        if marked {
+            // The cursor keeps its sign: the mark then stands in the frame.
+            put(buffer, if self.is_cursor { x.saturating_sub(1) } else { x }, y, 1, "✓", styling.mark());
+        }
         let mut guides = Vec::with_capacity(display::INDENTED_LEVELS);
         let mut at = row;
         while let Some(parent) = app.tree.shown_parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
