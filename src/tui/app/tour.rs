@@ -16,15 +16,16 @@ const STEPS: [(Action, &str); 7] = [
 /// The guide.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tour {
-    step: usize,
+    /// The steps that were tried.
+    tried: [bool; STEPS.len()],
     is_over: bool,
 }
 
 impl Tour {
-    /// Notes that the user did something. A step that was tried is left behind, and so are those before it.
+    /// Notes that the user did something. A step that was tried is not shown again, and no other is left out.
     pub(super) fn note(&mut self, action: Action) {
-        if let Some(step) = STEPS.iter().position(|(tried, _)| *tried == action).filter(|step| *step >= self.step) {
-            self.step = step + 1;
+        for (tried, (step, _)) in self.tried.iter_mut().zip(STEPS) {
+            *tried |= step == action;
         }
     }
 
@@ -44,14 +45,15 @@ impl Tour {
     pub fn line(self, keymap: &Keymap) -> String {
         let hint = |action| keymap.hint(action);
         let replay = hint(Action::Replay);
-        let Some((action, text)) = STEPS.get(self.step) else {
+        let Some(step) = self.tried.iter().position(|tried| !tried) else {
             let over = if self.is_over { format!(" is over: {replay} plays it again;") } else { ":".to_owned() };
             return format!("The demo{over} agno-top tmp/traces.db watches your own");
         };
+        let (action, text) = STEPS[step];
         // The guide goes on after the end of the recording: the runs are still there to look at.
         let over = if self.is_over { format!(" over ({replay}: again)") } else { String::new() };
-        let text = text.replace("{}", &hint(*action)).replace("{traces}", &hint(Action::ViewTraces));
-        format!("Demo{over}, {} of {}: {text}", self.step + 1, STEPS.len())
+        let text = text.replace("{}", &hint(action)).replace("{traces}", &hint(Action::ViewTraces));
+        format!("Demo{over}, {} of {}: {text}", step + 1, STEPS.len())
     }
 }
 
@@ -67,9 +69,12 @@ mod tests {
         tour.note(Action::Down);
         tour.note(Action::NextError);
         assert_eq!(tour.line(&keymap), "Demo, 2 of 7: ⏎ reads it: arguments, messages, error");
-        tour.note(Action::ViewTools);
-        tour.note(Action::Back);
-        assert!(tour.line(&keymap).starts_with("Demo, 6 of 7: / filters"), "steps are not repeated");
+        tour.note(Action::Filter);
+        assert!(tour.line(&keymap).starts_with("Demo, 2 of 7: "), "no step is left out");
+        for action in [Action::Detail, Action::Back, Action::Slowest, Action::ViewTools] {
+            tour.note(action);
+        }
+        assert!(tour.line(&keymap).starts_with("Demo, 7 of 7: "), "steps are not repeated");
         tour.note(Action::Help);
         assert_eq!(tour.line(&keymap), "The demo: agno-top tmp/traces.db watches your own");
     }
@@ -77,16 +82,23 @@ mod tests {
     #[test]
     fn the_guide_goes_on_at_the_end_of_the_recording_and_offers_to_play_it_again() {
         let keymap = Keymap::default();
-        let mut tour = Tour { step: 1, is_over: true };
+        let mut tour = Tour { is_over: true, ..Tour::default() };
+        tour.note(Action::NextError);
         assert_eq!(tour.line(&keymap), "Demo over (r: again), 2 of 7: ⏎ reads it: arguments, messages, error");
-        tour.note(Action::Help);
+        for (action, _) in STEPS {
+            tour.note(action);
+        }
         assert_eq!(tour.line(&keymap), "The demo is over: r plays it again; agno-top tmp/traces.db watches your own");
     }
 
     #[test]
     fn every_line_fits_into_80_columns() {
-        for (step, is_over) in (0..=STEPS.len()).flat_map(|step| [(step, false), (step, true)]) {
-            let line = Tour { step, is_over }.line(&Keymap::default());
+        for (steps, is_over) in (0..=STEPS.len()).flat_map(|steps| [(steps, false), (steps, true)]) {
+            let mut tour = Tour { is_over, ..Tour::default() };
+            for (action, _) in &STEPS[..steps] {
+                tour.note(*action);
+            }
+            let line = tour.line(&Keymap::default());
             assert!(crate::format::width(&line) <= 78, "{line}");
         }
     }
