@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub use agents::{AgentName, plan, spans_advice};
+pub use agents::{AgentName, content_command, plan, spans_advice};
 pub use change::changed_lines;
 pub use mcp::{McpClient, mcp_plan};
 pub use once::{Once, agent_of, once};

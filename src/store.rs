@@ -94,7 +94,7 @@ pub use run_calls::RunCall;
 pub use short_ids::ShortIds;
 pub use skew::{Clock, Skew};
 pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
-pub use time_breakdown::TimeBreakdown;
+pub use time_breakdown::{TimeBreakdown, is_delegation};
 pub use totals::Totals;
 pub use trace::{Counts, Trace};
 pub use walk::Walk;

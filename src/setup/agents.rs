@@ -34,6 +34,14 @@ pub fn spans_advice(service: &str) -> &'static str {
     }
 }
 
+/// Returns the command that makes a coding agent, here the name of its service, send prompts and answers, too; `None` of other services.
+#[must_use]
+pub fn content_command(service: &str) -> Option<String> {
+    let agents = ["claude", "codex", "gemini", "qwen", "opencode"];
+    let name = agents.into_iter().find(|name| service.split(['-', '_']).next() == Some(name))?;
+    Some(format!("agno-top setup {name} --content"))
+}
+
 /// The settings of Claude Code are environment variables, which its file sets.
 macro_rules! variable {
     ($name:literal, $value:expr, $rule:ident) => {

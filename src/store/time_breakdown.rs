@@ -29,7 +29,8 @@ impl TimeBreakdown {
 }
 
 /// Whether the name of a tool is one with which a team hands a task to its members.
-fn is_delegation(tool: &str) -> bool {
+#[must_use]
+pub fn is_delegation(tool: &str) -> bool {
     tool.starts_with("delegate_task")
 }
 

@@ -34,7 +34,7 @@ fn together(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
     if totals.tokens().is_some() {
         let known = |count: u64, calls: u32| format::tokens((calls > 0).then_some(count));
         let (input, output) = (known(totals.input, totals.inputs), known(totals.output, totals.outputs));
-        numbers.push(format!("{input} tokens in and {output} out"));
+        numbers.push(format!("{} in and {output} out", format::with_noun(&input, "token")));
     }
     numbers.extend(totals.cost().map(|cost| format::money_at_least(Some(cost), totals.is_cost_incomplete())));
     let count = format::count((others.len() + 1) as u64);
@@ -51,6 +51,12 @@ fn leaked(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
     let spans: usize = runs.iter().map(|&run| store.walk_below(run).count()).sum();
     let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
     let until = format::duration(end.saturating_sub(data.start).max(0));
+    let is_one = runs.len() == 1;
     let (runs, spans) = (format::plural(runs.len() as u64, "run"), format::plural(spans as u64, "span"));
-    Some(format!("{runs} leaked into the trace: the {spans} count, but not the time, which would be {until}"))
+    let (began, their) = if is_one {
+        ("began after its parent had ended (it leaked in)", "its")
+    } else {
+        ("began after their parents had ended (they leaked in)", "their")
+    };
+    Some(format!("{runs} {began}: tokens and cost include {their} {spans}, the time does not ({until} with them)"))
 }

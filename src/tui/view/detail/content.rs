@@ -4,6 +4,7 @@ use super::{conversation, preview};
 use crate::format;
 use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
+use crate::setup;
 use crate::tui::app::compare::{TextLine, Texts};
 use crate::tui::app::{Page, Tab, value_text};
 use crate::tui::display;
@@ -24,6 +25,8 @@ pub(super) struct Place<'a> {
     pub(super) tool: Option<&'a str>,
     /// Whether model calls stand below the span.
     pub(super) has_calls: bool,
+    /// The name of the service.
+    pub(super) service: &'a str,
     /// The question that the step above states.
     pub(super) asked: Option<Asked<'a>>,
 }
@@ -99,7 +102,12 @@ fn messages(payload: &Payload, place: Place<'_>) -> Document {
     if !payload.status_message.is_empty() {
         shown.push(chat::Message { role: "error".into(), parts: vec![Part::Error(payload.status_message.as_str().into())] });
     }
-    if shown.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&shown) }
+    if shown.is_empty() {
+        let hint = setup::content_command(place.service).map(|command| format!(" {command} makes the agent send them."));
+        note(&format!("No messages are recorded on this span.{}", hint.unwrap_or_default()))
+    } else {
+        chat::document(&shown)
+    }
 }
 
 /// Says that messages are missing, because the sender limits the number of attributes.
@@ -253,6 +261,14 @@ mod tests {
         let step = payload(&[("input.value", "hi"), ("output.value", "hello")]);
         let points = |has_calls| messages(&step, Place { has_calls, ..Place::default() }).to_text().contains("model calls below");
         assert_eq!([points(true), points(false)], [true, false]);
+    }
+
+    #[test]
+    fn a_coding_agent_that_sends_no_messages_is_told_how() {
+        let told = |service| messages(&Payload::default(), Place { service, ..Place::default() }).to_text();
+        assert!(told("claude-code").contains("on this span. agno-top setup claude --content makes the agent send them."));
+        assert!(told("codex_cli_rs").contains("agno-top setup codex --content"));
+        assert_eq!(told("codexes").trim(), "No messages are recorded on this span.");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::export::MissSum;
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{By, Group, RowIx, Store, Totals};
+use crate::store::{By, Group, RowIx, Store, Totals, is_delegation};
 use crate::tui::app::{Aggregates, GroupKey, Table, View};
 use crate::tui::display::{self, Shares, cost, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
@@ -21,9 +21,9 @@ pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggr
     match (&line.key, table.view) {
         (GroupKey::Name(_), View::Sessions) => page.session(store, table, table.missed(store, aggregates), now),
         (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
-        (GroupKey::Name(_), _) => {
+        (GroupKey::Name(name), _) => {
             if let Some((by, group)) = table.group(store, aggregates) {
-                page.group(by, group, table.missed(store, aggregates));
+                page.group(by, name, group, table.missed(store, aggregates));
             }
         }
     }
@@ -39,26 +39,35 @@ impl Page {
         self.0.push(value, TextRole::Plain);
     }
 
-    fn group(&mut self, by: By, group: &Group, missed: Option<(MissSum, bool)>) {
+    fn group(&mut self, by: By, name: &str, group: &Group, missed: Option<(MissSum, bool)>) {
         let what = match by {
             By::Agent => "runs",
             By::Model | By::Tool => "calls",
         };
         let (calls, errors) = (u64::from(group.calls), u64::from(group.failed));
         self.fact(what, &format!("{}, {} failed ({})", format::count(calls), format::count(errors), format::percent(errors, calls.max(1))));
-        let time = |thousandths| group.times.quantile(thousandths).map_or_else(|| "–".to_owned(), format::duration);
-        let max = group.times.max().map_or_else(|| "–".to_owned(), format::duration);
-        self.fact("time", &format!("p50 {}  p95 {}  p99 {}  max {max}", time(500), time(950), time(990)));
+        if by == By::Tool && group.times.count() == 0 && is_delegation(name) {
+            self.fact("time", "–, it waits for the run of a member, whose time counts for the member");
+        } else {
+            self.times(group);
+        }
         if let Some(first) = group.first_tokens.quantile(500) {
             let p95 = group.first_tokens.quantile(950).map_or_else(String::new, |p95| format!("  p95 {}", format::duration(p95)));
             self.fact(
                 "first token",
-                &format!("p50 {}{p95}, of {} calls that state it", format::duration(first), format::count(group.first_tokens.count())),
+                &format!("p50 {}{p95}, of {} with one", format::duration(first), format::plural(group.first_tokens.count(), "call")),
             );
         }
         if let Some(rate) = group.tokens_per_second() {
             let quantiles = [(500, "p50"), (950, "p95")].map(|(at, name)| group.speed(at).map(|speed| format!("  {name} {speed:.0}")));
-            self.fact("speed", &format!("{rate:.0} output tokens per second{}", quantiles.into_iter().flatten().collect::<String>()));
+            self.fact(
+                "speed",
+                &format!(
+                    "{} per second{}",
+                    format::with_noun(&format!("{rate:.0}"), "output token"),
+                    quantiles.into_iter().flatten().collect::<String>()
+                ),
+            );
         }
         self.usage(&group.usage);
         if by != By::Tool {
@@ -74,12 +83,19 @@ impl Page {
         }
     }
 
+    /// States the percentiles of the time.
+    fn times(&mut self, group: &Group) {
+        let time = |thousandths| group.times.quantile(thousandths).map_or_else(|| "–".to_owned(), format::duration);
+        let max = group.times.max().map_or_else(|| "–".to_owned(), format::duration);
+        self.fact("time", &format!("p50 {}  p95 {}  p99 {}  max {max}", time(500), time(950), time(990)));
+    }
+
     /// States what caches missed, or how to find out.
     fn misses(&mut self, usage: &Totals, missed: Option<(MissSum, bool)>) {
         let text = match missed {
             Some((sum, is_bound)) if sum.count > 0 => {
                 let bound = if is_bound { "≥" } else { "" };
-                let count = if sum.count == 1 { "1 miss".to_owned() } else { format!("{} misses", format::count(sum.count)) };
+                let count = format::plural(sum.count, "miss");
                 let cost = sum
                     .cost()
                     .map(|cost| format!(", which cost {}", format::money_at_least(Some(cost), is_bound || sum.is_cost_incomplete())));

@@ -87,6 +87,9 @@ impl Page {
             (Phase::Lost, ..) => format!("began {start} or before, last seen {}", format::moment(data.end, now)),
         };
         self.fact("time", &text, TextRole::Plain);
+        if store.is_delegation(row) {
+            self.fact("", "it waits for the run of a member beside it, whose time counts for the member", TextRole::Faint);
+        }
     }
 }
 

@@ -28,7 +28,7 @@ impl Page {
         let Some(metrics) = payload.run_metrics else { return };
         let RunMetrics { input, output, cost_usd, first_token } = metrics;
         let count = |count: Option<u64>| count.map_or_else(|| format::UNKNOWN.to_owned(), format::count);
-        let mut stated = vec![format!("{} tokens in, {} out", count(input), count(output))];
+        let mut stated = vec![format!("{} in, {} out", format::with_noun(&count(input), "token"), count(output))];
         let cost = cost_usd.map(|cost| (cost * 1e9).round() as i64);
         stated.extend(cost.map(|cost| format::money(Some(cost))));
         stated.extend(first_token.map(|first| format!("first token after {}", format::duration(first))));

@@ -59,8 +59,7 @@ impl Page {
             self.total(total);
         }
         let unpriced = u64::from(totals.calls.saturating_sub(totals.priced));
-        let calls = if unpriced == 1 { "call" } else { "calls" };
-        let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
+        let rest = if unpriced > 0 { format!(" and {} unpriced", format::plural(unpriced, "call")) } else { String::new() };
         let by = match (store.quote(row), own) {
             (Some(quote), _) => format!(", as {} by the {}", quote.priced_as, quote.list),
             (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => {
@@ -95,7 +94,7 @@ impl Page {
             (input, output) => self.fact("audio", &format!("{} in, {} out", count(input), count(output)), TextRole::Number),
         }
         if rare.cache_write_1h > 0 {
-            self.fact("cache", &format!("{} tokens written for an hour", count(rare.cache_write_1h)), TextRole::Number);
+            self.fact("cache", &format!("{} written for an hour", format::plural(rare.cache_write_1h.into(), "token")), TextRole::Number);
         }
     }
 
@@ -110,12 +109,9 @@ impl Page {
                 self.total(total);
             }
         } else if totals.duplicates > 0 {
-            let calls = if totals.duplicates == 1 {
-                "1 call is".to_owned()
-            } else {
-                format!("{} calls are", format::count(totals.duplicates.into()))
-            };
-            self.fact("", &format!("{calls} counted with another span that reports the same"), TextRole::Faint);
+            let spans = format::plural(totals.duplicates.into(), "span");
+            let (repeat, are) = if totals.duplicates == 1 { ("repeats", "is") } else { ("repeat", "are") };
+            self.fact("", &format!("{spans} {repeat} a call that another span reports, too, and {are} not counted again"), TextRole::Faint);
         }
     }
 
@@ -142,7 +138,11 @@ impl Page {
             self.fact("first token", &format!("after {}", format::duration(first)), TextRole::Plain);
         }
         if let Some(rate) = store.output_rate(row) {
-            self.fact("speed", &format!("{rate:.0} output tokens per second since its start"), TextRole::Plain);
+            self.fact(
+                "speed",
+                &format!("{} per second since its start", format::with_noun(&format!("{rate:.0}"), "output token")),
+                TextRole::Plain,
+            );
         }
         if store.is_truncated(row) {
             self.fact("cut short", "the answer reached the limit of tokens", TextRole::Keyword);
