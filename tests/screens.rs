@@ -245,6 +245,9 @@ fn the_heading_of_the_detail_has_the_whole_name_beside_the_traces() {
     let text = stage.text();
     let heading = text.lines().find(|line| line.contains(" Overview ")).unwrap_or_default();
     assert!(heading.contains("◆ Throttled Agent ") && heading.contains(" Msgs Ctx In Out Attrs Events "), "{text}");
+    stage.keys("/tool:delegate*<Enter>gn");
+    let text = stage.text();
+    assert!(text.contains("⚙ delegate_task_to_member ─ Over Why Msg Ctx In Out Att Evt"), "{text}");
 }
 
 #[test]
@@ -313,7 +316,7 @@ fn the_context_of_a_run_and_of_a_call() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("<Enter>]]]");
     let text = stage.text();
-    assert!(text.contains("2 calls · 928 tokens in · 246 reused (27%) · 0 rebuilt by 0 misses"), "{text}");
+    assert!(text.contains("2 calls · 928 tokens in · 246 reused (27%) · no misses"), "{text}");
     assert!(text.contains("50% from the cache"), "{text}");
     stage.keys("<Esc>j<Enter>");
     assert!(stage.text().contains("~116  27%  delegate_task_to_member"), "{}", stage.text());
@@ -751,6 +754,37 @@ fn an_open_port_is_warned_of_until_a_key_is_pressed() {
     assert!(!stage.text().contains(warning));
     stage.app.source_traffic(&mut stage.store, 1, Traffic { spans: 1, ..open_listener().traffic });
     assert!(!stage.text().contains(warning), "the warning is shown once");
+}
+
+#[test]
+fn a_message_stands_above_the_keys() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
+    stage.keys("6");
+    let keys = stage.text().lines().last().map(str::to_owned);
+    stage.keys("v");
+    let text = stage.text();
+    assert!(text.lines().nth(22).unwrap().contains("this view has no times"), "{text}");
+    assert_eq!(text.lines().last().map(str::to_owned), keys, "{text}");
+}
+
+#[test]
+fn a_marked_line_keeps_the_sign_of_the_cursor() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
+    stage.keys("gm");
+    assert!(stage.text().lines().any(|line| line.contains("✓▎▾◈ Report Team")), "{}", stage.text());
+    stage.keys("j");
+    assert!(stage.text().lines().any(|line| line.contains("│✓▾◈ Report Team")), "{}", stage.text());
+}
+
+#[test]
+fn a_delegation_says_why_it_has_no_time() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("5");
+    let at = stage.text().lines().filter(|line| line.contains("  0%  ")).position(|line| line.contains("delegate_task")).unwrap();
+    stage.keys(&"j".repeat(at));
+    assert!(stage.text().contains("time           –, it waits for the run of a member"), "{}", stage.text());
+    stage.keys("<Enter>");
+    assert!(stage.text().contains("it waits for the run of a member beside it"), "{}", stage.text());
 }
 
 #[test]

@@ -210,7 +210,10 @@ fn step(
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };
-        put_right(buffer, end, area.y, width, if width == 0 { "" } else { &text }, lit(style, differences));
+        // The blanks that align an amount are not underlined.
+        let shown = if width == 0 { "" } else { text.trim_end() };
+        let blanks = (text.len() - text.trim_end().len()) as u16;
+        put_right(buffer, end.saturating_sub(blanks), area.y, width, shown, lit(style, differences));
     }
 }
 

@@ -33,7 +33,7 @@ const LABEL_WIDTH: usize = 24;
 const PLACE_WIDTH: usize = 7;
 
 /// The titles of the tabs, the widest first.
-const TAB_TITLES: [fn(Tab) -> String; 3] = [
+const TAB_TITLES: [fn(Tab) -> String; 4] = [
     |tab| format!(" {} ", tab.name()),
     |tab| format!(" {}", if tab == Tab::Attributes { "Attrs" } else { tab.name() }),
     |tab| {
@@ -44,6 +44,20 @@ const TAB_TITLES: [fn(Tab) -> String; 3] = [
             Tab::Output => "Out",
             Tab::Attributes => "Attrs",
             tab => tab.name(),
+        };
+        format!(" {name}")
+    },
+    |tab| {
+        let name = match tab {
+            Tab::Overview => "Over",
+            Tab::Messages => "Msg",
+            Tab::Context => "Ctx",
+            Tab::Input => "In",
+            Tab::Output => "Out",
+            Tab::Attributes => "Att",
+            Tab::Events => "Evt",
+            Tab::Logs => "Log",
+            Tab::Why => "Why",
         };
         format!(" {name}")
     },
@@ -62,7 +76,7 @@ pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, keys: &
                 asked_above(store, row).map(|above| Asked { beginning: store.text(store.row(above).input), step: detail.question() });
             let data = store.row(row);
             let tool = (data.span_type == SpanType::Tool).then(|| store.text(data.label)).filter(|name| !name.is_empty());
-            content::page(tab, payload, Place { tool, has_calls: store.below(row).calls > 0, asked })
+            content::page(tab, payload, Place { tool, has_calls: store.below(row).calls > 0, service: store.service(row), asked })
         }
         (_, PayloadState::Failed(reason)) => content::note(reason).into(),
         (_, PayloadState::Missing) => content::note("This span has not ended; Agno writes it when it does.").into(),
@@ -79,10 +93,13 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let label = display::name(store, data);
     // Narrow tabs leave room for the name and the place.
     let room = |tabs: &[(Tab, String)]| area.width.saturating_sub(tabs.iter().map(|(_, title)| title.len() as u16).sum::<u16>() + 7);
-    let needed = format::width(&format::safe(&label)).min(LABEL_WIDTH) + PLACE_WIDTH;
+    let name = format::width(&format::safe(&label)).min(LABEL_WIDTH);
     let tabs = TAB_TITLES.map(|title| app.detail.tabs().map(|tab| (tab, title(tab))).collect::<Vec<_>>());
-    let [.., narrowest] = &tabs;
-    let tabs = tabs.iter().find(|tabs| usize::from(room(tabs)) >= needed).unwrap_or(narrowest);
+    let fits = |tabs: &&Vec<(Tab, String)>, cells: usize| usize::from(room(tabs)) >= cells;
+    let [usual @ .., narrowest] = &tabs;
+    // The place goes before the names of the tabs are cut short, and these before the name.
+    let with_place = usual.iter().find(|tabs| fits(tabs, name + PLACE_WIDTH));
+    let tabs = with_place.or_else(|| usual.last().filter(|tabs| fits(tabs, name))).unwrap_or(narrowest);
     let label_width = room(tabs).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.span_type(data.span_type));
@@ -91,7 +108,11 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     for (tab, title) in tabs {
         let style = if *tab == app.detail.tab { styling.tab() } else { styling.dim() };
-        let end = put(buffer, x, area.y, area.right().saturating_sub(x), title, style);
+        // A narrow title has a blank before it only, which stays apart from the lit name.
+        let name = if title.ends_with(' ') { title } else { title.trim_start() };
+        let from = x + (title.len() - name.len()) as u16;
+        put(buffer, x, area.y, from - x, " ", Style::new());
+        let end = put(buffer, from, area.y, area.right().saturating_sub(from), name, style);
         hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(*tab));
         x = end;
     }

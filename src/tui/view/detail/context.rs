@@ -66,7 +66,7 @@ fn fact(document: &mut Document, name: &str, value: &str, role: TextRole) {
 fn call_page(detail: &Detail, store: &Store, row: RowIx, (at, call): (usize, &CallReport), keys: &Keymap) -> Page {
     let (context, mut document) = (&detail.context, Document::new());
     let input = call.facts.input.map(u64::from);
-    let mut text = format!("{} tokens", input.map_or_else(|| format::UNKNOWN.to_owned(), format::count));
+    let mut text = format::with_noun(&input.map_or_else(|| format::UNKNOWN.to_owned(), format::count), "token");
     if let (Some(read), Some(input)) = (call.facts.cache_read, input) {
         let _ = write!(text, " · {} from the cache ({})", format::count(read.into()), format::percent(read.into(), input));
     }
@@ -193,7 +193,7 @@ fn write_texts(document: &mut Document, opened: &OpenedPart) {
         document.begin_line(4, 4);
         document.push(&text.text, TextRole::Plain);
         if text.left_out > 0 {
-            document.push(&format!("… {} bytes more", format::count(text.left_out as u64)), TextRole::Faint);
+            document.push(&format!("… {} more", format::plural(text.left_out as u64, "byte")), TextRole::Faint);
         }
     }
     if opened.more > 0 {
@@ -284,7 +284,7 @@ fn unused_tools(document: &mut Document, context: &RunContext) {
     let tokens: u64 = unused.iter().map(|(_, tool)| tool.tokens).sum();
     let names: Vec<String> = unused.iter().take(MAX_UNUSED).map(|(name, _)| format::safe(name).into_owned()).collect();
     let more = if unused.len() > MAX_UNUSED { format!(" and {} more", unused.len() - MAX_UNUSED) } else { String::new() };
-    let tokens = if tokens > 0 { format!(": ~{} tokens in all calls", format::count(tokens)) } else { String::new() };
+    let tokens = if tokens > 0 { format!(": ~{} in all calls", format::plural(tokens, "token")) } else { String::new() };
     fact(document, "never called", &format!("{}{more}{tokens}", names.join(", ")), TextRole::Keyword);
 }
 
@@ -297,8 +297,8 @@ fn legend(document: &mut Document, context: &RunContext) {
         if context.report().calls().iter().any(occurs) {
             let (sign, role) = SIGNS[index];
             document.push(sign, role);
-            document.push(&format!(" {name}  "), TextRole::Faint);
+            document.push(&format!(" {name} "), TextRole::Faint);
         }
     }
-    document.push("~ by length", TextRole::Faint);
+    document.push(" ~ by length", TextRole::Faint);
 }
