@@ -10,7 +10,9 @@ mod safe;
 mod time;
 mod width;
 
-pub use number::{MONEY_WIDTH, align_money, bytes, count, decimal, money, money_at_least, percent, plural, tokens, tokens_at_least};
+pub use number::{
+    MONEY_WIDTH, align_money, bytes, count, decimal, money, money_at_least, percent, plural, tokens, tokens_at_least, with_noun,
+};
 pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
 pub use time::{

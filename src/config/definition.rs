@@ -169,7 +169,7 @@ settings! {
     /// Move the cursor to each new trace
     follow: bool = true, Bool, Screen, Flag::Switch("no-follow", "Do not move the cursor to new traces", false);
 
-    /// Columns beside the traces, where there is room: began, time, tokens, cost, service; of model calls also cached, context, ttft, speed; of runs score
+    /// Columns beside the traces, where there is room: began (in a pane of 106 columns or more), time, tokens, cost, service; of model calls also cached, context, ttft, speed; of runs score
     ///
     /// (AGNO_TOP_COLUMNS: separated by spaces)
     columns: Columns = Columns::default(), Words, Screen;

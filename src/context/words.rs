@@ -70,7 +70,7 @@ impl Verdict {
             Outcome::Miss => {
                 let stated = if self.is_assumed { ", none stated as cached" } else { "" };
                 let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-                format!("{} tokens read anew{stated}{cause}", format::count(self.rebuilt))
+                format!("{} read anew{stated}{cause}", format::plural(self.rebuilt, "token"))
             }
             Outcome::NotReported => match cause {
                 Some(cause) => format!("cached tokens not stated; {cause}"),
@@ -101,12 +101,14 @@ impl Summary {
             inputs if inputs < self.calls => format!("≥{}", format::count(self.input)),
             _ => format::count(self.input),
         };
-        let mut words = format!("{} · {input} tokens in", format::plural(self.calls as u64, "call"));
+        let mut words = format!("{} · {} in", format::plural(self.calls as u64, "call"), format::with_noun(&input, "token"));
         if self.is_reported {
             let share = format::percent(self.reused, self.input);
-            let misses = if self.misses == 1 { "1 miss".to_owned() } else { format!("{} misses", format::count(self.misses as u64)) };
-            let _ =
-                write!(words, " · {} reused ({share}) · {} rebuilt by {misses}", format::count(self.reused), format::count(self.rebuilt));
+            let misses = match self.misses {
+                0 => "no misses".to_owned(),
+                count => format!("{} rebuilt by {}", format::count(self.rebuilt), format::plural(count as u64, "miss")),
+            };
+            let _ = write!(words, " · {} reused ({share}) · {misses}", format::count(self.reused));
         } else {
             words += " · cached tokens not stated";
         }

@@ -120,7 +120,7 @@ impl<W: Write> SpanWriter<W> for Markdown {
     fn finish(&mut self, out: &mut W) -> io::Result<()> {
         self.flush(out)?;
         if self.omitted > 0 {
-            let note = format!("\n*{} more traces were cut.*\n", self.omitted);
+            let note = format!("\n*{} cut.*\n", format::plural(self.omitted as u64, "more trace"));
             if self.remaining.is_none_or(|remaining| note.chars().count() <= remaining) {
                 out.write_all(note.as_bytes())?;
             }

@@ -31,12 +31,18 @@ pub fn count(n: u64) -> String {
 /// Formats a count with its noun: `1 span`, `2,000 spans`, `0 prefixes`.
 #[must_use]
 pub fn plural(number: u64, noun: &str) -> String {
+    with_noun(&count(number), noun)
+}
+
+/// Returns a number that is formatted already with its noun: `1 token`, `1.2k tokens`, `– tokens`.
+#[must_use]
+pub fn with_noun(number: &str, noun: &str) -> String {
     let ending = match number {
-        1 => "",
+        "1" => "",
         _ if noun.ends_with(['s', 'x']) => "es",
         _ => "s",
     };
-    format!("{} {noun}{ending}", count(number))
+    format!("{number} {noun}{ending}")
 }
 
 /// Formats a number of any size: integers with thousands separators, others with up to six significant digits, very large and very small

@@ -64,7 +64,7 @@ impl Analysis<'_> {
             let median = format::duration(times.quantile(500).unwrap_or_default());
             let (calls, usual_text) = (format::count(times.count()), format::duration(usual));
             let output = store.usage(row).and_then(|usage| usage.output).filter(|_| matches!(call, Some((By::Model, _))));
-            let output = output.map_or_else(String::new, |output| format!(" for {} output tokens", format::count(output.into())));
+            let output = output.map_or_else(String::new, |output| format!(" for {}", format::plural(output.into(), "output token")));
             let sentence = format!(
                 "{} {verb} {}{output}; nine of ten of its {calls} calls took at most {usual_text}, half at most {median}",
                 self.name(row),

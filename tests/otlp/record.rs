@@ -244,7 +244,7 @@ fn waiting_requests_are_forwarded_at_shutdown_and_lost_ones_reported() {
         assert_eq!(listener.post(FIXTURE).status, 200);
     }
     drop(listener.updates);
-    assert_eq!(listener.handle.stop(), ["5 requests were not forwarded to http://127.0.0.1:9"]);
+    assert_eq!(listener.handle.stop(), ["requests not forwarded to http://127.0.0.1:9: 5"]);
     assert_eq!(end.spans().len(), 5 * 75);
 }
 

@@ -103,7 +103,7 @@ pub(super) fn why(store: &Store, trace: TraceIx, now: Nanos) -> String {
         let _ = writeln!(text, "{share} {} {} #{}", format::duration(time), why::name(store, row), store.row(row).id);
     }
     if times.len() > MAX_STEPS {
-        let _ = writeln!(text, "and {} other steps", times.len() - MAX_STEPS);
+        let _ = writeln!(text, "and {}", format::plural((times.len() - MAX_STEPS) as u64, "other step"));
     }
     text
 }
@@ -115,7 +115,7 @@ pub(super) fn compare(store: &Store, traces: [TraceIx; 2], now: Nanos) -> String
         let (data, totals) = (store.trace(trace), store.totals_of(trace));
         let (status, took) =
             (status_name(data.run_status()), format::duration_if_known(store.trace_time(trace, now), store.is_time_bound(trace)));
-        let _ = writeln!(text, "{name}: {} {status} {took} {} spans {}", data.id, totals.spans, usage(&totals));
+        let _ = writeln!(text, "{name}: {} {status} {took} {} {}", data.id, format::plural(totals.spans.into(), "span"), usage(&totals));
         scope(store, trace, now, &mut text);
     }
     let mut steps: BTreeMap<String, [(u64, Nanos); 2]> = BTreeMap::new();

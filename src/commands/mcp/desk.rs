@@ -81,7 +81,10 @@ impl Desk {
         let now = Instant::now();
         for at in (0..self.waits.len()).rev().filter(|&at| self.waits[at].until <= now).collect::<Vec<_>>() {
             let wait = self.waits.remove(at);
-            wait.reply.send(Ok(format!("no trace matched within {} seconds; call wait_for again to wait longer", wait.seconds)));
+            wait.reply.send(Ok(format!(
+                "no trace matched within {}; call wait_for again to wait longer",
+                format::plural(wait.seconds.into(), "second")
+            )));
         }
     }
 

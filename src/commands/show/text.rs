@@ -49,7 +49,7 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         "tokens unknown".to_owned()
     } else {
         let cache = if totals.cache_unstated > 0 { " (cache not stated)" } else { "" };
-        format!("{} tokens in{cache}, {} out", display::input(&totals), display::output(&totals))
+        format!("{} in{cache}, {} out", format::with_noun(&display::input(&totals), "token"), display::output(&totals))
     };
     let cost = if totals.cost().is_some() { display::cost(&totals) } else { "cost unknown".to_owned() };
     let counts =

@@ -142,7 +142,7 @@ fn write_part(line: &str, text: Option<&str>, length: usize, out: &mut String) {
 fn cut(text: &str, length: usize) -> String {
     let Some((at, _)) = text.char_indices().nth(length) else { return text.to_owned() };
     let omitted = text[at..].chars().count();
-    format!("{}… ({} characters cut)", &text[..at], format::count(omitted as u64))
+    format!("{}… ({} cut)", &text[..at], format::plural(omitted as u64, "character"))
 }
 
 fn note_omitted(count: usize, what: &str, out: &mut String) {

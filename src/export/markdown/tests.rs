@@ -117,7 +117,7 @@ fn a_report_is_cut_to_any_size_and_says_so() {
     assert!(cut.contains("characters cut)") && cut.contains("42 found") && cut.contains("half of it"), "{cut}");
     assert_eq!(report(Some(whole + NOTE_SIZE), 1).chars().count(), whole);
     let several = report(Some(whole + 200), 3);
-    assert!(several.chars().count() <= whole + 200 && several.contains("*2 more traces were cut.*"), "{several}");
+    assert!(several.chars().count() <= whole + 200 && several.contains("*2 more traces cut.*"), "{several}");
 }
 
 /// The conversation of a report about an agent with one model call below it, each with these inputs and outputs.

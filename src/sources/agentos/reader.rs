@@ -205,7 +205,7 @@ impl Reader {
         if !known.is_told && (*invalid > 0 || gap.is_some() || untold > 0) {
             known.is_told = true;
             let more = invalid - reasons.len() as u64;
-            let more = (more > 0).then(|| format!("{more} more spans of the tree can't be read"));
+            let more = (more > 0).then(|| format!("{more} more of the tree's spans can't be read"));
             let untold =
                 (untold > 0).then(|| format!("{untold} of its roots have the times of the trace: AgentOS tells their own one by one"));
             let skipped = |reason| Skipped { place: format!("trace {}", trace.id), reason };

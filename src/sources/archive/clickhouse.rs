@@ -151,7 +151,7 @@ impl ClickHouse {
         let left = self.server.query(&format!("SELECT count() FROM {table} WHERE {condition}"), &parameters);
         match left.map_err(|error| self.error(&error))?.first_number(0) {
             Some(0) => Ok(()),
-            left => Err(Error(format!("{} rows of the deleted traces are still in {table}", left.unwrap_or_default()))),
+            left => Err(Error(format!("{table} still holds rows of the deleted traces: {}", left.unwrap_or_default()))),
         }
     }
 

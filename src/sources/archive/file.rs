@@ -156,7 +156,7 @@ impl Reader {
 }
 
 fn damaged_at(traces: u64, reason: &str) -> Error {
-    Error(format!("the archive is damaged after {traces} traces: {reason}"))
+    Error(format!("the archive is damaged after {traces} of its traces: {reason}"))
 }
 
 fn to_json(columns: &[String], row: &[Value]) -> Json {

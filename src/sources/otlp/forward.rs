@@ -73,7 +73,7 @@ impl Forward {
         self.0.changed.notify_all();
         let Forwarding { url, waiting, dropped, .. } = &queue.report;
         let lost = waiting + dropped;
-        (lost > 0).then(|| format!("{lost} requests were not forwarded to {url}"))
+        (lost > 0).then(|| format!("requests not forwarded to {url}: {lost}"))
     }
 
     /// Returns the counters and the last error.

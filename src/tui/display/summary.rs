@@ -21,7 +21,7 @@ pub fn summary(store: &Store) -> String {
     parts.extend(counted.map(|(count, word)| format!("{} {word}", format::count(count))));
     let totals = store.all();
     if totals.tokens().is_some() {
-        parts.push(format!("{} tokens", tokens(totals)));
+        parts.push(format::with_noun(&tokens(totals), "token"));
     }
     if totals.cost().is_some() {
         parts.push(cost(totals));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
 use crate::export::{self, ContextPlan, ExportedSpan, Exporter, NewFile, Options, Palette, TraceRecord, WhyRecord};
+use crate::format;
 use crate::model::time::now;
 use crate::model::{LogRecord, Payload};
 use crate::sources::PayloadRequest;
@@ -79,7 +80,7 @@ impl Loop<'_> {
             let spans = export.spans.len();
             let note = if missing == 0 { String::new() } else { format!("; {missing} without payload, which is no longer available") };
             let (message, is_error) = match write(&directory, export, &patterns) {
-                Ok(path) => (format!("wrote {spans} spans to {}{note}", shown(&path, &directory)), missing > 0),
+                Ok(path) => (format!("wrote {} to {}{note}", format::plural(spans as u64, "span"), shown(&path, &directory)), missing > 0),
                 Err(error) => (format!("can't export: {error}"), true),
             };
             // Without a receiver the program is ending.

@@ -152,7 +152,7 @@ impl Page {
             return;
         }
         if series.points > samples.len() as u64 {
-            self.fact("listed", &format!("the last {} points", samples.len()));
+            self.fact("listed", &format!("the last {}", format::plural(samples.len() as u64, "point")));
         }
         for (at, sample) in samples.iter().rev().enumerate() {
             let since = sample.start.map_or_else(String::new, |start| format!("  since {}", format::moment(start, now)));
