@@ -165,7 +165,7 @@ fn table<'a>(shown: impl Iterator<Item = (&'a Series, Cow<'a, Series>)>, snapsho
         number("VALUE"),
         text("UNIT"),
         number("RATE"),
-        text("LAST HOUR").optional(),
+        text(metric::hour_title(&snapshot.metrics, snapshot.now)).optional(),
         text("METRIC"),
         text("ATTRIBUTES"),
     ];

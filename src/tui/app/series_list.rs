@@ -162,6 +162,12 @@ impl SeriesList {
         self.query.asks_of_spans()
     }
 
+    /// Whether the order begins with the largest value, the newest, or the last name.
+    #[must_use]
+    pub fn is_descending(&self) -> bool {
+        (self.sorted != SeriesSort::Name) != self.is_reversed
+    }
+
     /// Whether the filter may hide series.
     #[must_use]
     pub fn is_filtered(&self) -> bool {

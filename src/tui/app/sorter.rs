@@ -14,25 +14,30 @@ pub struct Sorter {
     pub current: usize,
     /// Whether the order in effect is reversed.
     pub is_reversed: bool,
+    /// Whether it begins with the largest.
+    pub is_descending: bool,
 }
 
 impl Sorter {
     /// Returns the columns of a table.
     pub(super) fn of_table(table: &Table) -> Self {
         let names = table.columns().iter().map(|column| column.title(table.view)).collect();
-        Self { names, cursor: table.sorted, current: table.sorted, is_reversed: table.is_reversed }
+        let (sorted, is_reversed) = (table.sorted, table.is_reversed);
+        Self { names, cursor: sorted, current: sorted, is_reversed, is_descending: table.is_descending() }
     }
 
     /// Returns the sort keys of the series.
     pub(super) fn of_series(list: &SeriesList) -> Self {
         let names = SeriesSort::ALL.map(|(_, name)| name).to_vec();
-        Self { names, cursor: list.sorted as usize, current: list.sorted as usize, is_reversed: list.is_reversed }
+        let (sorted, is_reversed) = (list.sorted as usize, list.is_reversed);
+        Self { names, cursor: sorted, current: sorted, is_reversed, is_descending: list.is_descending() }
     }
 
     /// Returns the sort keys of the traces.
     pub(super) fn of_traces(tree: &TraceTree) -> Self {
         let Sorting { by, is_reversed } = tree.sorting();
-        Self { names: Sort::ALL.map(|(_, name)| name).to_vec(), cursor: by as usize, current: by as usize, is_reversed }
+        let names = Sort::ALL.map(|(_, name)| name).to_vec();
+        Self { names, cursor: by as usize, current: by as usize, is_reversed, is_descending: tree.sorting().is_descending() }
     }
 
     /// Moves the cursor to an item, or to the last.

@@ -291,6 +291,12 @@ impl Table {
         self.pane.is_page_outdated = true;
     }
 
+    /// Whether the order begins with the largest value, or the last of texts.
+    #[must_use]
+    pub fn is_descending(&self) -> bool {
+        self.columns()[self.sorted].is_text() == self.is_reversed
+    }
+
     /// Sorts by a column, from the next refresh on, and moves the cursor to the top.
     pub(super) fn sort_by(&mut self, column: usize, is_reversed: bool) {
         (self.sorted, self.is_reversed) = (column, is_reversed);

@@ -60,6 +60,12 @@ pub fn rate(series: &Series, now: Nanos) -> String {
     recent.map_or_else(|| format::UNKNOWN.to_owned(), |rate| format!("{}/min", short(rate)))
 }
 
+/// Returns what the hour is called that charts show. After an hour without a point it is the one that ended with the newest.
+#[must_use]
+pub fn hour_title(store: &MetricStore, now: Nanos) -> &'static str {
+    if store.chart_end(now) == now { "LAST HOUR" } else { "NEWEST HOUR" }
+}
+
 /// Returns [`rate`] with the unit of the series.
 #[must_use]
 pub fn rate_in_unit(series: &Series, now: Nanos) -> String {

@@ -101,7 +101,7 @@ fn draw_sorter(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, sorter: &Sort
         hits.add(line, HitTarget::Item(item));
         let x = put(buffer, list.x + 2, y, list.width.saturating_sub(3), sorter.names[item], Style::new());
         if item == sorter.current {
-            let arrow = if sorter.is_reversed { "↑" } else { "↓" };
+            let arrow = if sorter.is_descending { "↓" } else { "↑" };
             let x = put(buffer, x + 1, y, list.right().saturating_sub(x + 1), arrow, styling.key());
             put(buffer, x + 2, y, list.right().saturating_sub(x + 2), "enter reverses", styling.dim());
         }

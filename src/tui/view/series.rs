@@ -29,6 +29,9 @@ const SEEN: u16 = 10;
 /// The widths of the chart, where there is room.
 const CHARTS: [u16; 3] = [31, 21, 13];
 
+/// The column of the chart.
+const CHART: &str = "LAST HOUR";
+
 /// The smallest widths of the name and of the attributes.
 const NAME: u16 = 24;
 const ATTRIBUTES: u16 = 14;
@@ -65,13 +68,14 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let columns = columns(inner, u16::try_from(longest).unwrap_or(u16::MAX), has_percentiles);
     for column in columns.iter().filter(|_| !heading.is_empty()) {
         let is_sorted = column.sort == Some(list.sorted);
-        let arrow = match (is_sorted, list.is_reversed) {
-            (true, false) => "↓",
-            (true, true) => "↑",
+        let arrow = match (is_sorted, list.is_descending()) {
+            (true, true) => "↓",
+            (true, false) => "↑",
             (false, _) => "",
         };
         let style = if is_sorted { styling.key() } else { styling.dim() };
-        let text = format!("{}{arrow}", column.title);
+        let title = if column.title == CHART { metric::hour_title(&app.metrics, app.now) } else { column.title };
+        let text = format!("{title}{arrow}");
         if is_right(column) {
             put_right(buffer, column.x + column.width - 1, heading.y, column.width - 1, &text, style);
         } else {
@@ -140,7 +144,7 @@ fn columns(inner: Rect, longest: u16, has_percentiles: bool) -> Vec<Column> {
         ("VALUE", Some(SeriesSort::Value), value),
         ("UNIT", None, unit),
         ("RATE", Some(SeriesSort::Rate), rate),
-        ("LAST HOUR", None, chart),
+        (CHART, None, chart),
         ("SEEN", Some(SeriesSort::Seen), seen),
     ];
     let mut x = inner.x + 1;
@@ -163,7 +167,7 @@ fn draw_series(buffer: &mut Buffer, y: u16, columns: &[Column], app: &App, serie
             "METRIC" => left(&format::fit_middle(&format::safe(name), usize::from(room)), Style::new().add_modifier(Modifier::BOLD)),
             "ATTRIBUTES" => left(&app.metrics.label(series), styling.dim()),
             "UNIT" => left(&series.metric.unit, styling.dim()),
-            "LAST HOUR" => {
+            CHART => {
                 let chart = series.chart(app.metrics.chart_end(app.now), usize::from(room));
                 left(&sparkline(&metric::heights(&chart), usize::from(room), styling.glyphs()), styling.good());
             }

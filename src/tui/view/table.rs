@@ -33,9 +33,9 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let lines = (table.pane.top..).zip(table.shown()).take(usize::from(inner.height));
     let mut x = inner.x + 1;
     for &(at, column, width) in columns.iter().filter(|_| !heading.is_empty()) {
-        let arrow = match (table.sorted == at, table.is_reversed) {
-            (true, false) => "↓",
-            (true, true) => "↑",
+        let arrow = match (table.sorted == at, table.is_descending()) {
+            (true, true) => "↓",
+            (true, false) => "↑",
             (false, _) => "",
         };
         let text = format!("{}{arrow}", column.title(table.view));

@@ -163,6 +163,12 @@ pub(super) fn default_sort(view: View) -> usize {
 }
 
 impl TableColumn {
+    /// Whether it holds texts, which are sorted from A to Z.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Name | Self::User | Self::Where | Self::Kind)
+    }
+
     /// Returns the title in a view.
     #[must_use]
     pub fn title(self, view: View) -> &'static str {

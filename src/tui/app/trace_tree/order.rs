@@ -50,7 +50,8 @@ impl Sorting {
         self == Self::default()
     }
 
-    fn is_descending(self) -> bool {
+    /// Whether the largest comes first, or the last of names.
+    pub(in crate::tui::app) fn is_descending(self) -> bool {
         (self.by != Sort::Name) != self.is_reversed
     }
 

@@ -96,7 +96,7 @@ impl Page {
             self.fact("", &format!("counted by {}, which are added up", format::plural(u64::from(series.resets()) + 1, "start")));
         }
         let chart = metric::heights(&series.chart(store.chart_end(now), self.cells));
-        self.fact("last hour", sparkline(&chart, self.cells, self.glyphs).trim_end());
+        self.fact(&metric::hour_title(store, now).to_lowercase(), sparkline(&chart, self.cells, self.glyphs).trim_end());
         self.fact("points", &format!("{}, the last {}", format::count(series.points), format::moment(series.time, now)));
     }
 

@@ -112,11 +112,21 @@ fn what_tells_series_apart_is_seen_before_whose_they_are_and_percentiles_are_who
 }
 
 #[test]
+fn the_hour_of_old_points_is_not_called_the_last_one() {
+    let load = metric("load", "1", MetricKind::Gauge);
+    for (minutes, title) in [(59, "LAST HOUR"), (61, "NEWEST HOUR")] {
+        let points = vec![point(&load, Vec::new(), minutes, PointData::Number(Number::Int(3)))];
+        let text = Screen::new(points, MetricLimits::default(), (120, 36)).text();
+        assert!(text.contains(title) && text.contains(&title.to_lowercase()), "{text}");
+    }
+}
+
+#[test]
 fn the_screen_shows_series_and_the_page_of_one() {
     let mut screen = Screen::new(few(), MetricLimits::default(), (160, 40));
     let text = screen.text();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('│').nth(1).unwrap_or_default().split_whitespace().collect()).collect();
-    assert_eq!(lines[2], ["METRIC↓", "ATTRIBUTES", "VALUE", "UNIT", "RATE", "LAST", "HOUR"]);
+    assert_eq!(lines[2], ["METRIC↑", "ATTRIBUTES", "VALUE", "UNIT", "RATE", "LAST", "HOUR"]);
     assert_eq!(lines[3], ["▎app.token.usage", "type=input", "a.same=x", "…", "1,234,567", "tokens", "67/min", "█", "▁"]);
     assert_eq!(lines[5], ["latency", "app", "p50", "~10", "p95", "~19", "ms", "20/min", "█"]);
     assert_eq!(lines[6], ["load", "app", "–", "1", "–"]);
