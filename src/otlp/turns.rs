@@ -8,7 +8,8 @@
 //! session that logs answers only an answer ends it. Calls and answers beside the turn, for a title of the session, say, end nothing.
 //!
 //! A model that asked for a tool waits for the user's permission until an event tells of a decision: Codex says that it asked; where
-//! answers are logged, an answer without a text asks. Nothing tells it of an answer with a text, until the user has decided.
+//! answers are logged, an answer without a text asks. Nothing tells it of an answer with a text, until a hook says that the user is asked, or
+//! the user has decided.
 //!
 //! Events may arrive in any order. What a turn and its calls are follows from the times of its events alone; what was told before and is
 //! otherwise now is withdrawn.
@@ -73,7 +74,7 @@ struct Session {
 }
 
 /// What the program of a session logs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Logs {
     /// The answers to prompts.
     answers: bool,
@@ -158,7 +159,9 @@ impl Turns {
 
     fn push(&mut self, record: &Record<'_>, output: &mut Output) {
         let Record { ids, time, .. } = record;
-        let Some(session_key) = session_key(record) else {
+        // A title for the session, say, which may be asked for before the first prompt.
+        let is_aside = ids.prompt.is_empty() && !log_events::is_of_turn(&record.attributes);
+        let Some(session_key) = session_key(record).filter(|_| !is_aside) else {
             if let Some(span) = call::alone(record) {
                 output.spans.push(span);
             }

@@ -82,6 +82,8 @@ pub(super) fn from_name(name: &str) -> Option<SpanType> {
     match name {
         _ if ["invoke_agent ", "agent_run [", "Agent run: "].iter().any(|start| name.starts_with(start)) => Some(SpanType::Agent),
         _ if ["execute_tool ", "Function: "].iter().any(|start| name.starts_with(start)) => Some(SpanType::Tool),
+        // A turn of Claude Code, some versions of which state no operation.
+        "claude_code.interaction" => Some(SpanType::Agent),
         _ => call_in_name(name),
     }
 }
@@ -270,5 +272,6 @@ mod tests {
         for name in ["Agent", "agent", "Agent workflow", "weather_agent", "chat_agent", "Chat Agent", "research-agent-v2", "workflow", ""] {
             assert!(!is_operation(name), "{name}");
         }
+        assert_eq!(from_name("claude_code.interaction"), Some(SpanType::Agent));
     }
 }

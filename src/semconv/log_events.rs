@@ -10,6 +10,7 @@
 //! | `api_request` without tokens | a model is called | `duration_ms` before its time, if stated | – | session, prompt |
 //! | `api_error`, `api_request` with an error | a model call failed | ends at its time | – | session, prompt |
 //! | `sse_event` of a call's complete arguments | a tool call is proposed | its own | – | session, prompt |
+//! | `hook_execution_start` of `PermissionRequest` | the user is asked to permit a tool call | its own | – | session, prompt |
 //! | `tool_decision` | a tool call begins, or is refused | its own | – | session, prompt, call |
 //! | `tool_result`, `tool_call` | a tool call ended | ends at its time | – | session, prompt, call |
 //! | `assistant_response` | a turn's answer | its own | – | session, prompt |
@@ -45,6 +46,8 @@ pub enum Told {
     FailedCall,
     /// A model proposed a tool call; nobody decided about it yet.
     ToolProposed,
+    /// The user is asked to permit a tool call.
+    UserAsked,
     /// A tool call was allowed and begins.
     ToolBegins,
     /// A tool call was refused.
@@ -62,7 +65,7 @@ pub enum Told {
 pub fn may_tell(name: &[u8]) -> bool {
     let last = last_part(name);
     name == DETAILS.as_bytes()
-        || [&b"user_prompt"[..], b"assistant_response", b"sse_event"].contains(&last)
+        || [&b"user_prompt"[..], b"assistant_response", b"sse_event", b"hook_execution_start"].contains(&last)
         || [&b"api_"[..], b"tool_"].iter().any(|start| last.starts_with(start))
         || matches!(name, b"session.end")
         || last == b"conversation_ends"
@@ -88,6 +91,7 @@ pub fn told(name: &str, attributes: &[Attribute]) -> Option<Told> {
             "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => Told::ToolProposed,
             _ => return None,
         },
+        "hook_execution_start" => (text(attributes, &["hook_event"])? == "PermissionRequest").then_some(Told::UserAsked)?,
         "tool_decision" => {
             let decision = text(attributes, &["decision"])?.to_ascii_lowercase();
             let is_refused = ["reject", "deny", "denied", "abort", "cancel"].iter().any(|word| decision.starts_with(word));

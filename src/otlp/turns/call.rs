@@ -8,7 +8,7 @@ use crate::semconv::log_events::{self, LOG_EVENT_KEY, LOG_NOTE_KEY, Told};
 /// The message of a tool call that was refused.
 pub(super) const REFUSED: &str = "permission denied";
 
-/// Returns the span of a call that belongs to no session.
+/// Returns the span of a call that belongs to no turn.
 pub(super) fn alone(record: &Record<'_>) -> Option<SpanData> {
     if !matches!(record.told, Told::Call | Told::Details | Told::FailedCall | Told::Tool) {
         return None;

@@ -58,7 +58,7 @@ impl Event {
                 span.payload.attributes.extend(answer);
                 span.name.clone_from(&record.name);
             }
-            Told::CallBegins | Told::ToolProposed => {
+            Told::CallBegins | Told::ToolProposed | Told::UserAsked => {
                 span.payload = payload(&record.group);
                 span.name.clone_from(&record.name);
             }
@@ -72,8 +72,9 @@ impl Event {
             Told::ToolProposed => 2,
             Told::Call | Told::Details | Told::FailedCall => 3,
             Told::Answer => 4,
-            Told::ToolBegins | Told::ToolRefused => 5,
-            Told::Tool | Told::SessionEnds => 6,
+            Told::UserAsked => 5,
+            Told::ToolBegins | Told::ToolRefused => 6,
+            Told::Tool | Told::SessionEnds => 7,
         };
         if matches!(record.told, Told::ToolBegins | Told::ToolRefused | Told::Tool) && id.is_empty() {
             span.parent = record.span.filter(|_| record.trace.is_some());
@@ -216,6 +217,10 @@ impl State {
                 }
             }
             Told::ToolProposed => self.proposes = true,
+            Told::UserAsked => {
+                self.asked.get_or_insert(time);
+                self.is_running = true;
+            }
             Told::ToolBegins | Told::ToolRefused => {
                 self.decide(event, before, turn, calls);
                 self.is_running = true;

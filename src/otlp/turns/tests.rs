@@ -349,6 +349,26 @@ fn where_answers_are_logged_a_model_call_without_one_asks_for_a_tool() {
     let refused = event(60, "tool_decision", "", &with(&[("decision", "reject"), ("source", "user_reject"), ("tool_use_id", "d")]));
     let (batch, _) = read(&mut turns, &[refused]);
     assert_eq!(asked(&batch), [("tool", 50)]);
+    // A hook tells it at once.
+    let hook = event(72, "hook_execution_start", "", &with(&[("hook_event", "PermissionRequest")]));
+    let (batch, _) = read(&mut turns, &[call(70, "sdk"), answer(70, "I change it.", "sdk"), hook]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("turn", 72)], None));
+    let permitted = with(&[("decision", "accept"), ("source", "user_temporary"), ("tool_use_id", "e"), ("tool_name", "Edit")]);
+    let (batch, _) = read(&mut turns, &[event(80, "tool_decision", "", &permitted)]);
+    assert_eq!(asked(&batch), [("tool", 72)]);
+}
+
+#[test]
+fn a_call_beside_the_turns_is_no_turn() {
+    let aside = |name, more: &[(&str, &str)]| {
+        event(9, name, "", &[&[("session.id", "s"), ("query_source", "generate_session_title")], more].concat())
+    };
+    let title = [aside("api_request", &[("input_tokens", "7"), ("model", "m")]), aside("assistant_response", &[("response", "A title")])];
+    let prompt = event(10, "user_prompt", "", &PROMPT);
+    let known = one_by_one(&[&title[..], std::slice::from_ref(&prompt)].concat());
+    let expected = [("chat m", 9.0, Some(9.0), None), ("invoke_agent coder", 10.0, None, None)];
+    assert_eq!(times(&known), expected);
+    assert_eq!(one_by_one(&[std::slice::from_ref(&prompt), &title].concat()), known);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Events may come late and in any order, so a turn keeps its events and is told anew, in the order of their times, when more come.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 
 use super::call::{self, REFUSED};
 use super::state::{Calls, Event, Made, Order, State};
@@ -36,12 +37,26 @@ pub(super) struct Turn {
     settled: State,
     events: BTreeMap<Order, Event>,
     events_bytes: usize,
-    /// What is known after all events.
+    /// What is known after all events, and where that ends.
+    after: State,
+    end: Option<End>,
+    /// The first of the events that came after that.
+    news_from: Option<Order>,
+    /// What is known at present.
     now: State,
     /// The hashes of its events.
     known: HashSet<u64>,
     /// The spans of its calls as they were told, by their hashes.
     told: HashMap<SpanId, u64>,
+}
+
+/// The last event that was told, and what was known of the session then.
+#[derive(Debug)]
+struct End {
+    order: Order,
+    logs: Logs,
+    /// The prompts of other turns and the ends of the session before it.
+    closings: Vec<Nanos>,
 }
 
 impl Turn {
@@ -57,6 +72,9 @@ impl Turn {
             settled: State::new(),
             events: BTreeMap::new(),
             events_bytes: 0,
+            after: State::new(),
+            end: None,
+            news_from: None,
             now: State::new(),
             known: HashSet::new(),
             told: HashMap::new(),
@@ -69,6 +87,7 @@ impl Turn {
             + self.session_id.len()
             + self.events_bytes
             + self.settled.bytes()
+            + self.after.bytes()
             + heap_bytes(&self.now.payload.attributes)
             + (self.known.len() + self.told.len()) * 16
     }
@@ -91,6 +110,7 @@ impl Turn {
         if self.known.len() < MAX_KEPT {
             self.known.insert(hash);
         }
+        self.news_from = Some(self.news_from.map_or(event.order, |first| first.min(event.order)));
         self.events_bytes += bytes(&event);
         if let Some(other) = self.events.insert(event.order, event) {
             self.events_bytes -= bytes(&other);
@@ -108,6 +128,7 @@ impl Turn {
         let later = self.events.split_off(&(time, 0, 0));
         let (taken, kept): (Vec<Event>, Vec<Event>) = later.into_values().partition(|event| event.follows);
         self.events.extend(kept.into_iter().map(|event| (event.order, event)));
+        self.end = None;
         for event in &taken {
             self.events_bytes -= bytes(event);
             self.known.remove(&event.order.2);
@@ -144,34 +165,52 @@ impl Turn {
     /// Tells the turn. Adds the spans of calls that changed, and what is no longer so. Prompts of other turns and the end of the session came
     /// at the times `closings`, the oldest first.
     pub(super) fn tell(&mut self, logs: Logs, closings: &[Nanos], spans: &mut Vec<SpanData>, withdrawn: &mut Vec<Withdrawn>) {
-        let (mut now, mut calls) = (self.settled.clone(), Calls::new());
-        let mut closings = closings.iter().copied().peekable();
-        for event in self.events.values() {
-            while closings.next_if(|closing| *closing < event.order.0).is_some() {
-                now.close();
+        // Events that come in order go on from where the others ended.
+        let (named, news_from) = (self.find_place(), self.news_from.take());
+        let end = self.end.take().filter(|end| {
+            let closed_later = |at: &Nanos| *at >= end.order.0;
+            end.logs == logs
+                && closings.starts_with(&end.closings)
+                && closings.get(end.closings.len()).is_none_or(closed_later)
+                && news_from.is_none_or(|first| first > end.order)
+                && self.place.is_none_or(|place| place == named)
+        });
+        let (mut after, from) = match &end {
+            Some(end) => (std::mem::replace(&mut self.after, State::new()), Bound::Excluded(end.order)),
+            None => (self.settled.clone(), Bound::Unbounded),
+        };
+        let (goes_on, mut passed, mut calls) = (end.is_some(), end.map_or(0, |end| end.closings.len()), Calls::new());
+        for event in self.events.range((from, Bound::Unbounded)).map(|(_, event)| event) {
+            while closings.get(passed).is_some_and(|closing| *closing < event.order.0) {
+                after.close();
+                passed += 1;
             }
-            now.tell(event, self.key, logs, &mut calls);
+            after.tell(event, self.key, logs, &mut calls);
         }
-        if closings.next().is_some() {
+        let mut now = after.clone();
+        if closings.len() > passed {
             now.close();
         }
-        let place = (now.start != Nanos::MAX).then(|| self.find_place());
+        let place = (now.start != Nanos::MAX).then_some(named);
+        let (mut told, before) =
+            if goes_on { (std::mem::take(&mut self.told), None) } else { (HashMap::new(), Some(std::mem::take(&mut self.told))) };
         if let Some((trace, root)) = std::mem::replace(&mut self.place, place) {
             let has_moved = place.is_none_or(|place| place.0 != trace);
-            let gone = self.told.keys().filter(|&id| has_moved || !calls.contains_key(id)).copied();
+            let gone = before.iter().flat_map(HashMap::keys).filter(|&id| has_moved || !calls.contains_key(id)).copied();
             let root = Some(root).filter(|root| Some((trace, *root)) != place);
             // The calls go before the row above them.
             withdrawn.extend(gone.chain(root).map(|span| Withdrawn { trace, span: Some(span) }));
         }
-        let mut told = HashMap::with_capacity(calls.len());
         for (id, made) in calls {
             let hash = hash(&(place, made.event.order, made.start, made.asked, made.is_refused, made.until_event));
-            if self.told.get(&id) != Some(&hash) {
+            if before.as_ref().unwrap_or(&told).get(&id) != Some(&hash) {
                 spans.push(self.span(id, made));
             }
             told.insert(id, hash);
         }
-        (self.told, self.now) = (told, now);
+        (self.told, self.after, self.now) = (told, after, now);
+        let last = self.events.last_key_value().map(|(order, _)| *order);
+        self.end = last.map(|order| End { order, logs, closings: closings[..passed].to_vec() });
         while self.events.len() > MAX_KEPT || self.settled_place.is_some() && self.events_bytes > MAX_KEPT_BYTES {
             self.settle(logs);
         }

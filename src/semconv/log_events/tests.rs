@@ -22,6 +22,8 @@ fn events_are_known_by_the_last_part_of_their_names_and_by_their_facts() {
         ("codex.sse_event", attributes(&[("event.kind", "response.completed")]), None),
         ("codex.sse_event", attributes(&[("event.kind", "response.completed"), ("output_token_count", "1")]), Some(Told::Call)),
         ("x.sse_event", attributes(&[("event.kind", "response.function_call_arguments.done")]), Some(Told::ToolProposed)),
+        ("hook_execution_start", attributes(&[("hook_event", "PermissionRequest")]), Some(Told::UserAsked)),
+        ("hook_execution_start", attributes(&[("hook_event", "PreToolUse")]), None),
         ("tool_decision", attributes(&[("decision", "accept")]), Some(Told::ToolBegins)),
         ("tool_decision", attributes(&[("decision", "Denied")]), Some(Told::ToolRefused)),
         ("qwen-code.tool_call", vec![], Some(Told::Tool)),
