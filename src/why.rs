@@ -3,6 +3,7 @@
 //!
 //! Each sentence rests on spans of the trace, which it names. A trace in which nothing stands out has none.
 
+mod answers;
 mod calls;
 mod endings;
 mod numbers;
@@ -50,6 +51,10 @@ pub enum Cause {
     Repeat,
     /// A call failed and was made again.
     Retry,
+    /// The answer of a model reached the limit of tokens.
+    Truncated,
+    /// The stream of a model's answer nearly stood still.
+    Stalled,
     /// A step took much longer than it usually does.
     Slow,
     /// One step took most of the time.
@@ -58,6 +63,8 @@ pub enum Cause {
     Context,
     /// A model call did not find in the cache what the call before did.
     Cache,
+    /// Another model answered than the one that was asked for.
+    Model,
     /// Tokens or costs are not known.
     Numbers,
     /// The clocks of two senders differ.
@@ -77,10 +84,13 @@ impl Cause {
             Self::Loop => "loop",
             Self::Repeat => "repeat",
             Self::Retry => "retry",
+            Self::Truncated => "truncated",
+            Self::Stalled => "stalled",
             Self::Slow => "slow",
             Self::Time => "time",
             Self::Context => "context",
             Self::Cache => "cache",
+            Self::Model => "model",
             Self::Numbers => "numbers",
             Self::Clock => "clock",
         }
@@ -120,6 +130,7 @@ pub fn why(store: &Store, trace: TraceIx, now: Nanos) -> Why {
     let mut analysis = Analysis::new(store, trace, now);
     analysis.endings();
     analysis.calls();
+    analysis.answers();
     analysis.times();
     analysis.numbers();
     let order: HashMap<RowIx, usize> = analysis.rows.iter().copied().zip(0..).collect();

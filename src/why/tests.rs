@@ -24,6 +24,9 @@ struct Seed {
     usage: Option<Usage>,
     running: bool,
     service: &'static str,
+    truncated: bool,
+    first_token: Option<Nanos>,
+    asked: &'static str,
 }
 
 fn seed(id: u64, parent: u64, kind: SpanType, name: &'static str, from: Nanos, to: Nanos) -> Seed {
@@ -42,6 +45,9 @@ fn seed(id: u64, parent: u64, kind: SpanType, name: &'static str, from: Nanos, t
         usage: (kind == SpanType::Model).then_some(usage),
         running: false,
         service: "",
+        truncated: false,
+        first_token: None,
+        asked: "",
     }
 }
 
@@ -97,6 +103,8 @@ fn store(seeds: &[Seed]) -> Store {
         }
         facts.input = batch.intern(seed.input);
         facts.service = batch.intern(seed.service);
+        facts.asked_model = batch.intern(seed.asked);
+        (facts.truncated, facts.first_token) = (seed.truncated, seed.first_token.map(|time| time * MILLI));
         let error = seed.error.map_or_else(Text::default, |error| batch.intern(error));
         batch.spans.push(Span {
             trace: TraceId::new([seed.trace; 16]).unwrap(),
@@ -322,6 +330,18 @@ fn one_step_that_took_most_of_the_time_is_found() {
     // Nothing ran: the agent itself took the time.
     seeds.pop();
     assert_found(&seeds, Cause::Time, 1, &["agent Clerk took", "while no step in it ran"]);
+}
+
+#[test]
+fn answers_that_are_not_what_was_asked_for_are_found() {
+    let with = |call: Seed| vec![agent(1, 0, 0, 30_000), model(2, 1, 0, 12_000), call, tool(4, 1, "look_up", 24_000, 30_000)];
+    let call = model(3, 1, 12_000, 24_000);
+    let cut = Seed { truncated: true, ..call.clone() };
+    assert_found(&with(cut), Cause::Truncated, 3, &["the answer of model gpt-5 was cut short", "10 tokens"]);
+    let stalled = Seed { first_token: Some(500), ..call.clone() };
+    assert_found(&with(stalled), Cause::Stalled, 3, &["the stream of model gpt-5 nearly stood still: 10 tokens in the 11.5s"]);
+    let other = Seed { asked: "gpt-5.5", ..call };
+    assert_found(&with(other), Cause::Model, 3, &["model gpt-5 answered, and gpt-5.5 was asked for"]);
 }
 
 #[test]

@@ -35,9 +35,12 @@ impl Page {
         }
     }
 
-    /// Writes what stands out about a step, beside repeats and retries, which have lines of their own.
+    /// Writes what stands out about a step, beside repeats, retries and what is odd about an answer, which have lines of their own.
     fn finding_of(&mut self, store: &Store, row: RowIx, now: Nanos) {
-        let is_told = |cause: Cause| cause < Cause::Loop || matches!(cause, Cause::Repeat | Cause::Retry | Cause::Clock);
+        let is_told = |cause: Cause| {
+            cause < Cause::Loop
+                || matches!(cause, Cause::Repeat | Cause::Retry | Cause::Truncated | Cause::Stalled | Cause::Model | Cause::Clock)
+        };
         let why = why(store, store.row(row).trace(), now);
         let about = why.findings.iter().filter(|finding| finding.rows.contains(&row) && !is_told(finding.cause));
         for finding in about.take(MAX_SENTENCES) {
