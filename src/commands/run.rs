@@ -46,6 +46,10 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Outcome, Report> {
     if let Err(refusal) = find_program(program, std::env::var_os("PATH").as_deref()) {
         return Ok(refuse(&args.command, refusal, &refusal));
     }
+    // After a long run it would be too late to find that out.
+    if let Some(path) = &args.junit {
+        junit::check(path).wrap_err_with(|| format!("can't write {}", path.display()))?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let injection = Injection::create().wrap_err("can't write the files that trace Python programs")?;
     let token = random_token()?;
@@ -183,7 +187,11 @@ fn random_token() -> Result<String, Report> {
 /// Says why the program does not start.
 fn refuse(command: &[OsString], refusal: Refusal, reason: &dyn std::fmt::Display) -> Outcome {
     let name = command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-    print_message(&format!("can't run {name}: {reason}"));
+    if name.is_empty() {
+        print_message("can't run \"\": the name of the program is empty");
+    } else {
+        print_message(&format!("can't run {name}: {reason}"));
+    }
     Outcome::Exited(refusal.code())
 }
 

@@ -123,6 +123,23 @@ fn a_program_that_does_not_start_is_named() {
     let output = run("./text");
     assert_eq!(output.status.code(), Some(126));
     assert_eq!(text(&output.stderr), "agno-top: can't run ./text: it is not executable\n");
+    let output = run("");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(127), "agno-top: can't run \"\": the name of the program is empty\n")
+    );
+}
+
+#[test]
+fn nothing_runs_if_the_test_cases_cannot_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("folder")).unwrap();
+    for path in ["folder", "missing/cases.xml"] {
+        let output = run(directory.path(), &["--junit", path], "touch ran");
+        assert!(!output.status.success() && text(&output.stderr).contains(&format!("can't write {path}")), "{}", text(&output.stderr));
+        assert!(!directory.path().join("ran").exists(), "{path}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left");
 }
 
 #[test]

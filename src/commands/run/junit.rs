@@ -21,6 +21,14 @@ pub(super) struct Verdict<'a> {
     pub(super) redactor: &'a Redactor,
 }
 
+/// Returns an error if no file can be written at a path.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    NewFile::create(path).map(drop)
+}
+
 /// Writes a test case for each trace, the oldest first. One fails if its trace failed, was cut, or has a part that matched.
 pub(super) fn write(path: &Path, store: &Store, mains: &[TraceIx], verdict: &Verdict<'_>, now: Nanos) -> io::Result<()> {
     let mut file = NewFile::create(path)?;
