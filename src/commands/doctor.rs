@@ -63,6 +63,7 @@ pub(super) fn run(args: &DoctorArgs, config: &Config) -> Result<Outcome, Report>
     let mut checks = terminal::checks(&variable, config);
     checks.push(configuration(config));
     checks.extend(ports(config, !named.is_empty()));
+    checks.push(socket(config));
     checks.extend(sources::checks(&open::paths(named, config), config)?);
     checks.extend(python::checks(&variable));
     let has_trouble = checks.iter().any(|check| check.state == State::Trouble);
@@ -126,6 +127,32 @@ fn port(protocol: &str, flag: &str, address: SocketAddr) -> Check {
         Err(error) => Check::new("otlp", State::Trouble, format!("can't listen on {address} for {protocol}: {error}"))
             .with_fix(format!("agno-top {flag} 127.0.0.1:PORT")),
     }
+}
+
+/// Tells which screens answer `agno-top mcp`, and whom.
+#[cfg(unix)]
+fn socket(config: &Config) -> Check {
+    if !config.socket {
+        return Check::new("socket", State::Note, "screens answer no agent: the setting socket is off");
+    }
+    match super::mcp::listening() {
+        Ok((folder, open)) if open.is_empty() => {
+            let folder = folder.display();
+            Check::ok("socket", format!("no screen is open; one would answer agno-top mcp in {folder}, which only this user may enter"))
+        }
+        Ok((_, open)) => {
+            let paths: Vec<String> = open.iter().map(|path| path.display().to_string()).collect();
+            let screens = format::plural(open.len() as u64, "open screen");
+            let answers = if open.len() == 1 { "answers" } else { "answer" };
+            Check::ok("socket", format!("{screens} {answers} agno-top mcp, of this user only: {}", paths.join(", ")))
+        }
+        Err(error) => Check::new("socket", State::Trouble, format!("screens answer no agent: {error}")),
+    }
+}
+
+#[cfg(not(unix))]
+fn socket(_: &Config) -> Check {
+    Check::new("socket", State::Note, "screens answer no agent on this system")
 }
 
 #[cfg(test)]

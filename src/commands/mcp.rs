@@ -37,6 +37,8 @@ use live::Live;
 use replies::Asked;
 #[cfg(unix)]
 pub(super) use served::serve;
+#[cfg(unix)]
+pub(super) use socket::listening;
 
 /// Updates that may wait.
 const CAPACITY: usize = 64;

@@ -75,3 +75,34 @@ fn demo_once_prints_a_frame_of_the_wanted_size() {
     assert_eq!((output.status.code(), text.lines().count()), (Some(0), 24));
     assert!(text.lines().all(|line| agno_top::format::width(line) <= 80), "{text}");
 }
+
+#[cfg(unix)]
+#[test]
+fn doctor_tells_which_screens_answer_and_whom() {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let program = Program::new();
+    let runtime = program.path("runtime");
+    let folder = runtime.join("agno-top");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).unwrap();
+    let socket = |is_on: &str| {
+        let mut command = program.command(&["doctor", "--json", "traces.db"]);
+        command.env("PATH", program.path("none")).env("XDG_RUNTIME_DIR", &runtime).env("AGNO_TOP_SOCKET", is_on);
+        let output = command.output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        find(&lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>(), "socket").clone()
+    };
+    let none = socket("true");
+    assert!(none["state"] == "ok" && none["text"].as_str().unwrap().ends_with("which only this user may enter"), "{none}");
+    let path = folder.join("here-1.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let one = socket("true");
+    assert!(one["state"] == "ok" && one["text"].as_str().unwrap().starts_with("1 open screen answers"), "{one}");
+    assert!(one["text"].as_str().unwrap().ends_with(path.to_str().unwrap()), "{one}");
+    // A screen that was killed left its file.
+    drop(listener);
+    assert!(socket("true")["text"].as_str().unwrap().starts_with("no screen is open"));
+    assert_eq!(socket("false")["state"], "note");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let entered = socket("true");
+    assert!(entered["state"] == "trouble" && entered["text"].as_str().unwrap().contains("others can enter"), "{entered}");
+}

@@ -14,7 +14,7 @@ use super::replies::Reply;
 use super::span_text;
 use crate::export::{ExportedSpan, Redactor, span_of_row};
 use crate::format;
-use crate::model::{Nanos, Payload};
+use crate::model::{Nanos, Payload, SpanId, time};
 use crate::query::Matcher;
 use crate::sources::{Hub, PayloadRequest};
 use crate::store::{RowIx, RunStatus, ShortIds, Store, TraceIx};
@@ -188,28 +188,40 @@ impl Desk {
     }
 
     fn get_trace(&mut self, held: &Held<'_>, id: &str, span: Option<&str>) -> Result<String, String> {
-        let trace = self.find_small(held.store, id)?;
         let from = span.map(|span| self.find_span(held.store, id, span)).transpose()?;
+        let trace = match from {
+            Some(from) if u64::from(held.store.totals(from).spans) <= self.most_spans => held.store.row(from).trace(),
+            _ => self.find_small(held.store, id)?,
+        };
         let (text, note) = answers::tree(held.store, trace, from, held.now);
         Ok(self.finish(&text, &note))
     }
 
-    /// Returns the traces that match, newest first, and a sentence about those that were not searched.
+    /// Returns the traces that match, newest first, and a sentence about those that were not searched. A filter with `until:` begins the search at
+    /// that time, so that further calls search the rest.
     fn matching(&self, held: &Held<'_>, matcher: Option<Matcher>) -> (Vec<TraceIx>, String) {
         let mut spans = 0_u64;
-        let is_searched = |&trace: &TraceIx| {
+        let mut is_searched = |&trace: &TraceIx| {
             spans += u64::from(held.store.trace(trace).counts().spans);
             spans <= self.most_spans
         };
-        let mut traces: Vec<TraceIx> = held.store.traces().rev().take_while(is_searched).collect();
-        let rest = held.store.trace_count() - traces.len();
+        let until = matcher.as_ref().and_then(|matcher| matcher.query().start_bounds(held.now).1);
+        let is_asked = |trace: &TraceIx| until.is_none_or(|until| held.store.trace(*trace).start <= until);
+        let mut asked = held.store.traces().rev().skip_while(|trace| !is_asked(trace)).peekable();
+        let mut traces: Vec<TraceIx> = Vec::new();
+        while let Some(trace) = asked.next_if(&mut is_searched) {
+            traces.push(trace);
+        }
+        let next = asked.peek().map(|&trace| at_or_after(held.store.trace(trace).start));
+        let rest = asked.count();
         if let Some(mut matcher) = matcher {
             traces.retain(|&trace| is_match(held.store, &mut matcher, trace, held.now));
         }
-        let most = format::count(self.most_spans);
-        let unsearched =
-            format!(" {} not searched: the screen searches its newest {most} spans.", format::plural(rest as u64, "older trace"));
-        (traces, if rest > 0 { unsearched } else { String::new() })
+        let unsearched = next.map(|next| {
+            let (older, most) = (format::plural(rest as u64, "older trace"), format::count(self.most_spans));
+            format!(" {older} not searched: the screen searches {most} spans at a time; put until:{next} into the filter to search these.")
+        });
+        (traces, unsearched.unwrap_or_default())
     }
 
     /// Finds a trace that may be walked.
@@ -218,15 +230,21 @@ impl Desk {
         let spans = u64::from(store.trace(trace).counts().spans);
         if spans > self.most_spans {
             let (spans, most) = (format::count(spans), format::count(self.most_spans));
-            return Err(format!("the trace has {spans} spans, and the screen answers about at most {most}; why is answered"));
+            return Err(format!(
+                "the trace has {spans} spans, and the screen looks through at most {most}: call why, then get_trace and get_span with whole ids of spans"
+            ));
         }
         Ok(trace)
     }
 
-    /// Finds a span of a trace by the beginning of its id.
+    /// Finds a span of a trace by its id, or the beginning of that.
     fn find_span(&self, store: &Store, id: &str, span: &str) -> Result<RowIx, String> {
-        let trace = self.find_small(store, id)?;
         let prefix = span.trim().trim_start_matches('#').to_ascii_lowercase();
+        if let Some(span) = SpanId::parse(prefix.as_bytes()) {
+            let row = store.find(find(store, id)?, span);
+            return row.ok_or_else(|| format!("no span of this trace is {prefix}; get_trace shows them"));
+        }
+        let trace = self.find_small(store, id)?;
         if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err("a span is named by the first hex digits of its id, as get_trace shows them".to_owned());
         }
@@ -307,6 +325,11 @@ impl Wait {
     }
 }
 
+/// Returns a time for a filter, no earlier than a moment.
+fn at_or_after(moment: Nanos) -> String {
+    time::to_isoformat(moment.saturating_add(999)).replace("+00:00", "Z")
+}
+
 /// Whether a span of the trace matches.
 fn is_match(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
     matcher.matches_trace(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
@@ -319,7 +342,7 @@ mod tests {
 
     use super::super::replies::{self, Asked, Question};
     use super::*;
-    use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, Text, TraceId};
+    use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, Status, Text, TraceId};
     use crate::store::Limits;
 
     /// Asks a desk that looks at so many spans about three traces of two spans each.
@@ -358,13 +381,18 @@ mod tests {
             [("find_traces", json!({"filter": "name:step"})), ("find_traces", json!({})), ("stats", json!({"by": "agent"}))]
         {
             let some = ask(5, tool, &arguments);
-            assert!(some.ends_with("\n1 older trace not searched: the screen searches its newest 5 spans."), "{some}");
-            assert!(!some.contains("01010101"), "{some}");
+            let note = "\n1 older trace not searched: the screen searches 5 spans at a time; put until:1970-01-01T00:00:00.000001Z into the filter to search these.";
+            assert!(some.ends_with(note) && !some.contains("01010101"), "{some}");
         }
+        let rest = ask(5, "find_traces", &json!({"filter": "name:step until:1970-01-01T00:00:00.000000001Z"}));
+        assert!(rest.contains("\n01010101 ok") && !rest.contains("02020202") && !rest.contains("not searched"), "{rest}");
         let large = json!({"id": "0101", "span": "01"});
         for tool in ["get_trace", "get_span"] {
-            assert!(ask(1, tool, &large).starts_with("the trace has 2 spans, and the screen answers about at most 1"), "{tool}");
+            assert!(ask(1, tool, &large).starts_with("the trace has 2 spans, and the screen looks through at most 1"), "{tool}");
         }
+        let (whole, none) = (json!({"id": "0101", "span": "#0202020202020202"}), json!({"id": "0101", "span": "09".repeat(8)}));
+        assert!(ask(1, "get_trace", &whole).contains("step"));
+        assert!(ask(1, "get_trace", &none).starts_with("no span of this trace is 0909"));
         assert!(ask(1, "why", &json!({"id": "0101"})).contains("Nothing stands out."));
     }
 }

@@ -114,9 +114,10 @@ pub(super) fn parse(line: Option<&str>, tools: impl Fn() -> Vec<Value>) -> (Vec<
 }
 
 fn parse_message(mut message: Value, tools: &impl Fn() -> Vec<Value>) -> Message {
-    let id = message.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
+    // Other numbers would be rounded.
+    let id = message.get("id").filter(|id| id.is_string() || id.is_i64() || id.is_u64()).cloned();
     if id.is_none() && message.get("id").is_some() {
-        return Message::Answer(error(&Value::Null, -32600, "an id is a string or a number"));
+        return Message::Answer(error(&Value::Null, -32600, "an id is a string or a whole number of 64 bits"));
     }
     let Some(method) = message.get("method").and_then(Value::as_str).map(str::to_owned) else {
         // Answers of the client have no method; the server asks nothing.
@@ -182,9 +183,12 @@ mod tests {
         assert_eq!(code("[]"), Some(-32600));
         assert_eq!(code("5"), Some(-32600));
         assert_eq!(code(&format!("[{}5]", "5,".repeat(MAX_BATCH))), Some(-32600));
-        for id in ["null", "true", "[1]", "{}"] {
+        for id in ["null", "true", "[1]", "{}", "1.5", "1e3", "18446744073709551616", "-9223372036854775809"] {
             let answer = answered(&format!("{{\"id\": {id}, \"method\": \"ping\"}}"));
             assert_eq!((&answer["id"], answer["error"]["code"].as_i64()), (&Value::Null, Some(-32600)), "{id}");
+        }
+        for id in ["9007199254740993", "18446744073709551615", "-9223372036854775808", "\"18446744073709551616\""] {
+            assert_eq!(answered(&format!("{{\"id\": {id}, \"method\": \"ping\"}}"))["id"].to_string(), id);
         }
         assert_eq!(code("{\"id\": 1, \"method\": \"resources/list\"}"), Some(-32601));
         assert_eq!(code("{\"id\": 1, \"method\": \"tools/call\", \"params\": 5}"), Some(-32602));

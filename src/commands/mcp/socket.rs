@@ -70,6 +70,17 @@ pub(super) fn screens(only_here: bool) -> Vec<PathBuf> {
     found.into_iter().map(|(.., path)| path).collect()
 }
 
+/// Returns the folder of the sockets, and those that a screen listens on. The error is a folder that others can enter.
+pub(in crate::commands) fn listening() -> io::Result<(PathBuf, Vec<PathBuf>)> {
+    let folder = folder()?;
+    if folder.exists() {
+        check_folder(&folder)?;
+    }
+    let mut open: Vec<PathBuf> = sockets(&folder).filter(|path| net::UnixStream::connect(path).is_ok()).collect();
+    open.sort();
+    Ok((folder, open))
+}
+
 /// Connects with a screen of the same user; `None` if it has ended.
 pub(super) async fn connect(path: &Path) -> Option<UnixStream> {
     UnixStream::connect(path).await.ok().filter(is_own)
