@@ -94,7 +94,7 @@ impl Format {
     /// Returns whether the format says what fills the contexts of model calls.
     #[must_use]
     pub fn holds_contexts(self) -> bool {
-        matches!(self, Self::Markdown)
+        matches!(self, Self::Markdown | Self::Html)
     }
 
     /// Returns whether the format says what stands out in a trace.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::markdown::{conversation, exceptions, label, left_out, message_key, text, usage};
+use super::markdown::{PARTS_NOTE, conversation, exceptions, label, left_out, message_key, text, usage};
 use super::record::{rfc3339, status_name};
 use super::repeats::Repeats;
 use super::{ExportedSpan, SpanWriter, TraceRecord, WhyRecord};
@@ -36,6 +36,8 @@ pub(super) struct Html {
     axis: (Nanos, Nanos),
     written: Repeats,
     findings: Option<WhyRecord>,
+    /// What fills the contexts of the current trace's model calls, lines of Markdown.
+    contexts: String,
 }
 
 impl<W: Write> SpanWriter<W> for Html {
@@ -53,6 +55,10 @@ impl<W: Write> SpanWriter<W> for Html {
 
     fn findings(&mut self, why: WhyRecord) {
         self.findings = Some(why);
+    }
+
+    fn context(&mut self, context: String) {
+        self.contexts = context;
     }
 
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
@@ -76,14 +82,25 @@ impl Html {
         if !std::mem::take(&mut self.has_head) {
             return Ok(());
         }
-        let Some(why) = self.findings.take().filter(|why| !why.findings.is_empty()) else { return writeln!(out, "<h2>Steps</h2>") };
-        writeln!(out, "<h2>What stands out</h2>\n<ol>")?;
-        for finding in &why.findings {
-            let span = finding.spans.first().map_or_else(String::new, |span| format!(" <span class=\"dim\">span {span}</span>"));
-            writeln!(out, "<li>{}{span}</li>", line(&finding.sentence))?;
+        if let Some(why) = self.findings.take().filter(|why| !why.findings.is_empty()) {
+            writeln!(out, "<h2>What stands out</h2>\n<ol>")?;
+            for finding in &why.findings {
+                let span = finding.spans.first().map_or_else(String::new, |span| format!(" <span class=\"dim\">span {span}</span>"));
+                writeln!(out, "<li>{}{span}</li>", line(&finding.sentence))?;
+            }
+            let more = left_out(&why).map_or_else(String::new, |note| format!("<p class=\"dim\">{note}</p>\n"));
+            write!(out, "</ol>\n{more}")?;
         }
-        let more = left_out(&why).map_or_else(String::new, |note| format!("<p class=\"dim\">{note}</p>\n"));
-        writeln!(out, "</ol>\n{more}<h2>Steps</h2>")
+        let contexts = std::mem::take(&mut self.contexts);
+        if !contexts.is_empty() {
+            writeln!(out, "<h2>Context</h2>\n<p class=\"dim\">{PARTS_NOTE}</p>\n<ul>")?;
+            for text in contexts.lines() {
+                let depth = if text.starts_with(' ') { " class=\"d1\"" } else { "" };
+                writeln!(out, "<li{depth}>{}</li>", line(&unescaped(text.trim_start().trim_start_matches("- "))))?;
+            }
+            writeln!(out, "</ul>")?;
+        }
+        writeln!(out, "<h2>Steps</h2>")
     }
 
     /// Returns a span as a line that unfolds.
@@ -249,6 +266,18 @@ fn class(kind: SpanType) -> &'static str {
         kind if kind.calls_tool() => "tool",
         _ => "other",
     }
+}
+
+/// Returns a text without the escapes of Markdown.
+fn unescaped(text: &str) -> String {
+    let (mut plain, mut is_escaped) = (String::with_capacity(text.len()), false);
+    for c in text.chars() {
+        is_escaped = c == '\\' && !is_escaped;
+        if !is_escaped {
+            plain.push(c);
+        }
+    }
+    plain
 }
 
 /// Escapes a text for one line.

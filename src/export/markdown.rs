@@ -336,6 +336,9 @@ fn write_tool(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut R
     }
 }
 
+/// What is said of the numbers of parts.
+pub(super) const PARTS_NOTE: &str = "Parts marked ~ are estimated by length; they add up to the stated input.";
+
 /// Escapes a name for one line of Markdown.
 #[must_use]
 pub fn plain(text: &str) -> String {

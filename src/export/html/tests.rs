@@ -41,6 +41,8 @@ fn page(redactor: Option<Redactor>, spans: usize) -> String {
     let spans_found = vec![SpanId::new([2; 8]).unwrap()];
     let finding = FindingRecord { cause: "failure", sentence: format!("it broke {HOSTILE}"), spans: spans_found };
     exporter.findings(WhyRecord { trace_id: id, findings: vec![finding], critical_path: Vec::new(), left_out: 3, truncated: false });
+    // As a report in Markdown says it.
+    exporter.context(&format!("- agent {}: 2 calls\n  - call 1: 10 in\n", crate::export::markdown::plain(HOSTILE)));
     for n in 0..spans {
         let mut record = SpanRecord::new(id, SpanId::new((n as u64 + 1).to_be_bytes()).unwrap(), HOSTILE, 250_000_000, Some(750_000_000));
         (record.kind, record.status) = if n == 1 { (SpanType::Tool, RunStatus::Error) } else { (SpanType::Model, RunStatus::Ok) };
@@ -85,7 +87,9 @@ fn a_page_shows_the_tree_with_bars_errors_and_each_message_once() {
         "<dt>took</dt><dd>1.00s</dd>",
         "<h2>What stands out</h2>\n<ol>\n<li>it broke ",
         "<span class=\"dim\">span 0202020202020202</span></li>",
-        "</ol>\n<p class=\"dim\">3 less important findings left out</p>\n<h2>Steps</h2>\n<details>",
+        "</ol>\n<p class=\"dim\">3 less important findings left out</p>\n<h2>Context</h2>\n",
+        "<ul>\n<li>agent &lt;/pre&gt;&lt;script&gt;",
+        ": 2 calls</li>\n<li class=\"d1\">call 1: 10 in</li>\n</ul>\n<h2>Steps</h2>\n<details>",
         "<p class=\"dim\">user_*</p><pre>the question",
         "<rect class=\"model\" x=\"250.0\" width=\"500.0\" height=\"10\"/>",
         "<rect class=\"bad\" x=\"250.0\"",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::PARTS_NOTE;
 use crate::format;
 
 /// The fewest characters that a cut text keeps. If that is too much, whole parts are omitted.
@@ -104,7 +105,7 @@ impl Report {
             // Room for what comes first.
             note_omitted(self.contexts.len(), "lines about contexts", &mut out);
         } else {
-            out.push_str("\n## Context\n\nParts marked ~ are estimated by length; they add up to the stated input.\n\n");
+            let _ = write!(out, "\n## Context\n\n{PARTS_NOTE}\n\n");
             for line in &self.contexts[..contexts] {
                 out.push_str(&cut(line, length.max(MIN_LENGTH)));
                 out.push('\n');
