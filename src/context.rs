@@ -1,7 +1,7 @@
 //! What fills the context of model calls, what changed from one call to the next, and why a provider's cache missed.
 //!
 //! Everything here is pure: [`Content::read`] takes a payload, a [`Comparer`] the calls of a run in the order of
-//! their start, and a [`RunReport`] what it found.
+//! their start, after the last ones before it in its session, and a [`RunReport`] what it found.
 //! Tokens that a span states are exact. Tokens of parts are estimates: the stated input, divided by the size of the parts, so that
 //! their sum is always the stated input.
 
@@ -18,11 +18,11 @@ mod texts;
 mod words;
 
 pub use cache::{Cause, MIN_CACHED, Outcome, TIME_TO_LIVE, Verdict};
-pub use comparer::Comparer;
+pub use comparer::{Comparer, RECENT};
 pub use content::Content;
 pub use diff::{Change, Diff, Sides};
 pub use parts::{PART_KINDS, PartKind, Parts, Piece};
-pub use run::{CallReport, OfferedTool, ReadCall, RunReport, Summary};
+pub use run::{Before, CallReport, EarlierCall, OfferedTool, ReadCall, RunReport, Summary};
 pub use suspects::may_miss;
 pub use texts::PartText;
 
@@ -45,4 +45,11 @@ pub struct CallFacts {
     pub cache_write: Option<u32>,
     /// Whether the provider keeps what was written for an hour.
     pub keeps_an_hour: bool,
+}
+
+impl CallFacts {
+    /// Returns whether the call states what was read from a cache or written to it.
+    fn states_cached(&self) -> bool {
+        [self.cache_read, self.cache_write].into_iter().flatten().any(|count| count > 0)
+    }
 }

@@ -64,6 +64,7 @@ mod row;
 mod run_calls;
 mod running_totals;
 mod selection;
+mod sessions;
 mod short_ids;
 mod skew;
 mod slab;
@@ -91,6 +92,7 @@ pub use reach::Reach;
 pub use reviews::Score;
 pub use row::{Phase, Row, RunStatus};
 pub use run_calls::RunCall;
+pub use sessions::CallsBefore;
 pub use short_ids::ShortIds;
 pub use skew::{Clock, Skew};
 pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
@@ -124,6 +126,7 @@ use rare_tokens::RareTable;
 use response_ids::RecurringIds;
 use reviews::RunReviews;
 use running_totals::RunningTotals;
+use sessions::Sessions;
 use slab::Slab;
 use surroundings::Surroundings;
 use tool_calls::ToolCalls;
@@ -224,6 +227,7 @@ pub struct Store {
     services: Services,
     hosts: Hosts,
     groups: Groups,
+    sessions: Sessions,
     /// The idle traces of each service.
     idle_traces: Vec<Idle>,
     pauses: Pauses,
@@ -423,6 +427,7 @@ impl Store {
         for index in 0..changes.traces.len() {
             self.count_idle(changes.traces[index]);
             self.decide_group(changes.traces[index], &mut changes);
+            self.decide_session(changes.traces[index]);
         }
         if let Some(reviews) = &batch.reviews {
             self.set_reviews(batch.source, reviews, batch.origin, &mut changes);

@@ -10,7 +10,7 @@ use crate::context::{Comparer, RunReport};
 use crate::export::{CallContextRecord, RunContextRecord, call_facts, context_markdown, cost_of_misses, run_title};
 use crate::model::usage::NanoUsd;
 use crate::model::{Payload, SpanType};
-use crate::store::{RowIx, RunCall, Store};
+use crate::store::{CallsBefore, RowIx, RunCall, Store};
 use crate::tui::display;
 
 /// Payloads of model calls in memory at a time; each may hold a whole conversation.
@@ -81,24 +81,36 @@ impl Contexts {
 impl Run {
     fn read(snapshot: &mut Snapshot, row: RowIx) -> Result<Self, Report> {
         let (calls, is_cut) = snapshot.store.calls_of_run(row);
-        let report = snapshot.read_calls(&calls)?;
+        let before = snapshot.calls_before(row);
+        let report = snapshot.read_calls(&before, &calls)?;
         let cost = cost_of_misses(&snapshot.store, &calls, &report);
         Ok(Self { row, calls, report, is_cut, cost })
     }
 }
 
 impl Snapshot {
-    /// Reads the calls of a run.
-    pub(super) fn read_calls(&mut self, calls: &[RunCall]) -> Result<RunReport, Report> {
+    /// Reads the calls of a run, after those before it in its session.
+    pub(super) fn read_calls(&mut self, before: &CallsBefore, calls: &[RunCall]) -> Result<RunReport, Report> {
         let (mut comparer, mut report) = (Comparer::default(), RunReport::default());
+        if before.is_first {
+            report.set_first();
+        }
+        let facts = |store: &Store, call: &RunCall| call_facts(store, call.row);
+        self.for_each_call(&before.calls, |store, call, payloads| report.add_earlier(comparer.read_earlier(facts(store, call), payloads)))?;
+        self.for_each_call(calls, |store, call, payloads| report.add(comparer.read_payloads(facts(store, call), payloads)))?;
+        Ok(report)
+    }
+
+    /// Reads the payloads of the spans that report each call, a few calls at a time.
+    pub(super) fn for_each_call(&mut self, calls: &[RunCall], mut take: impl FnMut(&Store, &RunCall, &[Payload])) -> Result<(), Report> {
         for slice in calls.chunks(SLICE) {
             let reports: Vec<RowIx> = slice.iter().flat_map(|call| call.reports.iter().copied()).collect();
             let mut payloads = self.payloads(&reports)?.into_iter();
             for call in slice {
                 let of_call: Vec<Payload> = payloads.by_ref().take(call.reports.len()).flatten().collect();
-                report.add(comparer.read_payloads(call_facts(&self.store, call.row), &of_call));
+                take(&self.store, call, &of_call);
             }
         }
-        Ok(report)
+        Ok(())
     }
 }

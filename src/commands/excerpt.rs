@@ -5,6 +5,7 @@
 //! [`Store::reach`](crate::store::Store::reach) tells which time decides about a trace. The part grows until it covers that. Where it would
 //! become large, or a fact about the whole database counts, everything is read.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,11 +17,12 @@ use super::snapshot::Snapshot;
 use super::{UsageError, print_message};
 use crate::cli::{LAST, Selection};
 use crate::config::Config;
+use crate::context::RECENT;
 use crate::export;
 use crate::model::{LogRecord, Nanos, PayloadRef, SpanId, TraceId};
 use crate::query::{Matcher, Query};
 use crate::sources::{PayloadRequest, Request, Update, Wanted, file};
-use crate::store::TraceIx;
+use crate::store::{CallsBefore, RowIx, TraceIx};
 
 /// The spans of the first part, for each trace that a limit allows, and at least.
 const SPANS_PER_TRACE: u64 = 32;
@@ -73,7 +75,7 @@ impl Snapshot {
                 Wanted::Ids(ids) => snapshot.receive(ticket)?.is_some() && snapshot.grow_around(ids)?,
                 Wanted::Period(from, to) => snapshot.grow_period(ticket, (*from, *to), selection)?,
                 Wanted::Holding { .. } => snapshot.receive(ticket)?.is_some() && snapshot.grow_around_held(selection)?,
-                Wanted::Beside(_) => false,
+                Wanted::Beside(_) | Wanted::Sessions(_) => false,
             };
             if is_answered {
                 break;
@@ -98,6 +100,34 @@ impl Snapshot {
         let ids: Vec<TraceId> = traces.iter().map(|&trace| self.store.trace(trace).id).collect();
         let ticket = self.request(&Wanted::Beside(ids));
         Ok(self.receive(ticket)?.is_some())
+    }
+
+    /// Reads the last traces before these in their sessions, with which their contexts are compared.
+    pub(super) fn read_sessions(&mut self, traces: &[TraceIx]) -> Result<(), Report> {
+        if !self.is_excerpt() {
+            return Ok(());
+        }
+        let mut sessions: BTreeMap<String, Nanos> = BTreeMap::new();
+        for &trace in traces {
+            let session = self.store.session_of(trace);
+            if !session.is_empty() {
+                let start = self.store.trace(trace).start;
+                let first = sessions.entry(self.store.text(session).to_owned()).or_insert(start);
+                *first = start.min(*first);
+            }
+        }
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let ticket = self.request(&Wanted::Sessions(sessions.into_iter().collect()));
+        self.knows_sessions = self.receive(ticket)? == Some(Nanos::MIN);
+        Ok(())
+    }
+
+    /// Returns the last model calls before a run in its session.
+    pub(super) fn calls_before(&self, run: RowIx) -> CallsBefore {
+        let before = self.store.calls_before(run, RECENT);
+        CallsBefore { is_first: before.is_first && self.knows_sessions, ..before }
     }
 
     /// Returns the log records of traces.

@@ -113,6 +113,9 @@ fn is_same(one: &Path, other: &Path) -> bool {
 pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<u64, Report> {
     let mut exporter = Exporter::new(options, out);
     let (mut count, mut missing) = (0, 0);
+    if options.format.holds_contexts() {
+        snapshot.read_sessions(traces)?;
+    }
     for &trace in traces {
         exporter.trace(TraceRecord::for_report(&snapshot.store, trace, snapshot.source(trace), snapshot.now))?;
         if options.format.holds_findings() {

@@ -81,6 +81,9 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
         None => Snapshot::read_readable(&selection.sources, None, config, false)?,
     };
     let Some(trace) = snapshot.find(&id)? else { return Ok(Outcome::Missing) };
+    if format == ShowFormat::Json {
+        snapshot.read_sessions(&[trace])?;
+    }
     let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match format {

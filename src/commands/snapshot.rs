@@ -45,6 +45,8 @@ pub(super) struct Snapshot {
     is_read: Vec<bool>,
     /// Whether only a part of the source is held, as [`Snapshot::read_excerpt`] reads it.
     is_excerpt: bool,
+    /// Whether the last traces before those that are held are known in every session.
+    pub(super) knows_sessions: bool,
     /// Only traces that began since then are selected: about earlier ones the part does not decide.
     pub(super) known_from: Option<Nanos>,
 }
@@ -138,7 +140,8 @@ impl Snapshot {
         let is_excerpt = limits.on_demand;
         let metrics = MetricStore::new(open::metric_limits(config));
         let logs = LogStore::new(open::log_bytes(config));
-        Ok(Self { store, now: now(), logs, metrics, failures: Vec::new(), hub, runtime, is_read, is_excerpt, known_from: None })
+        let (failures, knows_sessions, known_from) = (Vec::new(), !is_excerpt, None);
+        Ok(Self { store, now: now(), logs, metrics, failures, hub, runtime, is_read, is_excerpt, knows_sessions, known_from })
     }
 
     /// Takes what a source has sent, which keeps its payloads.
@@ -153,6 +156,7 @@ impl Snapshot {
             hub,
             runtime,
             is_excerpt: false,
+            knows_sessions: true,
             known_from: None,
         }
     }

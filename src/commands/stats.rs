@@ -104,7 +104,7 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
     let counts_misses = args.misses || args.sort == Some(SortBy::Rebuilt);
     if counts_misses {
         let found = snapshot.misses(&traces)?;
-        missed::add(&snapshot.store, &mut groups, args.by, &found, &prefixes);
+        missed::add(&snapshot.store, &traces, &mut groups, args.by, &found, &prefixes);
     }
     if groups.is_empty() {
         let name = format::plural(0, args.by.name());

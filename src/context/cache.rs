@@ -22,6 +22,8 @@ pub enum Outcome {
     /// No earlier call began like this one.
     #[default]
     First,
+    /// It is the first of its session.
+    FirstOfSession,
     /// It served what an earlier call had sent.
     Hit,
     /// It served less.

@@ -5,27 +5,28 @@ use std::collections::VecDeque;
 use super::CallFacts;
 use super::cache::Verdict;
 use super::content::Content;
-use super::diff::{Diff, common, diff, is_related};
+use super::diff::{Diff, common, diff, goes_on, is_related};
 use super::parts::{Parts, parts};
-use super::run::{CallReport, ReadCall};
+use super::run::{Before, CallReport, EarlierCall, ReadCall};
 use crate::model::Payload;
 
 /// The calls that a call is compared with: those before it, since several conversations may go on side by side.
-const RECENT: usize = 4;
+pub const RECENT: usize = 4;
 
 /// The most bytes of their texts; the last call is kept whatever it holds.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Takes the calls of a run in the order of their start. It holds the texts of the last few.
+/// Takes the calls of a run in the order of their start, after the last ones before it in its session. It holds the texts of the last few.
 #[derive(Debug, Default)]
 pub struct Comparer {
     count: usize,
+    earlier: usize,
     recent: VecDeque<Recent>,
 }
 
 #[derive(Debug)]
 struct Recent {
-    at: usize,
+    at: Before,
     model: String,
     content: Content,
 }
@@ -41,7 +42,7 @@ impl Comparer {
         let at = self.count;
         self.count += 1;
         if !is_partial {
-            self.keep(Recent { at, model: facts.model.clone(), content });
+            self.keep(Recent { at: Before::OfRun(at), model: facts.model.clone(), content });
         }
         ReadCall { report: CallReport { facts, parts, pieces, since, verdict: Verdict::default(), tools, is_partial }, called }
     }
@@ -54,6 +55,16 @@ impl Comparer {
         }
     }
 
+    /// Reads a call of an earlier run of the session from the payloads of the spans that report it.
+    pub fn read_earlier<'p>(&mut self, facts: CallFacts, payloads: impl IntoIterator<Item = &'p Payload>) -> EarlierCall {
+        let content = Content::fullest(payloads).filter(|content| !content.is_partial && content.has_messages);
+        if let Some(content) = content {
+            self.keep(Recent { at: Before::OfSession(self.earlier), model: facts.model.clone(), content });
+        }
+        self.earlier += 1;
+        EarlierCall(facts)
+    }
+
     /// Takes a call whose payload can't be read.
     pub fn skip(&mut self, facts: CallFacts) -> ReadCall {
         self.count += 1;
@@ -62,8 +73,13 @@ impl Comparer {
     }
 
     /// Returns the earlier call to compare with: of the same model if one is related, and there the one with the longest equal beginning.
-    fn earlier(&self, facts: &CallFacts, content: &Content) -> Option<(usize, Diff)> {
-        let related = self.recent.iter().filter(|recent| is_related(&recent.content, content));
+    fn earlier(&self, facts: &CallFacts, content: &Content) -> Option<(Before, Diff)> {
+        let is_earlier = |recent: &&Recent| match recent.at {
+            Before::OfRun(_) => is_related(&recent.content, content),
+            // The runs of a session may know nothing of one another.
+            Before::OfSession(_) => goes_on(&recent.content, content),
+        };
+        let related = self.recent.iter().filter(is_earlier);
         let best = related.max_by_key(|recent| (recent.model == facts.model, common(&recent.content, content), recent.at))?;
         Some((best.at, diff(&best.content, content)))
     }

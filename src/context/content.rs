@@ -55,6 +55,8 @@ pub struct Content {
     pub(super) segments: Vec<Segment>,
     /// The number of tools at the beginning of `segments`.
     pub(super) tools: usize,
+    /// The hashes of the messages that the model answered.
+    pub(super) answers: Vec<u64>,
     /// The names of the tools that messages and the answer call.
     pub(super) called: Vec<String>,
     /// Whether messages are missing, since the sender limits the number of attributes.
@@ -80,6 +82,7 @@ impl Content {
             has_messages: segments.len() > tools,
             segments,
             tools,
+            answers: conversation.output.iter().map(|message| segment(message, &names).hash).collect(),
             called,
             is_partial: payload.dropped.attributes > 0 || semconv::lacks_first_messages(&payload.attributes),
         }

@@ -127,6 +127,22 @@ pub(super) fn is_related(old: &Content, new: &Content) -> bool {
     after.iter().any(|segment| known.contains(&segment.hash))
 }
 
+/// Returns whether the later content of another run goes on with the conversation of the earlier one: it has its answer or its last message, or begins
+/// with a message of it. Instructions alone, which each run of an agent has, do not tell.
+pub(super) fn goes_on(old: &Content, new: &Content) -> bool {
+    fn told(content: &Content) -> impl DoubleEndedIterator<Item = &Segment> {
+        content.messages().iter().filter(|segment| segment.kind != SegmentKind::System)
+    }
+    let (Some(last), Some(first)) = (told(old).next_back(), told(new).next()) else { return false };
+    let has_grown = told(old).next().is_some_and(|begun| {
+        let (one, other) = (&begun.text, &first.text);
+        !one.is_empty() && !other.is_empty() && (one.starts_with(other.as_str()) || other.starts_with(one.as_str()))
+    });
+    has_grown
+        || told(old).any(|segment| segment.hash == first.hash)
+        || told(new).any(|segment| segment.hash == last.hash || old.answers.contains(&segment.hash))
+}
+
 /// Returns the size of what both begin with.
 pub(super) fn common(old: &Content, new: &Content) -> u64 {
     let equal = old.segments.iter().zip(&new.segments).take_while(|(one, other)| one.hash == other.hash);

@@ -7,6 +7,15 @@ use super::cache::{Earlier, Outcome, Verdict, verdict};
 use super::diff::Diff;
 use super::parts::{PartKind, Parts, Piece};
 
+/// An earlier call that a call is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Before {
+    /// One of an earlier run of the session, as an index.
+    OfSession(usize),
+    /// One of the run, as an index.
+    OfRun(usize),
+}
+
 /// What is known of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallReport {
@@ -17,7 +26,7 @@ pub struct CallReport {
     /// The contributors to the parts.
     pub pieces: Vec<Piece>,
     /// The earlier call that began most like this one, and what changed since; `None` if there is none.
-    pub since: Option<(usize, Diff)>,
+    pub since: Option<(Before, Diff)>,
     /// What the cache did.
     pub verdict: Verdict,
     /// The number of tools that it offers; `None` if it records none.
@@ -32,6 +41,10 @@ pub struct ReadCall {
     pub(super) report: CallReport,
     pub(super) called: Vec<String>,
 }
+
+/// A call of an earlier run of the session that was read.
+#[derive(Clone, Debug)]
+pub struct EarlierCall(pub(super) CallFacts);
 
 /// A tool that calls of a run offered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +77,9 @@ pub struct Summary {
 /// The calls of a run, in the order in which a [`Comparer`](super::Comparer) read them.
 #[derive(Clone, Debug, Default)]
 pub struct RunReport {
+    /// The last calls before the run in its session.
+    earlier: Vec<CallFacts>,
+    is_first: bool,
     calls: Vec<CallReport>,
     tools: BTreeMap<String, OfferedTool>,
     called: HashSet<String>,
@@ -72,6 +88,19 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Notes that no run with calls came before in the session.
+    pub fn set_first(&mut self) {
+        self.is_first = true;
+    }
+
+    /// Adds the next of the calls before the run in its session, before its own.
+    pub fn add_earlier(&mut self, EarlierCall(facts): EarlierCall) {
+        if facts.states_cached() {
+            self.stating.insert(facts.model.clone());
+        }
+        self.earlier.push(facts);
+    }
+
     /// Adds the next call.
     pub fn add(&mut self, call: ReadCall) {
         let ReadCall { report, called } = call;
@@ -81,26 +110,34 @@ impl RunReport {
             tool.tokens += piece.tokens.unwrap_or_default();
         }
         self.called.extend(called);
-        let states = |count: Option<u32>| count.is_some_and(|count| count > 0);
-        let is_new =
-            (states(report.facts.cache_read) || states(report.facts.cache_write)) && self.stating.insert(report.facts.model.clone());
+        let is_new = report.facts.states_cached() && self.stating.insert(report.facts.model.clone());
         self.calls.push(report);
         let first = if is_new { 0 } else { self.calls.len() - 1 };
         for at in first..self.calls.len() {
-            self.calls[at].verdict = self.verdict(&self.calls[at]);
+            self.calls[at].verdict = self.verdict(at, &self.calls[at]);
         }
     }
 
-    fn verdict(&self, call: &CallReport) -> Verdict {
+    fn verdict(&self, at: usize, call: &CallReport) -> Verdict {
         if call.is_partial {
             let outcome = if call.facts.cache_read.is_some_and(|read| read > 0) { Outcome::Hit } else { Outcome::NotReported };
             return Verdict { outcome, ..Verdict::default() };
         }
-        let earlier = call
-            .since
-            .as_ref()
-            .and_then(|(before, diff)| Some(Earlier { facts: &self.calls.get(*before)?.facts, change: diff.first.as_ref() }));
-        verdict(&call.facts, earlier.as_ref(), self.stating.contains(&call.facts.model))
+        let earlier =
+            call.since.as_ref().and_then(|(before, diff)| Some(Earlier { facts: self.facts(*before)?, change: diff.first.as_ref() }));
+        let mut verdict = verdict(&call.facts, earlier.as_ref(), self.stating.contains(&call.facts.model));
+        if verdict.outcome == Outcome::First && self.is_first && at == 0 {
+            verdict.outcome = Outcome::FirstOfSession;
+        }
+        verdict
+    }
+
+    /// Returns the facts of a call that a call is compared with.
+    fn facts(&self, before: Before) -> Option<&CallFacts> {
+        match before {
+            Before::OfSession(at) => self.earlier.get(at),
+            Before::OfRun(at) => self.calls.get(at).map(|call| &call.facts),
+        }
     }
 
     /// Returns the calls with what the cache did for each.

@@ -134,7 +134,7 @@ fn unrelated_calls_side_by_side_have_no_cause() {
         run.add(comparer.read(facts("m", turn as Nanos * 10 * SECOND, 2000, Some(1920)), content(&[], &messages)));
     }
     let since: Vec<_> = run.calls().iter().map(|call| call.since.as_ref().map(|(at, diff)| (*at, diff.first.clone()))).collect();
-    assert_eq!(since[2..], [Some((0, None)), Some((1, None)), Some((2, None)), Some((3, None))]);
+    assert_eq!(since[2..], [0, 1, 2, 3].map(|at| Some((Before::OfRun(at), None))));
     assert!(run.calls().iter().all(|call| call.verdict.cause.is_none()));
     assert_eq!(run.summary(), Summary { calls: 6, misses: 0, inputs: 6, input: 12_000, reused: 6 * 1920, rebuilt: 0, is_reported: true });
 }
@@ -237,7 +237,7 @@ fn a_part_is_told_with_its_texts() {
 
 proptest! {
     #[test]
-    fn a_run_without_suspects_has_no_misses(calls in prop::collection::vec((0_u32..6000, 0_u32..6000, any::<bool>(), 0_u32..3000, 0..3_usize, 0..2_usize), 1..8)) {
+    fn a_run_without_suspects_has_no_misses(before in 0..4_usize, calls in prop::collection::vec((0_u32..6000, 0_u32..6000, any::<bool>(), 0_u32..3000, 0..3_usize, 0..2_usize), 1..8)) {
         let (mut comparer, mut report, mut facts) = (Comparer::default(), RunReport::default(), Vec::new());
         for (at, (input, read, states, write, text, model)) in calls.into_iter().enumerate() {
             let call = CallFacts {
@@ -250,8 +250,50 @@ proptest! {
                 ..CallFacts::default()
             };
             facts.push(call.clone());
-            report.add(comparer.read(call, content(&[], &[("system", LONG), ("user", ["a", "b", "c"][text])])));
+            let payload = payload(&[], &[("system", LONG), ("user", ["a", "b", "c"][text])]);
+            if at < before {
+                report.add_earlier(comparer.read_earlier(call, [&payload]));
+            } else {
+                report.add(comparer.read_payloads(call, [&payload]));
+            }
         }
-        prop_assert!(may_miss(&facts) || report.summary().misses == 0);
+        let (earlier, own) = facts.split_at(before.min(facts.len()));
+        prop_assert!(may_miss(earlier, own) || report.summary().misses == 0);
     }
+}
+
+#[test]
+fn a_run_goes_on_with_the_one_before_it_in_its_session() {
+    let call = |at: i64, input: u32, read: u32| CallFacts {
+        model: "m".to_owned(),
+        start: at * SECOND,
+        end: at * SECOND + SECOND / 2,
+        input: Some(input),
+        cache_read: Some(read),
+        ..CallFacts::default()
+    };
+    let told = |messages: &[(&str, &str)], read: u32, is_first: bool, at: i64| {
+        let earlier = [("system", LONG), ("user", "Who was Ada?")];
+        let (mut comparer, mut report) = (Comparer::default(), RunReport::default());
+        if is_first {
+            report.set_first();
+        } else {
+            report.add_earlier(comparer.read_earlier(call(0, 2000, 0), [&payload(&[], &earlier)]));
+        }
+        report.add(comparer.read_payloads(call(at, 3000, read), [&payload(&[], messages)]));
+        let call = &report.calls()[0];
+        (call.since.as_ref().map(|(before, _)| *before), call.verdict.outcome, call.verdict.cause.clone())
+    };
+    let goes_on = &[("system", LONG), ("user", "Who was Ada?"), ("assistant", "A mathematician."), ("user", "And Grace?")];
+    let edited = LONG.replace("Monday", "Tuesday");
+    let dated = [&[("system", edited.as_str())], &goes_on[1..]].concat();
+    let alone = &[("system", LONG), ("user", "And Grace?")];
+    let before = Some(Before::OfSession(0));
+    assert_eq!(told(goes_on, 1920, false, 1), (before, Outcome::Hit, None));
+    assert_eq!(told(goes_on, 0, false, 1), (before, Outcome::Miss, Some(Cause::Provider { idle: SECOND / 2 })));
+    assert!(matches!(told(goes_on, 0, false, 600), (_, Outcome::Miss, Some(Cause::Expired { .. }))));
+    assert!(matches!(told(&dated, 0, false, 1), (_, Outcome::Miss, Some(Cause::Changed(Change::MessageChanged { message: 0, .. })))));
+    // The same instructions alone are no conversation.
+    assert_eq!(told(alone, 0, false, 1), (None, Outcome::First, None));
+    assert_eq!(told(goes_on, 0, true, 1), (None, Outcome::FirstOfSession, None));
 }

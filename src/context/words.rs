@@ -61,7 +61,8 @@ impl Verdict {
     pub fn words(&self, facts: &CallFacts) -> String {
         let cause = self.cause.as_ref().map(Cause::words);
         match self.outcome {
-            Outcome::First => "no earlier call of the run began like this".to_owned(),
+            Outcome::First => "no earlier call began like this".to_owned(),
+            Outcome::FirstOfSession => "first call of the session".to_owned(),
             Outcome::Hit => match facts.cache_read.zip(facts.input) {
                 Some((read, input)) => format!("{} from the cache", format::percent(read.into(), input.into())),
                 None => "from the cache".to_owned(),

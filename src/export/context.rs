@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::context::{CallFacts, CallReport, Cause, Change, Outcome, PART_KINDS, RunReport};
+use crate::context::{Before, CallFacts, CallReport, Cause, Change, Outcome, PART_KINDS, RunReport};
 use crate::model::usage::NanoUsd;
 use crate::store::{By, RowIx, Store};
 
@@ -29,12 +29,14 @@ pub struct CallContextRecord {
     pub estimated_tokens: Option<PartsRecord>,
     /// The number of tools that it offers; `None` if it records none.
     pub tools: Option<usize>,
-    /// What the cache did: `first`, `hit`, `miss`, `too_short` or `not_reported`.
+    /// What the cache did: `first_of_session`, `first`, `hit`, `miss`, `too_short` or `not_reported`.
     pub cache: &'static str,
     /// Why it missed, or must have: `model`, `changed`, `still_running`, `expired` or `provider`.
     pub cause: Option<&'static str>,
     /// The cause in words.
     pub reason: Option<String>,
+    /// Where the earlier call is that it is compared with: in the `run`, or before it in the `session`.
+    pub compared_with: Option<&'static str>,
     /// What changed first: `tools_reordered`, `tool_added`, `tool_removed`, `tool_changed`, `message_changed`, `messages_dropped`,
     /// `messages_inserted` or `compacted`.
     pub change: Option<&'static str>,
@@ -89,6 +91,10 @@ impl CallContextRecord {
             cache: outcome_name(verdict.outcome),
             cause: verdict.cause.as_ref().map(cause_name),
             reason: verdict.cause.as_ref().map(Cause::words),
+            compared_with: call.since.as_ref().map(|(before, _)| match before {
+                Before::OfRun(_) => "run",
+                Before::OfSession(_) => "session",
+            }),
             change: change.map(|_| name),
             message,
             tool,
@@ -121,6 +127,7 @@ fn place(change: &Change) -> (&'static str, Option<usize>, Option<String>, Optio
 fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::First => "first",
+        Outcome::FirstOfSession => "first_of_session",
         Outcome::Hit => "hit",
         Outcome::Miss => "miss",
         Outcome::TooShort => "too_short",

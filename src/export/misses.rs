@@ -16,11 +16,12 @@ pub struct Miss {
     pub cost: Option<NanoUsd>,
 }
 
-/// Returns whether the counts of a run's calls allow that the cache missed one. Only then their contents tell more.
+/// Returns whether the counts of a run's calls, and of those before it in its session, allow that the cache missed one. Only then their contents
+/// tell more.
 #[must_use]
-pub fn may_have_missed(store: &Store, calls: &[RunCall]) -> bool {
-    let facts: Vec<CallFacts> = calls.iter().map(|call| call_facts(store, call.row)).collect();
-    may_miss(&facts)
+pub fn may_have_missed(store: &Store, earlier: &[RunCall], calls: &[RunCall]) -> bool {
+    let facts = |calls: &[RunCall]| calls.iter().map(|call| call_facts(store, call.row)).collect::<Vec<CallFacts>>();
+    may_miss(&facts(earlier), &facts(calls))
 }
 
 /// Returns the misses of a run. `calls` are those of the report.

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use super::context::call_facts;
 use super::markdown::plain;
-use crate::context::{CallFacts, Comparer, PART_KINDS, RunReport};
+use crate::context::{CallFacts, Comparer, PART_KINDS, RECENT, RunReport};
 use crate::format;
 use crate::model::usage::NanoUsd;
 use crate::model::{Payload, SpanType};
-use crate::store::{PaidCall, RowIx, Store, TraceIx};
+use crate::store::{PaidCall, RowIx, RunCall, Store, TraceIx};
 
 /// Returns lines of Markdown: one of the run, and below it one of each call. `title` is safe, and `is_cut` tells that only the first calls
 /// were read.
@@ -43,6 +43,9 @@ pub fn context_markdown(title: &str, report: &RunReport, is_cut: bool, cost: Opt
 pub struct ContextPlan {
     title: String,
     is_cut: bool,
+    /// The calls before the run in its session.
+    earlier: Vec<PlannedCall>,
+    is_first: bool,
     calls: Vec<PlannedCall>,
 }
 
@@ -55,18 +58,27 @@ struct PlannedCall {
 }
 
 impl ContextPlan {
-    /// Returns the plan of each run of a trace that made calls. `rows` are those whose payloads will be read, in their order; `name` names
-    /// a run.
-    pub fn of_trace(store: &Store, trace: TraceIx, rows: &[RowIx], name: impl Fn(RowIx) -> String) -> Vec<Self> {
-        let indexes: std::collections::HashMap<RowIx, usize> = rows.iter().copied().zip(0..).collect();
+    /// Returns the plan of each run of a trace that made calls. `rows` are those whose payloads will be read, in their order, to which it adds those
+    /// before in the session; `name` names a run.
+    pub fn of_trace(store: &Store, trace: TraceIx, rows: &mut Vec<RowIx>, name: impl Fn(RowIx) -> String) -> Vec<Self> {
+        let mut indexes: std::collections::HashMap<RowIx, usize> = rows.iter().copied().zip(0..).collect();
+        let mut index = |&row: &RowIx| {
+            *indexes.entry(row).or_insert_with(|| {
+                rows.push(row);
+                rows.len() - 1
+            })
+        };
         let plan = |run: RowIx| {
             let (calls, is_cut) = store.calls_of_run(run);
-            let calls = calls.iter().map(|call| PlannedCall {
+            let before = store.calls_before(run, RECENT);
+            let mut planned = |call: &RunCall| PlannedCall {
                 facts: call_facts(store, call.row),
                 paid: store.paid_call(call.row),
-                reports: call.reports.iter().filter_map(|row| indexes.get(row).copied()).collect(),
-            });
-            Self { title: run_title(store.row(run).span_type, &name(run)), is_cut, calls: calls.collect() }
+                reports: call.reports.iter().map(&mut index).collect(),
+            };
+            let earlier = before.calls.iter().map(&mut planned).collect();
+            let calls = calls.iter().map(planned).collect();
+            Self { title: run_title(store.row(run).span_type, &name(run)), is_cut, earlier, is_first: before.is_first, calls }
         };
         let plans = store.runs_with_calls(trace).into_iter().map(plan);
         plans.filter(|plan| !plan.calls.is_empty()).collect()
@@ -76,6 +88,12 @@ impl ContextPlan {
     pub fn markdown<'p>(self, payload: impl Fn(usize) -> &'p Payload) -> String {
         let (mut comparer, mut report) = (Comparer::default(), RunReport::default());
         let mut paid = Vec::with_capacity(self.calls.len());
+        for call in self.earlier {
+            report.add_earlier(comparer.read_earlier(call.facts, call.reports.iter().map(|&at| payload(at))));
+        }
+        if self.is_first {
+            report.set_first();
+        }
         for call in self.calls {
             report.add(comparer.read_payloads(call.facts, call.reports.iter().map(|&at| payload(at))));
             paid.push(call.paid);
@@ -130,7 +148,7 @@ mod tests {
         let mut store = Store::new(Limits::default());
         store.apply(&batch, 0);
         let trace = store.traces().next().unwrap();
-        let rows = store.rows_of(trace);
+        let mut rows = store.rows_of(trace);
         let payload = |text: &str| Payload {
             attributes: [("role", "system"), ("content", text)]
                 .map(|(key, value)| -> Attribute { (format!("llm.input_messages.0.message.{key}"), Value::Text(value.to_owned())) })
@@ -138,7 +156,7 @@ mod tests {
             ..Payload::default()
         };
         let payloads = [Payload::default(), payload("Be kind to all."), payload("Be kind to some.")];
-        let plans = ContextPlan::of_trace(&store, trace, &rows, |run| store.text(store.row(run).label).to_owned());
+        let plans = ContextPlan::of_trace(&store, trace, &mut rows, |run| store.text(store.row(run).label).to_owned());
         let text: String = plans.into_iter().map(|plan| plan.markdown(|at| &payloads[at])).collect();
         assert!(
             text.starts_with("- agent \\*Clerk\\*: 2 calls · 4,000 tokens in · 1,900 reused (48%) · 2,000 rebuilt by 1 miss\n"),

@@ -30,6 +30,8 @@ const MARGIN: Nanos = 10 * SECOND;
 /// How long before a time in the past the spans began that ran into it.
 const LOOK_BACK: Nanos = 3600 * SECOND;
 const SECOND: Nanos = 1_000_000_000;
+/// The most traces before a time in a session.
+pub(super) const BEFORE: usize = 8;
 /// The length of a trace id.
 const DIGITS: usize = 32;
 /// The format of Agno's times.
@@ -46,6 +48,8 @@ pub enum Wanted {
     Period(Nanos, Option<Nanos>),
     /// Those with a span that ran since the start of the `n`th newest span; all if there are fewer.
     Newest(u64),
+    /// The last ones of each session that began before a time, [`BEFORE`] at most.
+    Sessions(Vec<(String, Nanos)>),
     /// Those with, for each inner list, a span whose name or content contains one of these texts (ignoring case). Few databases can tell.
     Holding {
         /// The texts, which have no characters that are special in patterns.
@@ -66,12 +70,16 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Returns the statements for a table, whose name is quoted; `None` if none tell.
-    pub(super) fn new(table: &str, wanted: &Wanted) -> Option<Self> {
+    /// Returns the statements for the table of spans and that of traces, whose names are quoted; `None` if none tell.
+    pub(super) fn new(table: &str, traces: &str, wanted: &Wanted) -> Option<Self> {
         match wanted {
             Wanted::Ids(prefixes) => Some(Self { guards: Vec::new(), ids: prefixes.iter().flat_map(|id| alike(table, id)).collect() }),
             Wanted::Beside(ids) => Some(Self { guards: Vec::new(), ids: ids.iter().map(|id| beside(table, *id)).collect() }),
             Wanted::Period(from, to) => period(table, *from, *to),
+            Wanted::Sessions(sessions) => {
+                let ids: Option<Vec<String>> = sessions.iter().map(|(session, time)| in_session(traces, session, *time)).collect();
+                Some(Self { guards: Vec::new(), ids: ids? })
+            }
             Wanted::Newest(_) | Wanted::Holding { .. } => None,
         }
     }
@@ -121,6 +129,14 @@ fn beside(table: &str, id: TraceId) -> String {
     )
 }
 
+fn in_session(traces: &str, session: &str, time: Nanos) -> Option<String> {
+    let until = Some(second(time, true)).filter(|text| !text.is_empty())?;
+    let (session, until) = (literal(session), literal(&until));
+    Some(format!(
+        "SELECT CAST(trace_id AS text) FROM {traces} WHERE session_id = {session} AND start_time < {until} ORDER BY start_time DESC LIMIT {BEFORE}"
+    ))
+}
+
 fn period(table: &str, from: Nanos, to: Option<Nanos>) -> Option<Plan> {
     let at = |time: Nanos, next| Some(second(time, next)).filter(|text| !text.is_empty());
     let from = from.saturating_sub(MARGIN);
@@ -162,16 +178,16 @@ mod tests {
     #[test]
     fn a_period_is_compared_as_agno_writes_times() {
         let from = 1_795_327_154_000_000_000;
-        let plan = Plan::new("t", &Wanted::Period(from, None)).unwrap();
+        let plan = Plan::new("t", "traces", &Wanted::Period(from, None)).unwrap();
         assert!(plan.ids[0].ends_with("WHERE start_time >= '2026-11-22T05:59:04'"), "{}", plan.ids[0]);
-        let plan = Plan::new("t", &Wanted::Period(from, Some(from))).unwrap();
+        let plan = Plan::new("t", "traces", &Wanted::Period(from, Some(from))).unwrap();
         assert!(plan.ids[0].ends_with("start_time >= '2026-11-22T05:59:04' AND start_time < '2026-11-22T05:59:25'"), "{}", plan.ids[0]);
         assert!(plan.ids[1].contains("start_time >= '2026-11-22T04:59:04'"), "{}", plan.ids[1]);
     }
 
     #[test]
     fn ids_are_found_in_either_case() {
-        let plan = Plan::new("t", &Wanted::Ids(vec!["ab".to_owned()])).unwrap();
+        let plan = Plan::new("t", "traces", &Wanted::Ids(vec!["ab".to_owned()])).unwrap();
         let ends: Vec<String> = ["0", "f"].map(|digit| format!("'ab{}'", digit.repeat(30))).to_vec();
         assert!(ends.iter().all(|end| plan.ids[0].contains(end)) && plan.ids[1].contains("'ABFFF"), "{:?}", plan.ids);
         assert_eq!(spellings(&["Ab".to_owned(), "12".to_owned()]).len(), 4);

@@ -35,6 +35,7 @@ impl Store {
             self.traces.places() * size_of::<Trace>() + self.traces.live() * (INDEX + TREE * size_of::<(Nanos, TraceIx)>() + SHOWN_TRACE);
         let groups = self.stats.memory() + self.selection().map_or(0, super::Stats::memory);
         let places = self.groups.memory()
+            + self.sessions.memory()
             + self.model_ids.memory()
             + self.unnamed.memory()
             + self.pairing.memory()

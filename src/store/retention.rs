@@ -46,6 +46,7 @@ impl Store {
         self.forget_idle(trace);
         self.leave_log_spans(trace);
         self.leave_group(trace, changes);
+        self.leave_session(trace);
         let rows = self.rows_of(trace);
         let responses: Vec<u32> = rows.iter().map(|&row| self.remove_report(row)).filter(|&response| response != 0).collect();
         let id_slots: Vec<IdSlot> = rows.iter().filter_map(|&row| self.leave_recurring(row)).collect();

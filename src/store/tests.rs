@@ -7,6 +7,7 @@ mod invariants;
 mod log_spans;
 mod processes;
 mod reviews;
+mod sessions;
 mod surroundings;
 
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 """Runs agents against model_server.py, each of which has one reason why a provider's cache misses, or none, traced into a SQLite file.
 
-    python context.py DATABASE http://127.0.0.1:PORT
+    python context.py DATABASE http://127.0.0.1:PORT [--also DATABASE]
 
 Agno runs them with OpenAI's and Anthropic's classes; those whose name begins with Raw call OpenAI's client themselves.
 """
@@ -24,6 +24,7 @@ from agno.tracing import setup_tracing  # noqa: E402
 from openai import OpenAI  # noqa: E402
 from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: E402
 from opentelemetry import trace  # noqa: E402
+from stores import trace_into_others  # noqa: E402
 
 DATABASE, SERVER = sys.argv[1:3]
 
@@ -148,6 +149,18 @@ def with_agno():
         Agent(name=name, model=model(change), instructions=instructions, tools=tools).run(f"{name}: who was Ada?")
 
 
+def in_a_session():
+    """Four runs of a session, each of which is sent what was said before; the instructions of the third and the fourth say more."""
+    clerk = Agent(
+        name="Chat", model=claude(healthy), instructions=INSTRUCTIONS, db=SqliteDb(db_file=f"{DATABASE}.sessions"), session_id="chat",
+        add_history_to_context=True,
+    )  # fmt: skip
+    for number in range(4):
+        if number == 2:
+            clerk.instructions = "Be brief. " + INSTRUCTIONS
+        clerk.run(f"Chat: who was Ada {number}? " + "Tell me all about her. " * 20)
+
+
 def raw(client, name, change):
     """A loop that calls the client itself."""
     schema = {"type": "object", "properties": {"name": {"type": "string"}}}
@@ -186,8 +199,10 @@ def with_client():
 def main():
     opentelemetry.sdk.trace.time_ns = now
     setup_tracing(db=SqliteDb(db_file=DATABASE))
+    trace_into_others(sys.argv, "contexts")
     with_client()
     with_agno()
+    in_a_session()
     trace.get_tracer_provider().force_flush()
 
 

@@ -62,6 +62,37 @@ fn start_models(python: &OsStr, script: &Path, arguments: &[&OsStr]) -> (Process
     (process, format!("http://127.0.0.1:{}", port.trim()))
 }
 
+/// Has `context.py` write into a SQLite database and others, with a script that makes a cache miss some calls. Returns `false` without a Python for it.
+pub(crate) fn write_contexts(sqlite: &Path, others: &[&str]) -> bool {
+    let Some(python) = python() else { return false };
+    let call = |at: usize| serde_json::json!({"call": [["look_up", {"name": format!("Ada {at}")}]]});
+    let turns = [call(0), call(1), call(2), serde_json::json!({"say": "A mathematician."})];
+    let chat = serde_json::json!([{"say": "She wrote the first program. ".repeat(20)}]);
+    let script = serde_json::json!([{"when": "Claude", "turns": turns}, {"when": "Chat", "turns": chat}]);
+    let path = sqlite.with_extension("script.json");
+    std::fs::write(&path, script.to_string()).unwrap();
+    let (_models, address) = models_with_own_script(&python, &path, &[OsStr::new("--prefix-cache")]);
+    let others = others.iter().flat_map(|other| ["--also", other]);
+    let done = Command::new(&python).arg("tests/agno/context.py").arg(sqlite).arg(address).args(others).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    true
+}
+
+/// Questions about contexts and answers of models, of which every source gives the same answers, and whether some trace matches.
+pub(crate) const ABOUT_CONTEXTS: [(&[&str], bool); 11] = [
+    (&["list", "--json", "--filter", "miss:yes"], true),
+    (&["list", "--json", "--filter", "miss:no agent:Chat"], true),
+    (&["list", "--json", "--filter", "cached:>50%"], true),
+    (&["list", "--json", "--filter", "cached:<50%"], true),
+    (&["list", "--json", "--filter", "context:>1%"], true),
+    (&["list", "--json", "--filter", "finish:tool|length"], false),
+    (&["list", "--json", "--filter", "ttft:>1h"], false),
+    (&["stats", "--json", "--misses", "--by", "agent"], true),
+    (&["stats", "--json", "--misses", "--by", "hour"], true),
+    (&["stats", "--json", "--misses", "--by", "prefix"], true),
+    (&["show", "--json", "last"], true),
+];
+
 /// Runs the program on a database that `beside.py` has written, and checks what it says of approvals, evaluations and stored runs.
 pub(crate) fn check_reviews(source: &str) {
     let run = |arguments: &[&str]| {

@@ -11,7 +11,6 @@ import threading
 os.environ["AGNO_TELEMETRY"] = "false"
 
 from agno.agent import Agent  # noqa: E402
-from agno.db.sqlite import SqliteDb  # noqa: E402
 from agno.models.anthropic import Claude  # noqa: E402
 from agno.models.openai import OpenAIChat  # noqa: E402
 from agno.team import Team  # noqa: E402
@@ -22,24 +21,9 @@ from agno.workflow.parallel import Parallel  # noqa: E402
 from agno.workflow.step import Step  # noqa: E402
 from agno.workflow.types import StepInput, StepOutput  # noqa: E402
 from opentelemetry import trace  # noqa: E402
+from stores import database, trace_into_others  # noqa: E402
 
 DATABASE, SERVER = sys.argv[1:3]
-
-
-def database(name=DATABASE):
-    if name.startswith("mysql"):
-        from agno.db.mysql import MySQLDb
-
-        return MySQLDb(db_url=name, db_schema="ai")
-    if "://" in name:
-        from agno.db.postgres import PostgresDb
-
-        return PostgresDb(db_url=name)
-    if not name.endswith(".db"):
-        from agno.db.json import JsonDb
-
-        return JsonDb(db_path=name)
-    return SqliteDb(db_file=name)
 
 
 def gpt(name="gpt-5-mini"):
@@ -103,13 +87,8 @@ def team():
     Team(name="Little Team", members=[member], model=gpt("gpt-5")).run("ask the member", session_id="s-4")
 
 
-setup_tracing(db=database(), batch_processing="--batch" in sys.argv)
-for option, other in zip(sys.argv, sys.argv[1:]):
-    if option == "--also":
-        from agno.tracing.exporter import DatabaseSpanExporter
-        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
-        trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(DatabaseSpanExporter(db=database(other))))
+setup_tracing(db=database(DATABASE), batch_processing="--batch" in sys.argv)
+trace_into_others(sys.argv)
 if "--otlp" in sys.argv:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor

@@ -66,6 +66,24 @@ fn list_show_and_stats_are_those_of_sqlite() {
 }
 
 #[test]
+fn contexts_are_those_of_sqlite() {
+    let Some(front) = Front::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = folder.path().join("agno.db");
+    if !real::write_contexts(&sqlite, &[]) {
+        return;
+    }
+    let database = write(front, &[&sqlite]);
+    let (url, sqlite) = (front.url(&database), sqlite.display().to_string());
+    for (question, finds) in real::ABOUT_CONTEXTS {
+        let [one, other] = [(&sqlite, &sqlite), (&url, &url.replace(":pa55word", ""))]
+            .map(|(source, shown)| without_source(&printed(&[question, &[source.as_str()]].concat()), shown));
+        assert_eq!(one, other, "{question:?}");
+        assert_eq!(one.lines().count() > 1 || one.contains('{'), finds, "{question:?}: {one}");
+    }
+}
+
+#[test]
 fn what_a_rare_agent_or_model_did_is_found_in_the_whole_table() {
     let Some(front) = Front::shared() else { return };
     let database = write(front, &[&fixture(FILES[0])]);

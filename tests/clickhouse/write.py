@@ -49,7 +49,9 @@ class Client:
 
 target = ClickhouseDb(database=DATABASE, client=Client())
 for file in FILES:
-    connection = sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)
+    # What is still in the log of a database is not read from an immutable one.
+    immutable = "" if os.path.exists(f"{file}-wal") else "&immutable=1"
+    connection = sqlite3.connect(f"file:{file}?mode=ro{immutable}", uri=True)
     connection.row_factory = sqlite3.Row
     rows = [dict(row) for row in connection.execute("SELECT * FROM agno_spans")]
     spans = [Span.from_dict({**row, "attributes": json.loads(row["attributes"] or "{}")}) for row in rows]

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::postgres;
-use crate::real::{models, models_with_script, python};
+use crate::real::{ABOUT_CONTEXTS, models, models_with_script, python, write_contexts};
 use crate::server::{LOGIN, Server};
 
 /// Returns what `list --json` says of a source, without its name.
@@ -43,6 +43,42 @@ fn one_scenario_in_each_store_is_told_alike() {
     assert_eq!(list(&url, schema), expected);
     assert_eq!(list(&other, schema), expected);
     assert_eq!(list(Path::new(&store).join("agno_spans.json").to_str().unwrap(), schema), expected);
+}
+
+/// Returns the exit code, and what the program prints without the name of the source.
+fn answer(source: &str, question: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
+    command.args(question).args(["--schema", "contexts", source]);
+    let done = command.env("XDG_CONFIG_HOME", "/nonexistent").env("XDG_STATE_HOME", std::env::temp_dir()).output().unwrap();
+    let text = String::from_utf8(done.stdout).unwrap();
+    let without = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().remove("source");
+        line.to_string()
+    };
+    (done.status.code(), text.lines().map(without).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn every_store_tells_the_same_of_contexts() {
+    let (Some(server), Some(postgres)) = (Server::shared(), postgres::Server::shared()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [sqlite, store, file] = ["agno.db", "store", "traces.jsonl"].map(|name| folder.path().join(name).display().to_string());
+    let [mysql, other] = [server.url(LOGIN, "mysql"), postgres.url(&postgres.empty_database())];
+    if !write_contexts(Path::new(&sqlite), &[&mysql, &other, &store]) {
+        return;
+    }
+    let exported =
+        Command::new(env!("CARGO_BIN_EXE_agno-top")).args(["export", &sqlite, "--format", "otlp", "-o", &file]).output().unwrap();
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let store = format!("{store}/agno_spans.json");
+    for (question, finds) in ABOUT_CONTEXTS {
+        let expected = answer(&sqlite, question);
+        assert_eq!((expected.0, expected.1.is_empty()), (Some(i32::from(!finds)), !finds), "{question:?}: {}", expected.1);
+        for source in [&mysql, &other, &store, &file] {
+            assert_eq!(answer(source, question), expected, "{question:?} {source}");
+        }
+    }
 }
 
 #[test]

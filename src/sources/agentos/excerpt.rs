@@ -35,7 +35,8 @@ pub(super) fn send(wanted: &Wanted, reader: &mut Reader, server: &mut Server, up
         }
         Wanted::Period(from, to) => {
             let began_until = to.map(|to| to.saturating_add(MARGIN));
-            let (is_whole, _) = send_all(Filter { ended_since: Some(from.saturating_sub(MARGIN)), began_until, id: None }, MAX_SPANS)?;
+            let (is_whole, _) =
+                send_all(Filter { ended_since: Some(from.saturating_sub(MARGIN)), began_until, ..Filter::default() }, MAX_SPANS)?;
             is_whole.then_some(*from)
         }
         Wanted::Newest(spans) => match send_all(Filter::default(), *spans)? {
@@ -47,6 +48,12 @@ pub(super) fn send(wanted: &Wanted, reader: &mut Reader, server: &mut Server, up
                 is_whole.then_some(oldest)
             }
         },
+        Wanted::Sessions(sessions) => {
+            for (session, time) in sessions {
+                send_all(Filter { began_until: Some(*time), session: Some(session.clone()), ..Filter::default() }, 1)?;
+            }
+            Some(Nanos::MIN)
+        }
         // Traces are told by time.
         Wanted::Beside(_) | Wanted::Holding { .. } => None,
     })

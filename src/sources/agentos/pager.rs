@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::Page;
 use crate::model::{Nanos, Skipped, time};
+use crate::sources::excerpt::BEFORE;
 
 /// The traces of a page: AgentOS allows no more.
 const LIMIT: u64 = 100;
@@ -29,6 +30,8 @@ pub(super) struct Filter {
     pub(super) began_until: Option<Nanos>,
     /// Those whose ids begin so.
     pub(super) id: Option<String>,
+    /// Those of a session, of which a page holds the last few.
+    pub(super) session: Option<String>,
 }
 
 /// A question, and how far it is answered.
@@ -51,7 +54,8 @@ pub(super) struct Pager {
 impl Pager {
     pub(super) fn new(filter: Filter) -> Self {
         let (came, hasher) = (HashSet::new(), RandomState::new());
-        Self { filter, page: 1, limit: LIMIT, is_done: false, total: None, skipped: None, came, repeats: 0, hasher }
+        let limit = if filter.session.is_some() { BEFORE as u64 } else { LIMIT };
+        Self { filter, page: 1, limit, is_done: false, total: None, skipped: None, came, repeats: 0, hasher }
     }
 
     /// Asks for one trace, to learn how many there are.
@@ -64,7 +68,8 @@ impl Pager {
         let at =
             |op: &str, key: &str, time: Option<Nanos>| time.map(|time| json!({"op": op, "key": key, "value": time::to_isoformat(time)}));
         let id = self.filter.id.as_ref().map(|id| json!({"op": "STARTSWITH", "key": "trace_id", "value": id}));
-        let conditions = [at("GTE", "end_time", self.filter.ended_since), at("LTE", "start_time", self.filter.began_until), id];
+        let session = self.filter.session.as_ref().map(|session| json!({"op": "EQ", "key": "session_id", "value": session}));
+        let conditions = [at("GTE", "end_time", self.filter.ended_since), at("LTE", "start_time", self.filter.began_until), id, session];
         let mut conditions: Vec<Value> = conditions.into_iter().flatten().collect();
         let filter = if conditions.len() > 1 { Some(json!({"op": "AND", "conditions": conditions})) } else { conditions.pop() };
         let mut question = json!({"group_by": "run", "page": self.page, "limit": self.limit});

@@ -25,7 +25,7 @@ pub(super) struct Scan {
 
 impl Scan {
     pub(super) fn new(search: Search, limit: u64) -> Self {
-        let filter = Filter { ended_since: search.since, began_until: search.until, id: None };
+        let filter = Filter { ended_since: search.since, began_until: search.until, ..Filter::default() };
         Self { query: search.query, pager: Pager::new(filter), searched: HashSet::new(), limit }
     }
 

@@ -14,6 +14,7 @@ use super::server::{Condition, Parameter, Server};
 use super::table::Table;
 use crate::model::{Batch, Nanos, SpanId, TraceId};
 use crate::sources::Wanted;
+use crate::sources::excerpt::BEFORE;
 
 /// The most rows of a time. More are read faster in the order of time.
 const MAX_ROWS: u64 = 200_000;
@@ -33,6 +34,8 @@ const MAX_HOLDING: usize = 256;
 const MAX_QUESTIONS: usize = 64;
 /// The shortest time of such a question.
 const MIN_TIME: Nanos = 1_000_000_000;
+/// How long before a run the earlier ones of its session are sought: a session is in no index.
+const DAY: Nanos = 86_400_000_000_000;
 /// The digits of a trace id.
 const DIGITS: usize = 32;
 
@@ -64,6 +67,17 @@ pub(super) fn read(
         }
         // The ids beside an id are those of any time, so that the cost would grow with the table.
         Wanted::Beside(_) => return Ok(None),
+        Wanted::Sessions(sessions) => {
+            let Some(extent) = reader.extent()? else { return Ok(Some(Found { batches: Vec::new(), from: Nanos::MIN })) };
+            let mut from = Nanos::MIN;
+            for (session, time) in sessions {
+                let since = time.saturating_sub(DAY);
+                let ids = reader.in_session(session, since, *time)?;
+                reader.traces(&ids)?;
+                from = from.max(if since > extent.first { since } else { Nanos::MIN });
+            }
+            from
+        }
         Wanted::Period(from, to) => {
             let Some(extent) = reader.extent()? else { return Ok(Some(Found { batches: Vec::new(), from: *from })) };
             if !reader.period(*from, *to, extent)? {
@@ -247,6 +261,16 @@ impl Reader<'_> {
             ids = self.server.query(&sql, &condition.parameters)?.texts(0);
         }
         Ok(Some(ids))
+    }
+
+    /// Returns the ids of the last traces with spans of a time that name a session.
+    fn in_session(&mut self, session: &str, from: Nanos, to: Nanos) -> Result<Vec<String>, Error> {
+        let pattern = session.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let condition = self.table.between(from, to).and_all(&search::containing(self.table, 0, &[pattern]));
+        let (trace, start, table) = (self.table.trace(), self.table.start(), self.table.quoted());
+        let sql =
+            format!("SELECT {trace} AS id FROM {table} WHERE {} GROUP BY id ORDER BY max({start}) DESC LIMIT {BEFORE}", condition.sql);
+        Ok(self.server.query(&sql, &condition.parameters)?.texts(0))
     }
 
     /// Returns the ids that begin so.

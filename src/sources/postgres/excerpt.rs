@@ -60,9 +60,9 @@ async fn read_in_transaction(
             (&Wanted::Period(since, None), from)
         }
         Wanted::Period(from, _) => (wanted, *from),
-        Wanted::Ids(_) | Wanted::Beside(_) | Wanted::Holding { .. } => (wanted, Nanos::MIN),
+        Wanted::Ids(_) | Wanted::Beside(_) | Wanted::Sessions(_) | Wanted::Holding { .. } => (wanted, Nanos::MIN),
     };
-    let Some(plan) = Plan::new(&table, wanted) else { return Ok(None) };
+    let Some(plan) = Plan::new(&table, &location.traces(), wanted) else { return Ok(None) };
     for guard in &plan.guards {
         if !session.query(guard, &[]).await?.is_empty() {
             return Ok(None);

@@ -46,9 +46,9 @@ pub(super) fn read(
             (&Wanted::Period(since, None), from)
         }
         Wanted::Period(from, _) => (wanted, *from),
-        Wanted::Ids(_) | Wanted::Beside(_) | Wanted::Holding { .. } => (wanted, Nanos::MIN),
+        Wanted::Ids(_) | Wanted::Beside(_) | Wanted::Sessions(_) | Wanted::Holding { .. } => (wanted, Nanos::MIN),
     };
-    let Some(plan) = Plan::new(&table, wanted) else { return Ok(None) };
+    let Some(plan) = Plan::new(&table, &identifier(&tables.traces), wanted) else { return Ok(None) };
     for guard in &plan.guards {
         if database.connection.prepare(guard)?.exists([])? {
             return Ok(None);
@@ -138,7 +138,7 @@ mod tests {
         let id = TraceId::parse(b"0123456789abcdef0123456789abcdef").unwrap();
         let at = 1_795_327_144_000_000_000;
         let wanted = [Wanted::Ids(vec!["ab".to_owned()]), Wanted::Beside(vec![id]), Wanted::Period(at, None), Wanted::Period(at, Some(at))];
-        let plans = wanted.iter().map(|wanted| Plan::new("t", wanted).unwrap());
+        let plans = wanted.iter().map(|wanted| Plan::new("t", "traces", wanted).unwrap());
         let statements = plans.flat_map(|plan| [plan.guards, plan.ids].concat());
         let mut count = 0;
         for sql in statements {
@@ -149,7 +149,7 @@ mod tests {
         assert!(count >= 10);
         let plan = explain(&nth_newest("t", 5));
         assert!(plan.contains("USING COVERING INDEX c") && !plan.contains("TEMP B-TREE"), "{plan}");
-        let open = Plan::new("t", &Wanted::Period(at, None)).unwrap();
+        let open = Plan::new("t", "traces", &Wanted::Period(at, None)).unwrap();
         assert!(explain(&open.ids[1]).contains("INDEX a (created_at>?)"), "what ran on is found by when it was stored");
     }
 }

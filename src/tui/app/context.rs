@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::App;
-use crate::context::{CallFacts, Comparer, ReadCall, RunReport};
+use crate::context::{CallFacts, Comparer, EarlierCall, RECENT, ReadCall, RunReport};
 use crate::export::call_facts;
 use crate::model::{Payload, SpanType, TraceId};
 use crate::sources::PayloadRequest;
@@ -31,6 +31,8 @@ pub struct RunContext {
     calls: Vec<RunCall>,
     is_cut: bool,
     report: RunReport,
+    /// The calls before the run in its session that are to be read first. Rows of another trace may be gone by then.
+    earlier: Vec<(CallFacts, Vec<PayloadRequest>)>,
     /// The calls that were requested.
     requested: usize,
     /// Compares the next calls; `None` while it does so on another thread.
@@ -52,7 +54,8 @@ pub struct ContextSlice {
     reader: Reader,
     generation: u64,
     comparer: Comparer,
-    /// What the rows of the calls state, each with the number of its requests, in their order.
+    /// What the rows of the calls before the run and of its calls state, each with the number of its requests, in their order.
+    earlier: Vec<(CallFacts, usize)>,
     facts: Vec<(CallFacts, usize)>,
 }
 
@@ -62,6 +65,7 @@ pub struct ReadSlice {
     reader: Reader,
     generation: u64,
     comparer: Comparer,
+    earlier: Vec<EarlierCall>,
     calls: Vec<ReadCall>,
 }
 
@@ -69,14 +73,12 @@ impl ContextSlice {
     /// Reads the calls from the payloads that were requested, in their order. Costs their size.
     #[must_use]
     pub fn read(self, payloads: Vec<Result<Payload, String>>) -> ReadSlice {
-        let Self { reader, generation, mut comparer, facts } = self;
+        let Self { reader, generation, mut comparer, earlier, facts } = self;
         let mut payloads = payloads.into_iter();
-        let read = |(facts, count): (CallFacts, usize)| {
-            let of_call: Vec<Payload> = payloads.by_ref().take(count).flatten().collect();
-            comparer.read_payloads(facts, &of_call)
-        };
-        let calls = facts.into_iter().map(read).collect();
-        ReadSlice { reader, generation, comparer, calls }
+        let mut of_call = |count: usize| payloads.by_ref().take(count).flatten().collect::<Vec<Payload>>();
+        let earlier = earlier.into_iter().map(|(facts, count)| comparer.read_earlier(facts, &of_call(count))).collect();
+        let calls = facts.into_iter().map(|(facts, count)| comparer.read_payloads(facts, &of_call(count))).collect();
+        ReadSlice { reader, generation, comparer, earlier, calls }
     }
 }
 
@@ -135,6 +137,11 @@ impl RunContext {
             *self = Self { comparer: Some(Comparer::default()), kept, ..Self::of(before.reader) };
             self.generation = before.generation + 1;
             self.keep(before);
+            let before = store.calls_before(run, RECENT);
+            self.earlier = before.calls.iter().map(|call| (call_facts(store, call.row), requests(store, call))).collect();
+            if before.is_first {
+                self.report.set_first();
+            }
         }
         (self.run, self.calls, self.is_cut) = (Some(key), calls, is_cut);
         true
@@ -170,24 +177,32 @@ impl RunContext {
         }
         let comparer = self.comparer.take()?;
         self.requested += calls.len();
-        let request = |row: &RowIx| {
-            let data = store.row(*row);
-            PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }
-        };
+        let (mut earlier, mut wanted) = (Vec::new(), Vec::new());
+        for (facts, requests) in self.earlier.drain(..) {
+            earlier.push((facts, requests.len()));
+            wanted.extend(requests);
+        }
         let facts = calls.iter().map(|call| (call_facts(store, call.row), call.reports.len())).collect();
-        let requests = calls.iter().flat_map(|call| &call.reports).map(request).collect();
-        Some((ContextSlice { reader: self.reader, generation: self.generation, comparer, facts }, requests))
+        wanted.extend(calls.iter().flat_map(|call| requests(store, call)));
+        Some((ContextSlice { reader: self.reader, generation: self.generation, comparer, earlier, facts }, wanted))
     }
 
     /// Takes what was read of a slice, unless another run is read by now. Returns whether it did.
     pub(super) fn load(&mut self, slice: ReadSlice) -> bool {
         let is_current = self.generation == slice.generation;
         if is_current {
+            slice.earlier.into_iter().for_each(|call| self.report.add_earlier(call));
             slice.calls.into_iter().for_each(|call| self.report.add(call));
             self.comparer = Some(slice.comparer);
         }
         is_current
     }
+}
+
+/// Returns where the payloads of the spans are that report a call.
+fn requests(store: &Store, call: &RunCall) -> Vec<PayloadRequest> {
+    let rows = call.reports.iter().map(|&row| store.row(row));
+    rows.map(|data| PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }).collect()
 }
 
 impl App {

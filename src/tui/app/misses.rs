@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::context::{Reader, RunContext};
 use super::miss_sums::{Group, Sums};
 use super::{Aggregates, App, ContextSlice, ReadSlice, TraceTree};
+use crate::context::RECENT;
 use crate::export::{Miss, may_have_missed, misses_of};
 use crate::model::Nanos;
 use crate::sources::PayloadRequest;
@@ -137,7 +138,8 @@ impl Survey {
             };
             if let Some(run) = runs.pop() {
                 let (calls, _) = store.calls_of_run(run);
-                if may_have_missed(store, &calls) {
+                let before = store.calls_before(run, RECENT);
+                if may_have_missed(store, &before.calls, &calls) {
                     self.is_reading = true;
                     self.reader.turn_to(store, run);
                 }
@@ -181,7 +183,7 @@ impl Survey {
                     (Group::Session, store.session(miss.row)),
                 ];
                 for key in names {
-                    sums.entry(key).or_default().add(miss.rebuilt, miss.cost);
+                    sums.entry(key).or_default().add(store.row(miss.row).start, miss);
                 }
             }
             if !slice.goes_on(1 + misses.len()) {

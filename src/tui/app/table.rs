@@ -5,13 +5,15 @@ mod index;
 mod lines;
 mod order;
 
+use std::collections::BTreeMap;
+
 use super::list_pane::ListPane;
 use super::refresh::Pace;
 use super::trash::Items;
 use super::{Action, Aggregates, TraceTree};
 use crate::export::MissSum;
 use crate::format;
-use crate::model::SpanType;
+use crate::model::{Nanos, SpanType};
 use crate::settings::named_enum;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
 use crate::tui::slices::Slice;
@@ -359,6 +361,12 @@ impl Table {
     #[must_use]
     pub fn turn_totals(&self, store: &Store, turns: &[RowIx]) -> Totals {
         self.index.turn_totals(store, turns.iter().copied())
+    }
+
+    /// Returns what caches missed for the line under the cursor in each hour, by its start; `None` if nothing is known.
+    #[must_use]
+    pub fn missed_hours<'a>(&'a self, store: &'a Store, aggregates: &'a Aggregates) -> Option<&'a BTreeMap<Nanos, MissSum>> {
+        self.source(store, aggregates).missed_hours(*self.order.get(self.pane.cursor)?)
     }
 
     /// Returns what caches missed for the line under the cursor, and whether there may be more; `None` if that is not known.

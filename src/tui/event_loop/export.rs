@@ -33,6 +33,8 @@ struct PendingTrace {
     contexts: Vec<ContextPlan>,
     /// The number of its spans.
     spans: usize,
+    /// The number of those after them that are only read to compare contexts with.
+    compared: usize,
 }
 
 impl Loop<'_> {
@@ -46,16 +48,19 @@ impl Loop<'_> {
         let logs = export::logs_of(store, &self.session.app.logs, &chosen);
         let palette = self.session.app.themes.current().palette();
         for &trace in &chosen {
-            let rows = export::rows(store, trace);
+            let mut rows = export::rows(store, trace);
+            let own = rows.len();
             let findings = export.format.holds_findings().then(|| WhyRecord::new(store, trace, now()));
             let contexts = if export.format.holds_contexts() {
-                let rows: Vec<RowIx> = rows.iter().map(|&(row, _)| row).collect();
-                ContextPlan::of_trace(store, trace, &rows, |run| display::name(store, store.row(run)))
+                let mut read: Vec<RowIx> = rows.iter().map(|&(row, _)| row).collect();
+                let contexts = ContextPlan::of_trace(store, trace, &mut read, |run| display::name(store, store.row(run)));
+                rows.extend(read.drain(own..).map(|row| (row, 0)));
+                contexts
             } else {
                 Vec::new()
             };
             let record = TraceRecord::for_report(store, trace, "", now());
-            traces.push(PendingTrace { record, findings, contexts, spans: rows.len() });
+            traces.push(PendingTrace { record, findings, contexts, spans: own, compared: rows.len() - own });
             for (row, depth) in rows {
                 let data = store.row(row);
                 payloads.push(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
@@ -77,7 +82,7 @@ impl Loop<'_> {
         let (finished, directory) = (self.finished.clone(), self.session.directory.clone());
         let patterns = self.session.redact_patterns.clone();
         tokio::task::spawn_blocking(move || {
-            let spans = export.spans.len();
+            let spans: usize = export.traces.iter().map(|trace| trace.spans).sum();
             let note = if missing == 0 { String::new() } else { format!("; {missing} without payload, which is no longer available") };
             let (message, is_error) = match write(&directory, export, &patterns) {
                 Ok(path) => (format!("wrote {} to {}{note}", format::plural(spans as u64, "span"), shown(&path, &directory)), missing > 0),
@@ -100,15 +105,16 @@ fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Re
     let mut file = NewFile::create(&directory.join(&export.path))?;
     let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None, palette }, file.writer());
     let mut spans = spans.into_iter();
-    for PendingTrace { record, findings, contexts, spans: count } in traces {
+    for PendingTrace { record, findings, contexts, spans: count, compared } in traces {
         exporter.trace(record)?;
         if let Some(why) = findings {
             exporter.findings(why);
         }
-        let of_trace: Vec<ExportedSpan> = spans.by_ref().take(count).collect();
+        let mut of_trace: Vec<ExportedSpan> = spans.by_ref().take(count + compared).collect();
         if !contexts.is_empty() {
             exporter.context(&contexts.into_iter().map(|run| run.markdown(|at| &of_trace[at].payload)).collect::<String>());
         }
+        of_trace.truncate(count);
         of_trace.into_iter().try_for_each(|span| exporter.span(span))?;
     }
     if exporter.holds_logs() {

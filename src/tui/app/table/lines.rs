@@ -1,7 +1,7 @@
 //! The lines of each view, and the filter line for the traces behind a line.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{Index, Indexed};
 use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
@@ -28,7 +28,7 @@ pub(super) enum LineId {
     Indexed(u32),
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// Returns the number of places at which lines may be.
     pub(super) fn places(&self) -> u32 {
         self.view.grouping().map_or_else(|| self.index.places(), |by| self.stats.group_places(by))
@@ -67,6 +67,17 @@ impl Source<'_> {
             LineId::Indexed(place) => {
                 let &(_, row) = self.index.at(place)?.rows.first()?;
                 if self.view == View::Sessions { self.misses.of_session(self.store.session(row)) } else { None }
+            }
+        }
+    }
+
+    /// Returns what caches missed for a line in each hour, by its start; `None` if nothing is known.
+    pub(super) fn missed_hours(&self, id: LineId) -> Option<&'a BTreeMap<Nanos, MissSum>> {
+        match id {
+            LineId::Group(name) => self.misses.hours_of_group(self.view.grouping()?, name),
+            LineId::Indexed(place) => {
+                let &(_, row) = self.index.at(place)?.rows.first()?;
+                if self.view == View::Sessions { self.misses.hours_of_session(self.store.session(row)) } else { None }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::content::note;
-use crate::context::{CallReport, Cause, Change, Outcome, PART_KINDS, PartKind, Piece, Sides};
+use crate::context::{Before, CallReport, Cause, Change, Outcome, PART_KINDS, PartKind, Piece, Sides};
 use crate::export::cost_of_misses;
 use crate::format;
 use crate::model::SpanType;
@@ -77,7 +77,10 @@ fn call_page(detail: &Detail, store: &Store, row: RowIx, (at, call): (usize, &Ca
     cache(&mut document, LABEL, "cache", call);
     let difference = call.since.as_ref().zip(call.difference());
     if let Some(((before, diff), counts)) = difference {
-        let label = format!("since call {}", before + 1);
+        let label = match before {
+            Before::OfRun(at) => format!("since call {}", at + 1),
+            Before::OfSession(_) => "since last run".to_owned(),
+        };
         fact(&mut document, &label, &format!("messages: {counts}"), TextRole::Plain);
         // What did not harm the cache is told as well.
         if let Some(change) = diff.first.as_ref().filter(|change| !is_told(call, change)) {

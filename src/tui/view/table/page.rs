@@ -1,5 +1,7 @@
 //! The page below a table: details of the line under the cursor.
 
+use std::collections::BTreeMap;
+
 use crate::export::MissSum;
 use crate::format;
 use crate::model::Nanos;
@@ -11,6 +13,12 @@ use crate::tui::widget::text::{Document, TextRole};
 /// The largest number of listed turns or failures; older ones are left out.
 const MAX_LISTED: usize = 500;
 
+/// The most hours that are listed.
+const MAX_HOURS: usize = 24;
+
+/// The characters of a date and a time without seconds.
+const DATE_AND_MINUTE: usize = 16;
+
 /// Cells before the values.
 const LABEL_WIDTH: usize = 15;
 
@@ -19,11 +27,11 @@ pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggr
     let mut page = Page(Document::new());
     let Some(line) = table.line(store, aggregates) else { return page.0 };
     match (&line.key, table.view) {
-        (GroupKey::Name(_), View::Sessions) => page.session(store, table, table.missed(store, aggregates), now),
+        (GroupKey::Name(_), View::Sessions) => page.session(store, table, aggregates, now),
         (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
         (GroupKey::Name(name), _) => {
             if let Some((by, group)) = table.group(store, aggregates) {
-                page.group(by, name, group, table.missed(store, aggregates));
+                page.group(by, name, group, table.missed(store, aggregates), table.missed_hours(store, aggregates));
             }
         }
     }
@@ -39,7 +47,7 @@ impl Page {
         self.0.push(value, TextRole::Plain);
     }
 
-    fn group(&mut self, by: By, name: &str, group: &Group, missed: Option<(MissSum, bool)>) {
+    fn group(&mut self, by: By, name: &str, group: &Group, missed: Option<(MissSum, bool)>, hours: Option<&BTreeMap<Nanos, MissSum>>) {
         let what = match by {
             By::Agent => "runs",
             By::Model | By::Tool => "calls",
@@ -72,6 +80,7 @@ impl Page {
         self.usage(&group.usage);
         if by != By::Tool {
             self.misses(&group.usage, missed);
+            self.hours(hours);
         }
         if by == By::Agent && group.usage.refused > 0 {
             self.fact("guardrails", &format!("refused {}", format::plural(u64::from(group.usage.refused), "time")));
@@ -112,6 +121,27 @@ impl Page {
         self.fact("cache", &text);
     }
 
+    /// Lists what caches missed in each hour.
+    fn hours(&mut self, hours: Option<&BTreeMap<Nanos, MissSum>>) {
+        let Some(hours) = hours else { return };
+        let mut label = "by hour";
+        let left_out = hours.len().saturating_sub(MAX_HOURS);
+        for (&start, sum) in hours.iter().skip(left_out) {
+            let cost = sum.cost().map(|cost| format!(", {}", format::money_at_least(Some(cost), sum.is_cost_incomplete())));
+            let misses = if sum.count == 1 { "1 miss".to_owned() } else { format!("{} misses", format::count(sum.count)) };
+            let rebuilt = format::tokens(Some(sum.rebuilt));
+            let at = format::date_time(start);
+            self.fact(
+                label,
+                &format!("{}  rebuilt {rebuilt} by {misses}{}", &at[..at.len().min(DATE_AND_MINUTE)], cost.unwrap_or_default()),
+            );
+            label = "";
+        }
+        if left_out > 0 {
+            self.fact("", &format!("and {} before", format::plural(left_out as u64, "hour")));
+        }
+    }
+
     fn usage(&mut self, usage: &Totals) {
         if usage.tokens().is_some() {
             self.fact("tokens", &tokens_in_out(usage, |count| format::tokens(Some(count)), Shares::All));
@@ -122,11 +152,12 @@ impl Page {
     }
 
     /// Lists the turns of a session in order, with the running cost.
-    fn session(&mut self, store: &Store, table: &Table, missed: Option<(MissSum, bool)>, now: Nanos) {
+    fn session(&mut self, store: &Store, table: &Table, aggregates: &Aggregates, now: Nanos) {
         let turns = table.rows();
         let usage = table.turn_totals(store, &turns);
         self.usage(&usage);
-        self.misses(&usage, missed);
+        self.misses(&usage, table.missed(store, aggregates));
+        self.hours(table.missed_hours(store, aggregates));
         let left_out = turns.len().saturating_sub(MAX_LISTED);
         if left_out > 0 {
             self.fact("turns", &format!("the last {MAX_LISTED} of {}", format::count(turns.len() as u64)));
