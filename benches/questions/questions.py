@@ -8,50 +8,20 @@ and whether both print the same. On PostgreSQL the processor time is that of the
 """
 
 import argparse
-import datetime
 import os
 import pathlib
-import random
-import sqlite3
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FIXTURE = ROOT / "tests/fixtures/agno-3.1.10.sqlite"
-TIMES = {"start_time", "end_time", "created_at"}
+sys.path.insert(0, str(ROOT / "benches"))
+
+from grow import grow  # noqa: E402
+
 SELECT = "SELECT * FROM {} ORDER BY start_time DESC LIMIT 20"
-
-
-def grow(path, count):
-    """Writes copies of the fixture's traces with ids of their own, about half a second apart, until there are `count` spans."""
-    random.seed(7)
-    source, target = sqlite3.connect(FIXTURE), sqlite3.connect(path)
-    source.row_factory = sqlite3.Row
-    target.execute("PRAGMA synchronous = OFF")
-    for (sql,) in source.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall():
-        target.execute(sql)
-    traces = source.execute("SELECT * FROM agno_traces").fetchall()
-    spans = {trace["trace_id"]: source.execute("SELECT * FROM agno_spans WHERE trace_id = ?", (trace["trace_id"],)).fetchall() for trace in traces}
-    clock, written = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc), 0
-    insert = lambda table, row: target.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", tuple(row.values()))
-    while written < count:
-        trace = random.choice(traces)
-        clock += datetime.timedelta(milliseconds=random.randint(50, 900))
-        shift = clock - datetime.datetime.fromisoformat(trace["start_time"])
-        ids = {trace["trace_id"]: f"{random.getrandbits(128):032x}"}
-        ids |= {span["span_id"]: f"{random.getrandbits(64):016x}" for span in spans[trace["trace_id"]]}
-
-        def copy(row):
-            moved = lambda column, value: (datetime.datetime.fromisoformat(value) + shift).isoformat() if column in TIMES else ids.get(value, value)
-            return {column: moved(column, row[column]) for column in row.keys()}
-
-        insert("agno_traces", copy(trace))
-        for span in spans[trace["trace_id"]]:
-            insert("agno_spans", copy(span))
-            written += 1
-    target.commit()
 
 
 def run(command):
