@@ -149,6 +149,8 @@ pub(super) struct State {
     proposes: bool,
     /// When the model that answered last proposed a tool call about which nobody decided.
     pub(super) asked: Option<Nanos>,
+    /// Whether an event said so.
+    user_asked: bool,
     /// The time of the last decision about a tool call.
     decided: Nanos,
     tools: HashMap<Tool, ToolCalls>,
@@ -168,6 +170,7 @@ impl State {
             call: None,
             proposes: false,
             asked: None,
+            user_asked: false,
             decided: 0,
             tools: HashMap::new(),
             open: 0,
@@ -199,7 +202,7 @@ impl State {
                     self.payload = Payload { attributes: Vec::new(), ..event.span.payload.clone() };
                 }
                 self.state(event);
-                (self.asked, self.proposes, self.is_running) = (None, false, true);
+                (self.asked, self.proposes, self.user_asked, self.is_running) = (None, false, false, true);
             }
             Told::CallBegins => {
                 self.call = Some((time.saturating_sub(event.duration.unwrap_or_default()), time));
@@ -211,15 +214,16 @@ impl State {
                     let has_failed = event.told == Told::FailedCall;
                     // Where answers are logged, one without a text asks for a tool.
                     let proposes = !has_failed && (self.proposes || logs.answers) && self.decided < start;
-                    self.asked = proposes.then_some(time);
+                    // The user may be asked before the answer is complete.
+                    self.asked = self.asked.filter(|_| self.user_asked).or(proposes.then_some(time));
                     self.proposes = false;
-                    self.is_running = proposes || self.runs_tool() || logs.answers && !has_failed;
+                    self.is_running = self.asked.is_some() || self.runs_tool() || logs.answers && !has_failed;
                 }
             }
             Told::ToolProposed => self.proposes = true,
             Told::UserAsked => {
                 self.asked.get_or_insert(time);
-                self.is_running = true;
+                (self.user_asked, self.is_running) = (true, true);
             }
             Told::ToolBegins | Told::ToolRefused => {
                 self.decide(event, before, turn, calls);
@@ -227,12 +231,12 @@ impl State {
             }
             Told::Tool => {
                 self.end_tool(event, turn, calls);
-                (self.asked, self.is_running) = (None, true);
+                (self.asked, self.user_asked, self.is_running) = (None, false, true);
             }
             Told::Answer if event.is_of_turn => {
                 self.state(event);
-                self.asked = None;
-                self.is_running = self.runs_tool();
+                self.asked = self.asked.filter(|_| self.user_asked);
+                self.is_running = self.asked.is_some() || self.runs_tool();
             }
             Told::Answer | Told::SessionEnds => {}
         }
@@ -279,6 +283,7 @@ impl State {
         let time = event.order.0;
         let is_refused = event.told == Told::ToolRefused;
         self.decided = self.decided.max(time);
+        self.user_asked = false;
         let has_id = matches!(event.tool, Tool::Call(_));
         let is_known = self.tools.len() < MAX_TOOLS || self.tools.contains_key(&event.tool);
         if !is_known || self.open >= MAX_TOOLS {

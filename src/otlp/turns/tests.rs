@@ -356,6 +356,10 @@ fn where_answers_are_logged_a_model_call_without_one_asks_for_a_tool() {
     let permitted = with(&[("decision", "accept"), ("source", "user_temporary"), ("tool_use_id", "e"), ("tool_name", "Edit")]);
     let (batch, _) = read(&mut turns, &[event(80, "tool_decision", "", &permitted)]);
     assert_eq!(asked(&batch), [("tool", 72)]);
+    // It may run before the answer is complete.
+    let hook = event(90, "hook_execution_start", "", &with(&[("hook_event", "PermissionRequest")]));
+    let (batch, _) = read(&mut turns, &[hook, call(91, "sdk"), answer(91, "I change it.", "sdk")]);
+    assert_eq!((asked(&batch), root(&batch).end), (vec![("turn", 90)], None));
 }
 
 #[test]
