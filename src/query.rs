@@ -254,6 +254,13 @@ impl Query {
         words.chain(in_payloads).collect()
     }
 
+    /// Returns the statuses of which every row that matches has one; `None` if it may have any.
+    #[must_use]
+    pub fn required_statuses(&self) -> Option<&[RunStatus]> {
+        let mut tests = self.terms.iter().filter(|term| !term.negated).map(|term| &term.test);
+        tests.find_map(|test| if let Test::Status(statuses) = test { Some(statuses.as_slice()) } else { None })
+    }
+
     /// Returns whether both queries have the same results in a search through payloads.
     #[must_use]
     pub fn has_same_payload_search(&self, other: &Self) -> bool {

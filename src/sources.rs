@@ -27,7 +27,7 @@ mod watcher;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use agno_row::fuzz as agno_row_fuzz;
-pub use excerpt::Wanted;
+pub use excerpt::{Held, Wanted};
 pub use hub::Hub;
 use missing::missing_file;
 pub use traffic::{Forwarding, Port, PortError, Traffic};

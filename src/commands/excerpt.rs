@@ -21,8 +21,8 @@ use crate::context::RECENT;
 use crate::export;
 use crate::model::{LogRecord, Nanos, PayloadRef, SpanId, TraceId};
 use crate::query::{Matcher, Query};
-use crate::sources::{PayloadRequest, Request, Update, Wanted, file};
-use crate::store::{CallsBefore, RowIx, TraceIx};
+use crate::sources::{Held, PayloadRequest, Request, Update, Wanted, file};
+use crate::store::{CallsBefore, RowIx, RunStatus, TraceIx};
 
 /// The spans of the first part, for each trace that a limit allows, and at least.
 const SPANS_PER_TRACE: u64 = 32;
@@ -392,10 +392,17 @@ fn questions(selection: &Selection, first: First) -> Vec<Wanted> {
     let newest = spans.filter(|spans| *spans <= MAX_SPANS).map(Wanted::Newest);
     let now = crate::model::time::now();
     let (since, until) = times(selection, now);
-    let words = selection.filter.as_ref().map_or_else(Vec::new, Query::required_words);
+    let held = selection.filter.as_ref().map_or_else(Vec::new, held);
     // Of a trace that began then, a span that states the words did so, too; a filter's own time is that of any row.
-    let holding = (!words.is_empty()).then_some(Wanted::Holding { words, since, until });
+    let holding = (!held.is_empty()).then_some(Wanted::Holding { held, since, until });
     newest.into_iter().chain(since.map(|since| period(since, until, now))).chain(holding).collect()
+}
+
+/// Returns what the spans of every trace that matches hold.
+fn held(query: &Query) -> Vec<Held> {
+    // What waits may go on at any time, and what runs, was cut or is well has nothing that says so.
+    let failure = (query.required_statuses() == Some(&[RunStatus::Error])).then_some(Held::Failure);
+    query.required_words().into_iter().map(Held::Texts).chain(failure).collect()
 }
 
 /// Whether the selection is the newest trace.

@@ -328,6 +328,14 @@ fn words_that_a_matching_trace_holds_are_known_of_agents_models_and_texts() {
     assert_eq!(words("agent:/^Re.*m$/ agent:ab|Chatty agent:谢谢"), Vec::<Vec<String>>::new());
 }
 
+#[test]
+fn the_statuses_of_every_row_that_matches_are_known() {
+    let statuses = |line: &str| line.parse::<Query>().unwrap().required_statuses().map(<[RunStatus]>::to_vec);
+    assert_eq!(statuses("agent:x status:error"), Some(vec![RunStatus::Error]));
+    assert_eq!(statuses("status:error|paused"), Some(vec![RunStatus::Error, RunStatus::Paused]));
+    assert_eq!(statuses("-status:error x"), None);
+}
+
 proptest! {
     #[test]
     fn no_line_breaks_the_parser(line in ".*", field in "[a-z]{1,8}", value in ".*") {

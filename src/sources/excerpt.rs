@@ -50,15 +50,24 @@ pub enum Wanted {
     Newest(u64),
     /// The last ones of each session that began before a time, [`BEFORE`] at most.
     Sessions(Vec<(String, Nanos)>),
-    /// Those with, for each inner list, a span whose name or content contains one of these texts (ignoring case). Few databases can tell.
+    /// Those with a span for each of these. Few databases can tell.
     Holding {
-        /// The texts, which have no characters that are special in patterns.
-        words: Vec<Vec<String>>,
+        /// What the spans hold.
+        held: Vec<Held>,
         /// Only traces with a span that began then or later need be read.
         since: Option<Nanos>,
         /// Only traces with a span that began then or earlier need be read.
         until: Option<Nanos>,
     },
+}
+
+/// What a database looks for in a span. It finds too much rather than too little: what a span means is decided where all of its trace is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// One of these texts in the name or the content (ignoring case). They have no characters that are special in patterns.
+    Texts(Vec<String>),
+    /// What tells a failure: the status, an exception, a finish reason.
+    Failure,
 }
 
 /// The statements that find traces.

@@ -53,7 +53,7 @@ fn list_show_and_stats_are_those_of_sqlite() {
         same(&["list", "SOURCE", "--json", "--since", "2026-11-22T05:59:05Z", "--until", "2026-11-22T05:59:09Z"]);
         same(&["list", "SOURCE", "--json", "--filter", "status:error"]);
         same(&["list", "SOURCE", "--json", "--filter", "text:Lisbon"]);
-        for filter in ["agent:Chatty|Careful", "model:claude*", "agent:\"Report Team\" model:gpt -status:error"] {
+        for filter in ["agent:Chatty|Careful", "model:claude*", "agent:\"Report Team\" model:gpt -status:error", "status:paused|error"] {
             same(&["list", "SOURCE", "--json", "--filter", filter]);
         }
         same(&["list", "SOURCE", "--json", "--filter", "agent:a model:gpt", "--limit", "1"]);
@@ -98,7 +98,7 @@ fn what_a_rare_agent_or_model_did_is_found_in_the_whole_table() {
         let path = fixture(FILES[0]).display().to_string();
         printed(&["list", &path, "--json", "--filter", filter]).lines().filter(|line| line.contains("trace_id")).count()
     };
-    for filter in ["agent:\"Support Agent\"", "model:claude", "agent:Unlucky status:error", "text:Lisbon"] {
+    for filter in ["agent:\"Support Agent\"", "model:claude", "agent:Unlucky status:error", "text:Lisbon", "status:error"] {
         assert!(listed(filter) == known(filter) && known(filter) > 0, "{filter}: {} of {}", listed(filter), known(filter));
     }
     let output = program(&["list", &url, "--filter", "agent:nobody"]).output().unwrap();

@@ -13,8 +13,8 @@ use super::search;
 use super::server::{Condition, Parameter, Server};
 use super::table::Table;
 use crate::model::{Batch, Nanos, SpanId, TraceId};
-use crate::sources::Wanted;
 use crate::sources::excerpt::BEFORE;
+use crate::sources::{Held, Wanted};
 
 /// The most rows of a time. More are read faster in the order of time.
 const MAX_ROWS: u64 = 200_000;
@@ -93,9 +93,9 @@ pub(super) fn read(
             }
             from
         }
-        Wanted::Holding { words, since, until } => {
+        Wanted::Holding { held, since, until } => {
             let Some(extent) = reader.extent()? else { return Ok(Some(Found { batches: Vec::new(), from: Nanos::MIN })) };
-            let Some(ids) = reader.holding(words, *since, *until, extent)? else { return Ok(None) };
+            let Some(ids) = reader.holding(held, *since, *until, extent)? else { return Ok(None) };
             reader.traces(&ids)?;
             Nanos::MIN
         }
@@ -220,26 +220,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns the ids of the traces that hold texts; `None` if they are too many, or the server can't tell within its limits.
-    fn holding(
-        &mut self,
-        words: &[Vec<String>],
-        since: Option<Nanos>,
-        until: Option<Nanos>,
-        extent: Extent,
-    ) -> Result<Option<Vec<String>>, Error> {
+    /// Returns the ids of the traces that hold all of these; `None` if they are too many, or the server can't tell within its limits.
+    fn holding(&mut self, held: &[Held], since: Option<Nanos>, until: Option<Nanos>, extent: Extent) -> Result<Option<Vec<String>>, Error> {
         // What a trace holds may stand in a span that began before or after the one that is asked for.
         let from = since.map_or(extent.first, |since| since.saturating_sub(LONGEST).max(extent.first));
         let to = until.map_or(extent.last, |until| until.saturating_add(LONGEST).min(extent.last)).saturating_add(1);
         let (mut times, mut found, mut questions) = (vec![(from, to)], HashSet::new(), 0);
-        let Some((first, others)) = words.split_first() else { return Ok(None) };
+        let Some((first, others)) = held.split_first() else { return Ok(None) };
         while let Some((from, to)) = times.pop() {
             questions += 1;
             if questions > MAX_QUESTIONS {
                 return Ok(None);
             }
             let trace = self.table.trace();
-            let condition = self.table.between(from, to).and_all(&search::containing(self.table, 0, first));
+            let condition = self.table.between(from, to).and_all(&search::holding(self.table, 0, first));
             let sql = format!("SELECT DISTINCT {trace} FROM {} WHERE {} LIMIT {}", self.table.quoted(), condition.sql, MAX_HOLDING + 1);
             match self.server.query(&sql, &condition.parameters) {
                 Ok(rows) => found.extend(rows.texts(0)),
@@ -255,8 +249,8 @@ impl Reader<'_> {
             }
         }
         let mut ids: Vec<String> = found.into_iter().collect();
-        for (number, words) in others.iter().enumerate() {
-            let condition = self.of(&ids).and_all(&search::containing(self.table, number + 1, words));
+        for (number, held) in others.iter().enumerate() {
+            let condition = self.of(&ids).and_all(&search::holding(self.table, number + 1, held));
             let sql = format!("SELECT DISTINCT {} FROM {} WHERE {}", self.table.trace(), self.table.quoted(), condition.sql);
             ids = self.server.query(&sql, &condition.parameters)?.texts(0);
         }

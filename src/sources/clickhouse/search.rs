@@ -14,12 +14,17 @@ use super::server::{Condition, Parameter, Server};
 use super::table::{Shape, Table};
 use crate::model::{PayloadQuery, PayloadRef, SpanId};
 use crate::sources::agno_row::{self, Hits};
-use crate::sources::{Progress, Search};
+use crate::sources::{Held, Progress, Search};
 
 /// The most rows that match by substrings in a page.
 const PAGE: u64 = 512;
 /// The names of parameters: the most conditions that the server checks.
 const NAMES: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"];
+
+/// The spellings of the status of a failed span.
+const ERROR_STATUS: &str = "(?i)error|^2$";
+/// What tells a failure without that status: an exception among the events, or a finish reason.
+const FAILURE: &str = r#"(?i)"exception\\*"|finish_?reasons?[^a-z0-9]*error"#;
 
 /// A running search.
 #[derive(Clone, Debug)]
@@ -89,9 +94,22 @@ fn condition(table: &Table, query: &PayloadQuery) -> Condition {
     conditions.fold(Condition::default(), |all, one| all.and_all(&one))
 }
 
-/// Returns the condition on rows whose name or content contains one of the texts, with a parameter of this number.
-pub(super) fn containing(table: &Table, number: usize, texts: &[String]) -> Condition {
-    contains(table, NAMES[number % NAMES.len()], texts, Some(table.span_name()))
+/// Returns the condition on rows that may hold something, with a parameter of this number.
+pub(super) fn holding(table: &Table, number: usize, held: &Held) -> Condition {
+    match held {
+        Held::Texts(texts) => contains(table, NAMES[number % NAMES.len()], texts, Some(table.span_name())),
+        Held::Failure => failed(table),
+    }
+}
+
+/// Returns the condition on rows with the status of a failure, or whose content tells one.
+fn failed(table: &Table) -> Condition {
+    let searched = match table.shape {
+        Shape::Agno => "attributes".to_owned(),
+        Shape::Collector => collector::searched(table),
+    };
+    let sql = format!("(match(toString({}), {{status:String}}) OR match({searched}, {{content:String}}))", table.status());
+    Condition::default().and(&sql, [Parameter::text("status", ERROR_STATUS), Parameter::text("content", FAILURE)])
 }
 
 /// Returns the condition on rows whose content, or another column, contains one of the texts, which have no characters that are special in
@@ -105,4 +123,34 @@ fn contains(table: &Table, name: &'static str, texts: &[impl AsRef<str>], other:
     };
     let other = other.map(|column| format!(" OR {}", matches(column))).unwrap_or_default();
     Condition::default().and(&format!("({content}{other})"), [patterns])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_a_failure_is_found_in_every_spelling() {
+        let finds = |pattern: &str, text: &str| regex::Regex::new(pattern).unwrap().is_match(text);
+        for status in ["ERROR", "Error", "STATUS_CODE_ERROR", "StatusCode.ERROR", "2"] {
+            assert!(finds(ERROR_STATUS, status), "{status}");
+        }
+        for status in ["OK", "UNSET", "Unset", "STATUS_CODE_OK", "1", "0", ""] {
+            assert!(!finds(ERROR_STATUS, status), "{status}");
+        }
+        for content in [
+            r#"{"agno_top.events": [{"name": "exception", "time": 5}]}"#,
+            r#"{"agno_top.events":"[{\"name\":\"exception\"}]"}"#,
+            r#"["exception"]"#,
+            r#"{"gen_ai.response.finish_reasons":"[\"error\"]"}"#,
+            r#"{"gen_ai": {"response": {"finish_reasons": ["error"]}}}"#,
+            r#"{"ai.response.finishReason": "error"}"#,
+            r#"{"llm.finish_reason":"ERROR"}"#,
+        ] {
+            assert!(finds(FAILURE, content), "{content}");
+        }
+        for content in [r#"{"input.value": "an exception, no error"}"#, r#"{"gen_ai.response.finish_reasons":["stop"],"error":false}"#] {
+            assert!(!finds(FAILURE, content), "{content}");
+        }
+    }
 }

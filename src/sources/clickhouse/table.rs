@@ -124,6 +124,11 @@ impl Table {
         self.one_of("name", "SpanName")
     }
 
+    /// Returns the column of the status.
+    pub(super) fn status(&self) -> &'static str {
+        self.one_of("status_code", "StatusCode")
+    }
+
     /// Returns the expression of the start in nanoseconds, whatever the time zone of the server.
     pub(super) fn start_nanos(&self) -> &'static str {
         self.one_of("toUnixTimestamp64Nano(start_time)", "toUnixTimestamp64Nano(Timestamp)")
