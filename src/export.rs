@@ -364,6 +364,35 @@ impl NewFile {
         Ok(Self { file: regular_file::temporary(dir)?, path: path.to_owned() })
     }
 
+    /// Removes the file if a signal ends the process before the file has its name. For commands without a screen, which has its own way to end.
+    ///
+    /// # Errors
+    ///
+    /// If the signals can't be taken.
+    #[cfg(unix)]
+    pub fn remove_on_signal(&self) -> io::Result<()> {
+        let path = self.file.path().to_owned();
+        // Not SIGHUP, which `nohup` has had ignored.
+        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
+        let remove = move || {
+            if let Some(signal) = signals.forever().next() {
+                let _ = std::fs::remove_file(path);
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(remove).map(|_| ())
+    }
+
+    /// Does nothing: there are no signals.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    #[cfg(not(unix))]
+    pub fn remove_on_signal(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns a buffered writer.
     pub fn writer(&mut self) -> BufWriter<&mut std::fs::File> {
         BufWriter::with_capacity(1 << 18, self.file.as_file_mut())

@@ -1,6 +1,6 @@
 //! The arguments of `archive`, `prune` and `restore`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -76,7 +76,19 @@ pub struct RestoreArgs {
     #[arg(value_name = "FILE")]
     pub archive: PathBuf,
 
-    /// The SQLite database, created if it is missing, or the PostgreSQL URL
+    /// The same as --to
+    #[arg(value_name = "SOURCE", required_unless_present = "to", conflicts_with = "to")]
+    database: Option<PathBuf>,
+
+    /// The SQLite database, created if it is missing, or the URL of a database
     #[arg(long, value_name = "SOURCE")]
-    pub to: PathBuf,
+    to: Option<PathBuf>,
+}
+
+impl RestoreArgs {
+    /// Returns the database to write to.
+    #[must_use]
+    pub fn database(&self) -> &Path {
+        self.to.as_deref().or(self.database.as_deref()).unwrap_or(Path::new(""))
+    }
 }

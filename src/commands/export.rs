@@ -48,6 +48,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
         let path = std::env::temp_dir().join(format!("{stem}.{}", args.format().extension()));
         let cannot = || format!("can't write {}", path.display());
         let mut file = NewFile::create(&path).wrap_err_with(cannot)?;
+        file.remove_on_signal().wrap_err_with(cannot)?;
         write(&mut snapshot, &traces, &options, file.writer()).wrap_err_with(cannot)?;
         let path = file.keep().wrap_err_with(cannot)?;
         print_message(&format!("wrote {}", path.display()));
@@ -83,6 +84,7 @@ fn write_file(path: &Path, snapshot: &mut Snapshot, traces: &[TraceIx], options:
         return write(snapshot, traces, options, BufWriter::new(file));
     }
     let mut file = NewFile::create(path)?;
+    file.remove_on_signal()?;
     let spans = write(snapshot, traces, options, file.writer())?;
     file.replace()?;
     Ok(spans)

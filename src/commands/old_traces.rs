@@ -179,6 +179,9 @@ pub(super) fn vacuum(tables: &mut dyn Tables, is_asked: bool, name: &str) -> Res
 pub(super) fn report(deleted: Deleted, name: &str) {
     let (spans, traces) = (format::plural(deleted.spans, "span"), format::plural(deleted.traces, "trace"));
     print_message(&format!("deleted {spans} of {traces} from {name}"));
+    if deleted.gone > 0 {
+        print_message(&format!("{} gone before", format::plural(deleted.gone, "trace")));
+    }
     if deleted.changed > 0 {
         let traces = format::plural(deleted.changed, "trace");
         print_message(&format!("{traces} changed meanwhile and stay in {name}"));

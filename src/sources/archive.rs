@@ -27,8 +27,10 @@ pub struct Error(pub String);
 /// What a deletion did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
-    /// The traces that are gone, and the traces that were gone before.
+    /// The traces that were deleted.
     pub traces: u64,
+    /// The traces that were gone before.
+    pub gone: u64,
     /// The spans that were deleted.
     pub spans: u64,
     /// The traces that were left alone because they changed after they were archived.
@@ -38,6 +40,7 @@ pub struct Deleted {
 impl std::ops::AddAssign for Deleted {
     fn add_assign(&mut self, other: Self) {
         self.traces += other.traces;
+        self.gone += other.gone;
         self.spans += other.spans;
         self.changed += other.changed;
     }

@@ -115,7 +115,7 @@ impl ClickHouse {
         for table in [1, 0] {
             self.mutate(table, &ids)?;
         }
-        Ok(Deleted { traces: ids.len() as u64, spans, changed: 0 })
+        Ok(Deleted { traces: ids.len() as u64, spans, ..Deleted::default() })
     }
 
     /// Deletes the rows of traces from a table, waits for that, and counts what is left.
@@ -245,7 +245,7 @@ impl super::Tables for ClickHouse {
         for trace in traces {
             match now.iter().find(|other| other.id == trace.id) {
                 // It was deleted before.
-                None => deleted.traces += 1,
+                None => deleted.gone += 1,
                 Some(current) if current == trace => {
                     let written = [(self.columns.of_span(WRITTEN), &trace.spans), (self.columns.of_trace(WRITTEN), &trace.more)];
                     let rows = written.into_iter().flat_map(|(at, rows)| rows.iter().filter_map(move |row| row.get(at?)?.text()));

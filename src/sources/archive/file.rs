@@ -83,7 +83,11 @@ impl Reader {
         let decoder = zstd::Decoder::new(file).map_err(|error| failed(error.to_string()))?;
         let mut reader = Self { lines: BufReader::new(decoder), columns: Columns::default(), traces: 0, spans: 0, has_ended: false };
         let not_archive = || failed("not an archive of agno-top".to_owned());
-        let header = reader.line().map_err(|_| not_archive())?.ok_or_else(not_archive)?;
+        let cut = |_| failed("it is cut, so that not even its first line can be read".to_owned());
+        let header = match reader.line() {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(error).map_err(cut)?,
+            line => line.map_err(|_| not_archive())?.ok_or_else(not_archive)?,
+        };
         match header.get(HEADER).and_then(Json::as_u64) {
             None => return Err(not_archive()),
             Some(VERSION) => {}
@@ -149,7 +153,7 @@ impl Reader {
             return Ok(None);
         }
         if line.last() != Some(&b'\n') {
-            return Err(io::Error::other("a line is cut"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a line is cut"));
         }
         Ok(Some(serde_json::from_slice(&line)?))
     }

@@ -247,7 +247,7 @@ impl super::Tables for MySql {
                 match now.get(trace.id.as_str()) {
                     Some(current) if *current != trace => deleted.changed += 1,
                     // It was deleted before.
-                    None => deleted.traces += 1,
+                    None => deleted.gone += 1,
                     Some(_) => {
                         deleted.traces += 1;
                         same.push(trace.id.clone());

@@ -140,7 +140,8 @@ impl super::Tables for Postgres {
                 Ok((attempt, is_clean))
             })?;
             if attempt.changed.is_empty() {
-                return Ok(Deleted { traces: traces.len() as u64, spans: attempt.spans, changed });
+                let gone = traces.len() as u64 - attempt.traces;
+                return Ok(Deleted { traces: attempt.traces, gone, spans: attempt.spans, changed });
             }
             // Rolled back: once more without the traces that changed. Those that are gone need no deletion.
             let before = traces.len();
@@ -178,6 +179,8 @@ impl super::Tables for Postgres {
 struct Attempt {
     /// The traces with other rows than expected. If there are any, nothing may be committed.
     changed: Vec<String>,
+    /// The traces that were deleted.
+    traces: u64,
     /// The spans that were deleted.
     spans: u64,
 }
@@ -197,7 +200,7 @@ async fn delete(session: &Session, location: &Location, columns: &Columns, trace
     let deleted: std::collections::HashMap<&str, &TraceRows> = deleted.iter().map(|trace| (trace.id.as_str(), trace)).collect();
     let is_other = |trace: &&&TraceRows| deleted.get(trace.id.as_str()).is_some_and(|now| *now != **trace);
     let changed = traces.iter().filter(is_other).map(|trace| trace.id.clone()).collect();
-    Ok(Attempt { changed, spans: spans.len() as u64 })
+    Ok(Attempt { changed, traces: deleted.len() as u64, spans: spans.len() as u64 })
 }
 
 /// Writes rows that are not there. Returns the trace id of each row that was written.

@@ -124,7 +124,7 @@ impl super::Tables for Sqlite {
             for trace in traces {
                 match now.remove(&trace.id) {
                     // It was deleted before.
-                    None => deleted.traces += 1,
+                    None => deleted.gone += 1,
                     Some(current) if current == *trace => {
                         for span in
                             columns.of_span("span_id").into_iter().flat_map(|column| trace.spans.iter().map(move |row| &row[column]))
