@@ -1,6 +1,6 @@
 //! Log records in memory: the newest ones up to a limit, found by their span or by their session.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -25,6 +25,8 @@ pub struct LogStore {
     first: LogNumber,
     by_span: HashMap<(TraceId, SpanId), Numbers>,
     by_session: HashMap<u64, Numbers>,
+    /// The lines on standard error that name no span, by time.
+    loose_lines: BTreeSet<(Nanos, LogNumber)>,
     /// The source of each record, by its hash: one that is recorded comes from the listener and from the file.
     known: HashMap<u64, SourceId>,
     hasher: DefaultHashBuilder,
@@ -42,8 +44,8 @@ impl LogStore {
     /// Returns an empty store that holds at most this many bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        let (by_span, by_session, known, hasher) = Default::default();
-        Self { records: VecDeque::new(), first: 0, by_span, by_session, known, hasher, limit, bytes: 0 }
+        let (by_span, by_session, loose_lines, known, hasher) = Default::default();
+        Self { records: VecDeque::new(), first: 0, by_span, by_session, loose_lines, known, hasher, limit, bytes: 0 }
     }
 
     /// Adds records, except those that another source has sent. The oldest ones go if there is no room.
@@ -57,6 +59,8 @@ impl LogStore {
             self.bytes += record.memory() + TABLES;
             if let (Some(trace), Some(span)) = (record.trace, record.span) {
                 self.by_span.entry((trace, span)).or_default().push_back(number);
+            } else if record.is_line() {
+                self.loose_lines.insert((record.time, number));
             }
             if record.session != 0 {
                 self.by_session.entry(record.session).or_default().push_back(number);
@@ -71,6 +75,7 @@ impl LogStore {
     fn drop_oldest(&mut self) {
         let Some((_, record)) = self.records.pop_front() else { return };
         self.bytes -= record.memory() + TABLES;
+        self.loose_lines.remove(&(record.time, self.first));
         self.first += 1;
         self.known.remove(&self.hasher.hash_one((&record.encoded, &record.group.service)));
         if let (Some(trace), Some(span)) = (record.trace, record.span) {
@@ -125,6 +130,11 @@ impl LogStore {
     #[must_use]
     pub fn of_span(&self, trace: TraceId, span: SpanId) -> impl DoubleEndedIterator<Item = LogNumber> {
         self.by_span.get(&(trace, span)).into_iter().flatten().copied()
+    }
+
+    /// Returns the times of the lines on standard error between two times that name no span.
+    pub fn loose_lines(&self, from: Nanos, until: Nanos) -> impl DoubleEndedIterator<Item = Nanos> {
+        self.loose_lines.range((from, 0)..=(until.max(from), LogNumber::MAX)).map(|&(time, _)| time)
     }
 
     /// Returns the records of a session between two times that name no span.

@@ -33,6 +33,21 @@ fn records_are_found_by_their_span_or_by_session_and_time() {
 }
 
 #[test]
+fn lines_on_standard_error_without_a_span_are_found_by_time() {
+    let line = |time: Nanos, span: u8| LogRecord {
+        group: Arc::new(crate::model::LogGroup { scope: "stderr".to_owned(), ..Default::default() }),
+        ..record(time, span, "", 40_000)
+    };
+    let mut logs = LogStore::new(100_000);
+    logs.apply(batch(vec![line(3, 0), line(2, 7)]));
+    logs.apply(batch(vec![record(4, 0, "", 1)]));
+    assert_eq!(logs.loose_lines(0, 9).collect::<Vec<_>>(), [3], "one belongs to a span, one is another record");
+    assert_eq!((logs.loose_lines(4, 9).count(), logs.loose_lines(9, 0).count()), (0, 0));
+    logs.apply(batch(vec![line(7, 0)]));
+    assert_eq!(logs.loose_lines(0, 9).collect::<Vec<_>>(), [7], "what goes is not found");
+}
+
+#[test]
 fn a_record_that_two_sources_send_is_one_and_one_that_a_source_repeats_is_two() {
     let mut logs = LogStore::default();
     logs.apply(batch(vec![record(1, 7, "s", 1), record(1, 7, "s", 1)]));

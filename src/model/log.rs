@@ -10,6 +10,9 @@ use super::{Attribute, Nanos, SourceId, SpanId, TraceId, Value};
 /// The names of the levels, each with its first severity number in OpenTelemetry.
 pub const LEVELS: [(&str, u8); 6] = [("trace", 1), ("debug", 5), ("info", 9), ("warn", 13), ("error", 17), ("fatal", 21)];
 
+/// The logger of lines that a traced program writes to standard error.
+const STANDARD_ERROR: &str = "stderr";
+
 /// What the records of one program and one logger share.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogGroup {
@@ -82,6 +85,12 @@ impl LogRecord {
     #[must_use]
     pub fn level(&self) -> &'static str {
         LEVELS.iter().rev().find(|(_, first)| self.severity >= *first).map_or("", |(name, _)| name)
+    }
+
+    /// Whether it is a line that a traced program wrote to standard error.
+    #[must_use]
+    pub fn is_line(&self) -> bool {
+        self.group.scope == STANDARD_ERROR
     }
 
     /// Returns the bytes of memory that the record takes.

@@ -36,13 +36,10 @@ pub const ERROR: u8 = 17;
 /// The lowest severity number of a warning.
 pub const WARN: u8 = 13;
 
-/// The logger of lines that a traced program writes to standard error.
-const STANDARD_ERROR: &str = "stderr";
-
 /// Whether a record is marked on the bar of its span: a warning, an error, or a line on standard error.
 #[must_use]
 pub fn is_marked(record: &LogRecord) -> bool {
-    record.severity >= WARN || record.group.scope == STANDARD_ERROR
+    record.severity >= WARN || record.is_line()
 }
 
 /// Formats the time of a record in local time; [`format::UNKNOWN`] if it is 0.

@@ -18,7 +18,8 @@ use crate::query::Query;
 use crate::store::Store;
 use crate::tui::app::{Action, App, Focus, HitTarget, Measure, Sort, TreeLine};
 use crate::tui::widget::text::row;
-use columns::{BarScale, ColumnWidths};
+use bar::MAX_EXAMINED_LOGS;
+use columns::{BarScale, ColumnWidths, mark_lines};
 use line::Line;
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, styling: Styling) {
@@ -48,6 +49,11 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     }
     let bars = lines.get(cursor).and_then(|line| line.row()).map(|row| BarScale::new(&app.tree, store, row, app.now));
     columns.draw_titles(buffer, heading, bars.as_ref(), styling);
+    let axis = lines.get(cursor).and_then(|line| line.row()).and_then(|row| BarScale::times(&app.tree, store, row, app.now));
+    if let Some(axis) = axis.filter(|_| columns.bar > 0 && !heading.is_empty()) {
+        let bars = Rect { x: heading.right() - columns.bar, width: columns.bar, ..heading };
+        mark_lines(buffer, bars, axis, app.logs.loose_lines(axis.start, axis.end).rev().take(MAX_EXAMINED_LOGS), styling);
+    }
     let mut lacks_times = true;
     for (at, shown) in lines.into_iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };

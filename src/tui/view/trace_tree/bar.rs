@@ -19,10 +19,10 @@ const RULER: &str = "┆";
 const WAITING: &str = "┄";
 
 /// Where a warning or an error was logged.
-const LOGGED: &str = "!";
+pub(super) const LOGGED: &str = "!";
 
 /// The most records of a span that are examined for marks, the newest: a frame must not cost what one span logged.
-const MAX_EXAMINED_LOGS: usize = 256;
+pub(super) const MAX_EXAMINED_LOGS: usize = 256;
 
 /// The smallest distance of the ruler's lines in cells.
 const RULER_CELLS: u16 = 7;

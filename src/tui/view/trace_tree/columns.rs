@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::styling::Styling;
 use super::super::{put, put_right};
+use super::bar::LOGGED;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, Store};
@@ -85,6 +86,21 @@ impl ColumnWidths {
     }
 }
 
+/// Marks in the heading when the lines on standard error came that belong to no step. What is written there stays.
+pub(super) fn mark_lines(buffer: &mut Buffer, bars: Rect, axis: Axis, times: impl Iterator<Item = Nanos>, styling: Styling) {
+    let mut last = None;
+    for cell in times.map(|time| axis.cell(time, usize::from(bars.width)) as u16) {
+        if last.replace(cell) == Some(cell) {
+            continue;
+        }
+        let near = [cell, cell + 1, cell.wrapping_sub(1), cell + 2, cell.wrapping_sub(2), cell + 3, cell.wrapping_sub(3)];
+        let is_free = |&at: &u16| at < bars.width && buffer[(bars.x + at, bars.y)].symbol() == " ";
+        if let Some(at) = near.into_iter().find(is_free) {
+            put(buffer, bars.x + at, bars.y, 1, LOGGED, styling.running());
+        }
+    }
+}
+
 /// The scale of the bars in words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BarScale {
@@ -96,6 +112,13 @@ pub(super) struct BarScale {
 }
 
 impl BarScale {
+    /// Returns the times that the heading stands for; `None` if it stands for other amounts.
+    pub(super) fn times(tree: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Option<Axis> {
+        let trace = store.row(row).trace();
+        let is_open = TraceTree::uses_trace_axis(store, row);
+        (tree.measure == Measure::Time).then(|| if is_open { tree.axis(store, trace, now) } else { tree.shared_axis(store, trace) })
+    }
+
     /// Describes the scale of the bar of `row`.
     pub(super) fn new(tree: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Self {
         let trace = store.row(row).trace();

@@ -297,6 +297,41 @@ fn a_warning_and_an_error_in_the_log_are_marked_on_the_bar_of_their_span() {
 }
 
 #[test]
+fn a_line_on_standard_error_that_belongs_to_no_step_is_marked_on_the_time_axis() {
+    let mut store = store(&["a"]);
+    let mut app = App::new(Vec::new(), false, 0);
+    app.tree.set_height(10);
+    app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    app.update(&mut store, Action::Unfold, 0);
+    app.update(&mut store, Action::Down, 0);
+    let draw_lines = |app: &App| {
+        let area = Rect::new(0, 0, 120, 12);
+        let mut buffer = Buffer::empty(area);
+        draw(&mut buffer, &mut HitMap::default(), area, app, &store, Styling { theme: app.themes.current(), ascii: false });
+        (1..6).map(|y| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>()).collect::<Vec<_>>()
+    };
+    let plain = draw_lines(&app);
+    let line = |time: Nanos, span: Option<SpanId>| LogRecord {
+        time,
+        severity: 0,
+        trace: span.and(TraceId::new([1; 16])),
+        span,
+        session: 0,
+        event: (0, 0),
+        group: Arc::new(crate::model::LogGroup { scope: "stderr".to_owned(), ..Default::default() }),
+        encoded: format!("{time}").into_bytes().into(),
+    };
+    // In the middle of the trace, and when it had long ended.
+    app.logs.apply(LogBatch { source: SourceId(0), records: vec![line(30 * MS, None), line(900_000 * MS, None)] });
+    let marked = draw_lines(&app);
+    assert_eq!(marked[1..], plain[1..], "no step is marked");
+    let marks: Vec<usize> = marked[0].chars().enumerate().filter(|(_, char)| *char == '!').map(|(at, _)| at).collect();
+    let bars = 119 - usize::from(ColumnWidths::new(118, false, false, false, &Column::USUAL).bar);
+    assert!(marks.len() == 1 && (bars..119).contains(&marks[0]), "{}", marked[0]);
+    assert_eq!(marked[0].replace('!', " "), plain[0]);
+}
+
+#[test]
 fn the_bar_of_a_trace_is_as_long_as_its_time_folded_or_open() {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     let name = batch.intern("run");
