@@ -9,5 +9,5 @@ mod python;
 pub use environment::{ChildEnvironment, Listener, Previous, child_environment};
 pub use facts::Facts;
 pub use folder::{Files, Injection, UnsentSpans, read_notes, read_unsent};
-pub use program::{Refusal, become_program, find_program, guarded};
+pub use program::{Refusal, become_program, find_program, guarded, quoted};
 pub use python::{SETUP_MODULE, ignored_flag};

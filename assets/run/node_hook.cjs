@@ -127,7 +127,12 @@ function trace(api, sdk, contexts, instrumentations, exporter) {
   if (isOld) provider.addSpanProcessor(processor);
   // Not as the global one, or its delegate: instrumentations that the program makes would be bound to it.
   if (contexts) api.context.setGlobalContextManager(new contexts.AsyncLocalStorageContextManager().enable());
-  for (const instrumentation of instrumentations) instrumentation.setTracerProvider(provider);
+  for (const instrumentation of instrumentations) {
+    instrumentation.setTracerProvider(provider);
+    // Older ones of OpenInference keep the tracer that they were made with.
+    const { oiTracer, tracer } = instrumentation;
+    if (oiTracer && oiTracer.tracer && tracer) oiTracer.tracer = tracer;
+  }
   watchProvider(api, exporter, () => {
     // The program traces itself.
     for (const instrumentation of instrumentations) instrumentation.disable();

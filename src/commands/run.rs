@@ -28,7 +28,8 @@ use crate::model::SourceId;
 use crate::model::time::now;
 use crate::panic_hook;
 use crate::run::{
-    ChildEnvironment, Facts, Files, Injection, Listener, Previous, Refusal, child_environment, find_program, ignored_flag, read_notes,
+    ChildEnvironment, Facts, Files, Injection, Listener, Previous, Refusal, child_environment, find_program, ignored_flag, quoted,
+    read_notes,
 };
 use crate::sources::{Hub, Request, Update};
 use crate::store::{Store, TraceIx};
@@ -186,11 +187,11 @@ fn random_token() -> Result<String, Report> {
 
 /// Says why the program does not start.
 fn refuse(command: &[OsString], refusal: Refusal, reason: &dyn std::fmt::Display) -> Outcome {
-    let name = command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let name = command.first().map(OsString::as_os_str).unwrap_or_default();
     if name.is_empty() {
         print_message("can't run \"\": the name of the program is empty");
     } else {
-        print_message(&format!("can't run {name}: {reason}"));
+        print_message(&format!("can't run {}: {reason}", quoted(name)));
     }
     Outcome::Exited(refusal.code())
 }

@@ -1,14 +1,16 @@
 //! The program to run: where it is, and its start by a process that ends it when agno-top is killed.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why a program can't be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// There is none.
     Missing,
-    /// It is a folder, or may not be executed.
+    /// It is a folder.
+    Folder,
+    /// It may not be executed.
     NotExecutable,
 }
 
@@ -18,7 +20,7 @@ impl Refusal {
     pub fn code(self) -> u8 {
         match self {
             Self::Missing => 127,
-            Self::NotExecutable => 126,
+            Self::Folder | Self::NotExecutable => 126,
         }
     }
 }
@@ -27,6 +29,7 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Missing => "there is no such program",
+            Self::Folder => "it is a folder",
             Self::NotExecutable => "it is not executable",
         })
     }
@@ -50,6 +53,7 @@ pub fn find_program(name: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Refus
     match found.iter().find(is_executable) {
         Some(file) => Ok(file.clone()),
         None if found.is_empty() => Err(Refusal::Missing),
+        None if found.iter().all(|file| file.is_dir()) => Err(Refusal::Folder),
         None => Err(Refusal::NotExecutable),
     }
 }
@@ -61,7 +65,7 @@ pub fn find_program(name: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Refus
 /// None.
 #[cfg(not(unix))]
 pub fn find_program(name: &OsStr, _: Option<&OsStr>) -> Result<PathBuf, Refusal> {
-    Ok(Path::new(name).to_owned())
+    Ok(PathBuf::from(name))
 }
 
 /// The first argument of an agno-top that becomes the program. It is followed by the process that must live, and the command.
@@ -91,9 +95,31 @@ pub fn become_program(arguments: &[OsString]) -> Option<(String, u8)> {
     }
     let (program, rest) = command.split_first()?;
     Some(match execute(program, rest, parent) {
-        Some(error) => (format!("can't run {}: {error}", Path::new(program).display()), Refusal::NotExecutable.code()),
+        Some(error) => (format!("can't run {}: {}", quoted(program), reason(program, &error)), Refusal::NotExecutable.code()),
         None => ("agno-top has ended".to_owned(), 1),
     })
+}
+
+/// Returns the name of a program for a message, in quotes where it could not be told otherwise.
+#[must_use]
+pub fn quoted(program: &OsStr) -> String {
+    let name = program.to_string_lossy();
+    if name.is_empty() || name.contains(char::is_whitespace) { format!("\"{name}\"") } else { name.into_owned() }
+}
+
+/// Returns why a program can't be executed. That its interpreter is missing, the system tells as if the program were.
+fn reason(program: &OsStr, error: &std::io::Error) -> String {
+    const LONGEST: usize = 256;
+    let interpreter = || {
+        let mut start = [0; LONGEST];
+        let path = find_program(program, std::env::var_os("PATH").as_deref()).ok()?;
+        let length = std::io::Read::read(&mut std::fs::File::open(path).ok()?, &mut start).ok()?;
+        let line = start[..length].strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+        let line = String::from_utf8_lossy(line);
+        line.split_whitespace().next().map(|name| format!("its interpreter {name} does not exist"))
+    };
+    let found = (error.kind() == std::io::ErrorKind::NotFound).then(interpreter).flatten();
+    found.unwrap_or_else(|| error.to_string())
 }
 
 #[cfg(target_os = "linux")]
@@ -139,8 +165,21 @@ mod tests {
         assert_eq!(find("text"), Err(Refusal::NotExecutable));
         assert_eq!(find("none"), Err(Refusal::Missing));
         assert_eq!(find("./tool"), Err(Refusal::Missing), "a path is not searched for");
-        assert_eq!(find(folder.path().to_str().unwrap()), Err(Refusal::NotExecutable));
+        assert_eq!(find(folder.path().to_str().unwrap()), Err(Refusal::Folder));
         assert_eq!(find(""), Err(Refusal::Missing));
+    }
+
+    #[test]
+    fn a_script_whose_interpreter_is_missing_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#! /no/python -u\nprint()\n").unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert_eq!(reason(script.as_os_str(), &error), "its interpreter /no/python does not exist");
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        assert_eq!(reason(script.as_os_str(), &denied), denied.to_string());
+        assert_eq!(["", "a b", "python"].map(|name| quoted(OsStr::new(name))), ["\"\"", "\"a b\"", "python"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::tui::event_loop::{self, ProgramEnd, ProgramEvent, ProgramLink, Progra
 const SIZE: PtySize = PtySize { rows: 10, cols: 80, pixel_width: 0, pixel_height: 0 };
 
 /// Pieces of output that may wait for the screen. A program that writes faster waits, as for any terminal.
-const WAITING: usize = 16;
+const WAITING: usize = 256;
 
 /// Makes Python's tracing report lines on standard error, so that they mark the run that wrote them.
 const MARKS_LINES: &str = "AGNO_TOP_RUN_MARKS_LINES";

@@ -1,6 +1,7 @@
 //! The program that `run` started: its terminal, and the keys that go to it.
 
 mod kept;
+mod unseen;
 
 use std::num::NonZeroU16;
 
@@ -70,9 +71,11 @@ impl Program {
         kept::lines(&mut self.terminal)
     }
 
-    /// Takes output.
+    /// Takes output. The more at once, the less of a fast program's output costs time.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.terminal.process(bytes);
+        let unseen = unseen::range(bytes, SCROLLBACK + usize::from(self.screen().size().0.get()));
+        self.terminal.process(&bytes[..unseen.start]);
+        self.terminal.process(&bytes[unseen.end..]);
     }
 
     /// Gives its terminal so many lines and columns.

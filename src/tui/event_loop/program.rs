@@ -6,6 +6,9 @@ use super::{Loop, Session};
 use crate::model::time::now;
 use crate::tui::display;
 
+/// The output in bytes, about, that the terminal takes at once.
+const AT_ONCE: usize = 1 << 20;
+
 /// What a program tells.
 #[derive(Debug)]
 pub enum ProgramEvent {
@@ -58,27 +61,43 @@ pub(super) async fn next_event(link: &mut Option<ProgramLink>) -> ProgramEvent {
 impl Loop<'_> {
     pub(super) fn handle_program(&mut self, event: ProgramEvent) {
         match event {
-            ProgramEvent::Output(bytes) => {
-                if let Some(program) = &mut self.session.app.program {
+            ProgramEvent::Output(mut bytes) => {
+                let Session { app, program: link, .. } = &mut *self.session;
+                let mut end = None;
+                while end.is_none()
+                    && bytes.len() < AT_ONCE
+                    && let Some(Ok(event)) = link.as_mut().map(|link| link.events.try_recv())
+                {
+                    match event {
+                        ProgramEvent::Output(more) => bytes.extend(more),
+                        ProgramEvent::Ended(told) => end = Some(told),
+                    }
+                }
+                if let Some(program) = &mut app.program {
                     program.receive(&bytes);
                 }
-            }
-            ProgramEvent::Ended(ProgramEnd { text, notes, why_nothing }) => {
-                // What it sent before its end has arrived.
-                while let Some(update) = self.session.sources.try_recv() {
-                    self.handle_update(update);
-                }
-                let Session { app, store, .. } = &mut *self.session;
-                app.end_processes(store);
-                if let Some(program) = &mut app.program {
-                    program.end = Some(format!("{text} · {}", display::summary(store)));
-                    program.why_nothing = why_nothing;
-                    program.is_focused = false;
-                }
-                if let Some(note) = notes.first() {
-                    app.show_message(note, true, now());
+                if let Some(end) = end {
+                    self.end_program(end);
                 }
             }
+            ProgramEvent::Ended(end) => self.end_program(end),
+        }
+    }
+
+    fn end_program(&mut self, ProgramEnd { text, notes, why_nothing }: ProgramEnd) {
+        // What it sent before its end has arrived.
+        while let Some(update) = self.session.sources.try_recv() {
+            self.handle_update(update);
+        }
+        let Session { app, store, .. } = &mut *self.session;
+        app.end_processes(store);
+        if let Some(program) = &mut app.program {
+            program.end = Some(format!("{text} · {}", display::summary(store)));
+            program.why_nothing = why_nothing;
+            program.is_focused = false;
+        }
+        if let Some(note) = notes.first() {
+            app.show_message(note, true, now());
         }
     }
 
