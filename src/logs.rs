@@ -133,6 +133,7 @@ impl LogStore {
     }
 
     /// Returns the times of the lines on standard error between two times that name no span.
+    #[must_use]
     pub fn loose_lines(&self, from: Nanos, until: Nanos) -> impl DoubleEndedIterator<Item = Nanos> {
         self.loose_lines.range((from, 0)..=(until.max(from), LogNumber::MAX)).map(|&(time, _)| time)
     }

@@ -23,7 +23,7 @@ pub struct ShowArgs {
 
     /// The same as --format json
     ///
-    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status (ok, error, running, lost, paused, cut), failed, `failed_steps`, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, the usage that the span itself reports, `requested_model`, `first_token_ms`, `tokens_per_second`, truncated, stalled, duplicate (another span reports the same call), parameters (of a model call, an object), approvals, scores, `stored_run` (what Agno's record of the run states), context (of a model call and of a run, an object) and dropped (the attributes, events and links that its sender left out, or null).
+    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status (ok, error, running, lost, paused, cut), failed, `failed_steps`, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, the usage that the span itself reports, `requested_model`, `first_token_ms`, `tokens_per_second`, truncated, stalled, duplicate (another span reports the same call), parameters (of a model call, an object), approvals, scores, `stored_run` and `stored_session` (what Agno's records of the run and of its session state), context (of a model call and of a run, an object) and dropped (the attributes, events and links that its sender left out, or null).
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
 

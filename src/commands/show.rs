@@ -36,6 +36,8 @@ struct SpanInTree<'a> {
     scores: Vec<ScoreRecord>,
     /// What the record of the run states that the span is.
     stored_run: Option<StoredRunRecord>,
+    /// What the record of its session states.
+    stored_session: Option<StoredRunRecord>,
     context: Option<&'a ContextRecord>,
     #[serde(flatten)]
     payload: Option<PayloadRecord<'a>>,
@@ -163,14 +165,16 @@ fn write_json(
             let dropped = payload.and_then(|payload| DroppedRecord::new(payload.dropped));
             let stated = payload.filter(|_| snapshot.store.row(row).span_type.calls_model()).map(|payload| parameters(&payload.attributes));
             let parameters = stated.as_deref().filter(|stated| !stated.is_empty()).map(AttributeMap);
-            let metrics = payload.and_then(|payload| payload.run_metrics);
+            let [stored_run, stored_session] =
+                [payload.and_then(|payload| payload.run_metrics), payload.and_then(|payload| payload.session_metrics)];
             let payload = with_payload.then(|| PayloadRecord::new(payload));
             let leaked = snapshot.store.is_leaked(row);
             let (span, context) = (SpanRecord::from_row(&snapshot.store, row), contexts.get(&row));
             let approvals = ApprovalRecord::of(&snapshot.store, row).collect();
             let scores = ScoreRecord::of(&snapshot.store, row).collect();
-            let stored_run = metrics.map(StoredRunRecord::from);
-            let span = SpanInTree { depth, leaked, span, parameters, approvals, scores, stored_run, context, payload, dropped };
+            let [stored_run, stored_session] = [stored_run, stored_session].map(|metrics| metrics.map(StoredRunRecord::from));
+            let span =
+                SpanInTree { depth, leaked, span, parameters, approvals, scores, stored_run, stored_session, context, payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

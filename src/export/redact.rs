@@ -282,6 +282,7 @@ impl Redactor {
             span_kind: _,
             flags: _,
             run_metrics: _,
+            session_metrics: _,
         } = payload;
         for attributes in [attributes, resource, scope_attributes] {
             self.attributes(attributes);

@@ -79,6 +79,7 @@ actions! {
     ViewErrors "view-errors" ["6"] "errors, grouped by message"
     ViewLogs "view-logs" ["7"] "logs: records, live, by span"
     ViewMetrics "view-metrics" ["8"] "metrics: values, rates, the last hour"
+    ViewApprovals "view-approvals" ["W"] "approvals: what waits for you"
     ViewOutput "view-output" ["9"] "output of the program that runs"
     Scope "scope" ["p"] "totals: all shown, or this trace"
     Mark "mark" ["m"] "mark or unmark the trace"

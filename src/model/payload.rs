@@ -32,6 +32,8 @@ pub struct Payload {
     pub notes: Vec<(String, String)>,
     /// What the record of the run states that the span is, if the source has one.
     pub run_metrics: Option<RunMetrics>,
+    /// What the record of its session states, over all runs.
+    pub session_metrics: Option<RunMetrics>,
 }
 
 /// How much memory payloads take that are held in it.

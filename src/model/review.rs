@@ -56,7 +56,7 @@ pub struct Verdict {
     pub passed: Option<bool>,
 }
 
-/// What a run's record of its own states, beside its spans.
+/// What the record of a run or of a session states, beside the spans.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RunMetrics {
     /// Input tokens.
@@ -65,6 +65,6 @@ pub struct RunMetrics {
     pub output: Option<u64>,
     /// The cost in US dollars.
     pub cost_usd: Option<f64>,
-    /// The time to the first token of the run, in nanoseconds.
+    /// The time to the first token of a run, in nanoseconds.
     pub first_token: Option<Nanos>,
 }

@@ -19,6 +19,13 @@ pub(super) const APPROVALS: &str = "agno_approvals";
 pub(super) const EVALUATIONS: &str = "agno_eval_runs";
 /// The table of runs.
 pub(super) const RUNS: &str = "agno_runs";
+/// The table of sessions.
+pub(super) const SESSIONS: &str = "agno_sessions";
+
+/// Where a table keeps the metrics of what its rows are: the table, the column of the id, the column with the metrics, and their key in it.
+pub(super) const RUN_METRICS: [&str; 4] = [RUNS, "run_id", "run_data", "metrics"];
+/// The same of sessions.
+pub(super) const SESSION_METRICS: [&str; 4] = [SESSIONS, "session_id", "session_data", "session_metrics"];
 
 /// The columns of an approval, in the order of [`approval`].
 pub(super) const APPROVAL: [&str; 10] =
@@ -172,8 +179,8 @@ pub(super) fn linked(stored: Vec<Stored>, links: &Links) -> Vec<Evaluation> {
     stored.into_iter().filter_map(link).collect()
 }
 
-/// Reads the metrics in the record of a run: an object, as text.
-pub(super) fn run_metrics(metrics: &[u8]) -> Option<RunMetrics> {
+/// Reads the metrics in the record of a run or a session: an object, as text.
+pub(super) fn stored_metrics(metrics: &[u8]) -> Option<RunMetrics> {
     let metrics: Value = serde_json::from_slice(metrics).ok()?;
     let metrics = metrics.as_object()?;
     // Agno leaves out what is 0, and states 0 for what it does not know.

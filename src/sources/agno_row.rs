@@ -28,6 +28,8 @@ pub(super) const NOTES: [(&str, &str); 9] = [
 
 /// The attribute that holds the id of the run that a span is.
 const RUN_ATTRIBUTE: &str = "agno.run.id";
+/// The attribute that names the session of a run.
+const SESSION_ATTRIBUTE: &str = "session.id";
 
 /// The most tables that a message lists.
 const LISTED_TABLES: usize = 8;
@@ -91,8 +93,17 @@ pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
 
 /// Returns the id of the run that a span is.
 pub(super) fn run_id(payload: &Payload) -> Option<&str> {
+    text_of(payload, RUN_ATTRIBUTE)
+}
+
+/// Returns the id of the session of the run that a span is.
+pub(super) fn session_id(payload: &Payload) -> Option<&str> {
+    run_id(payload).and_then(|_| text_of(payload, SESSION_ATTRIBUTE))
+}
+
+fn text_of<'a>(payload: &'a Payload, name: &str) -> Option<&'a str> {
     payload.attributes.iter().find_map(|(key, value)| match value {
-        Value::Text(run) if key == RUN_ATTRIBUTE => Some(run.as_str()),
+        Value::Text(text) if key == name => Some(text.as_str()),
         _ => None,
     })
 }

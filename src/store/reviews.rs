@@ -57,7 +57,10 @@ pub(super) struct RunReviews {
     runs: HashMap<RowIx, u64>,
     sessions: HashMap<RowIx, u64>,
     sources: HashMap<SourceId, Arc<Reviews>>,
-    approvals: HashMap<u64, Vec<Approval>>,
+    /// Every approval, the oldest first.
+    listed: Vec<Approval>,
+    /// The places in `listed`, by the hash of the run's id.
+    approvals: HashMap<u64, Vec<u32>>,
     scores: HashMap<u64, Vec<Score>>,
     /// The rows with reviews, by trace.
     reviewed: BTreeSet<(TraceIx, RowIx)>,
@@ -93,7 +96,21 @@ impl RunReviews {
 impl Store {
     /// Returns the approvals of the run that a row is, the oldest first.
     pub fn approvals(&self, row: RowIx) -> impl Iterator<Item = &Approval> {
-        self.reviews.runs.get(&row).and_then(|run| self.reviews.approvals.get(run)).into_iter().flatten()
+        let places = self.reviews.runs.get(&row).and_then(|run| self.reviews.approvals.get(run)).into_iter().flatten();
+        places.filter_map(|&place| self.reviews.listed.get(place as usize))
+    }
+
+    /// Returns every approval, the oldest first, whether its run is held or not.
+    #[must_use]
+    pub fn all_approvals(&self) -> &[Approval] {
+        &self.reviews.listed
+    }
+
+    /// Returns the row that is the run of an approval, if it is held.
+    #[must_use]
+    pub fn asking(&self, approval: &Approval) -> Option<RowIx> {
+        let key = self.hasher.hash_one(&*approval.run);
+        self.reviews.rows_of(key).filter(|row| self.reviews.runs.get(row) == Some(&key)).last()
     }
 
     /// Returns the judgements of the run that a row is.
@@ -171,20 +188,19 @@ impl Store {
         changes.asks |= origin == Origin::Live && waiting(reviews).difference(&known).next().is_some();
         let mut keys: HashSet<u64> = self.reviews.approvals.drain().map(|(key, _)| key).collect();
         keys.extend(self.reviews.scores.drain().map(|(key, _)| key));
+        self.reviews.listed = self.reviews.sources.values().flat_map(|reviews| reviews.approvals.iter().cloned()).collect();
+        self.reviews.listed.sort_by(|one, other| (one.asked, &one.id).cmp(&(other.asked, &other.id)));
+        for (approval, place) in self.reviews.listed.iter().zip(0..) {
+            let key = self.hasher.hash_one(&*approval.run);
+            self.reviews.approvals.entry(key).or_default().push(place);
+        }
         for reviews in self.reviews.sources.values() {
-            for approval in &reviews.approvals {
-                let key = self.hasher.hash_one(&*approval.run);
-                self.reviews.approvals.entry(key).or_default().push(approval.clone());
-            }
             for evaluation in &reviews.evaluations {
                 for verdict in &evaluation.verdicts {
                     let key = self.hasher.hash_one(&*verdict.subject);
                     self.reviews.scores.entry(key).or_default().push(Score::new(evaluation, verdict));
                 }
             }
-        }
-        for approvals in self.reviews.approvals.values_mut() {
-            approvals.sort_by_key(|approval| approval.asked);
         }
         keys.extend(self.reviews.approvals.keys().chain(self.reviews.scores.keys()));
         let rows: Vec<RowIx> = keys.into_iter().flat_map(|key| self.reviews.rows_of(key)).collect();

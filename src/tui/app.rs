@@ -66,7 +66,7 @@ use std::collections::{HashSet, VecDeque};
 pub use crate::keymap::{Action, Key, Keymap};
 use crate::logs::LogStore;
 use crate::metrics::MetricStore;
-use crate::model::{Batch, Nanos, PayloadRef, SourceId};
+use crate::model::{Batch, Nanos, Payload, PayloadRef, SourceId};
 use crate::query::ParseError;
 pub use crate::settings::{Budget, Column, Columns, Measure};
 use crate::sources::{State, Traffic};
@@ -234,6 +234,8 @@ pub struct App {
     pub tour: Option<Tour>,
     /// The open view, unless it is the traces, the logs or the metrics.
     pub table: Option<Table>,
+    /// Whether a source has approvals.
+    pub has_approvals: bool,
     /// The program that was started with the screen.
     pub program: Option<Program>,
     /// The log records.
@@ -286,8 +288,20 @@ impl App {
         self.message = Some(Message { text: text.into(), is_error: true, until: Nanos::MAX });
     }
 
-    /// Shows the row under the cursor in the detail pane.
+    /// Stores the payload that the detail pane requested last, or the reason why it is not available.
+    pub fn load_detail(&mut self, payload: Result<Payload, String>) {
+        self.detail.load(payload);
+        if let Some(table) = &mut self.table {
+            table.pane.is_page_outdated = true;
+        }
+    }
+
+    /// Shows the row under the cursor in the detail pane. Of a session, what is shown needs the payload of its last turn.
     fn show_detail(&mut self, store: &Store) {
-        self.detail.show(store, self.tree.cursor());
+        let row = match &self.table {
+            Some(table) if table.view == View::Sessions => table.last_row(),
+            _ => self.tree.cursor(),
+        };
+        self.detail.show(store, row);
     }
 }

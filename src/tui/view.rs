@@ -128,7 +128,7 @@ pub fn write_pages(app: &mut App, store: &Store) {
         list.pane.set_page(page);
     }
     if let Some(open) = app.table.as_mut().filter(|open| open.pane.is_page_outdated) {
-        let page = table::page(open, store, &app.aggregates, app.now);
+        let page = table::page(open, store, &app.aggregates, &app.detail.payload, app.now);
         open.pane.set_page(page);
     }
 }

@@ -131,5 +131,14 @@ pub(crate) fn check_reviews(source: &str) {
     for name in ["input_tokens", "output_tokens"] {
         assert!(stored[name].as_u64() > Some(0) && stored[name] == clerks[0][name], "{name}: {stored}");
     }
+    // The session of the counter's first iteration holds nothing but that run.
+    let id = of("Counter")[0]["trace_id"].as_str().unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&run(&["show", "--json", id])).unwrap();
+    let counter =
+        shown["spans"].as_array().unwrap().iter().find(|span| span["agent"] == "Counter" && !span["stored_run"].is_null()).unwrap();
+    let (in_run, in_session) = (&counter["stored_run"], &counter["stored_session"]);
+    for name in ["input_tokens", "output_tokens"] {
+        assert!(in_session[name].as_u64() > Some(0) && in_session[name] == in_run[name], "{name}: {counter}");
+    }
     assert!(run(&["list"]).contains("waits for you"));
 }

@@ -133,7 +133,16 @@ fn show_writes_spans_in_tree_order() {
     for span in spans {
         assert_eq!(
             names(span),
-            [&["depth", "leaked"], &SPAN[..], &USAGE, &ANSWER, &["parameters"], &REVIEWS, &["stored_run", "context", "dropped"]].concat()
+            [
+                &["depth", "leaked"],
+                &SPAN[..],
+                &USAGE,
+                &ANSWER,
+                &["parameters"],
+                &REVIEWS,
+                &["stored_run", "stored_session", "context", "dropped"]
+            ]
+            .concat()
         );
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
@@ -168,7 +177,7 @@ fn payload_adds_attributes_and_events() {
                 &ANSWER,
                 &["parameters"],
                 &REVIEWS,
-                &["stored_run", "context", "attributes", "events", "dropped"]
+                &["stored_run", "stored_session", "context", "attributes", "events", "dropped"]
             ]
             .concat()
         );

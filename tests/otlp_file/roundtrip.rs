@@ -63,6 +63,7 @@ fn payload() -> impl Strategy<Value = Payload> {
             flags: (role as u32) << 8,
             notes: Vec::new(),
             run_metrics: None,
+            session_metrics: None,
         },
     )
 }

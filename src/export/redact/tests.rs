@@ -245,6 +245,7 @@ fn every_text_of_a_span_is_redacted() {
         flags: 0x300,
         notes: vec![(secret.to_owned(), secret.to_owned())],
         run_metrics: None,
+        session_metrics: None,
     };
     let mut span = ExportedSpan { record, status: Status::Error, depth: 0, payload };
     redactor().span(&mut span);

@@ -63,7 +63,7 @@ fn what_is_no_evaluation_is_left_out() {
 #[test]
 fn metrics_of_a_run_are_read_as_far_as_they_are_known() {
     let metrics =
-        run_metrics(br#"{"input_tokens": 111, "output_tokens": 0, "cost": 0.25, "time_to_first_token": 0.5, "duration": "x"}"#).unwrap();
+        stored_metrics(br#"{"input_tokens": 111, "output_tokens": 0, "cost": 0.25, "time_to_first_token": 0.5, "duration": "x"}"#).unwrap();
     assert_eq!(metrics, RunMetrics { input: Some(111), output: None, cost_usd: Some(0.25), first_token: Some(500_000_000) });
-    assert_eq!([run_metrics(b"{}"), run_metrics(b"null"), run_metrics(b"{"), run_metrics(br#"{"cost": -1}"#)], [None; 4]);
+    assert_eq!([stored_metrics(b"{}"), stored_metrics(b"null"), stored_metrics(b"{"), stored_metrics(br#"{"cost": -1}"#)], [None; 4]);
 }

@@ -83,9 +83,10 @@ impl Reader {
         let decoder = zstd::Decoder::new(file).map_err(|error| failed(error.to_string()))?;
         let mut reader = Self { lines: BufReader::new(decoder), columns: Columns::default(), traces: 0, spans: 0, has_ended: false };
         let not_archive = || failed("not an archive of agno-top".to_owned());
-        let cut = |_| failed("it is cut, so that not even its first line can be read".to_owned());
         let header = match reader.line() {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(error).map_err(cut)?,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(failed("it is cut, so that not even its first line can be read".to_owned()));
+            }
             line => line.map_err(|_| not_archive())?.ok_or_else(not_archive)?,
         };
         match header.get(HEADER).and_then(Json::as_u64) {

@@ -260,7 +260,7 @@ impl Reader<'_> {
     /// Returns the ids of the last traces with spans of a time that name a session.
     fn in_session(&mut self, session: &str, from: Nanos, to: Nanos) -> Result<Vec<String>, Error> {
         let pattern = session.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let condition = self.table.between(from, to).and_all(&search::containing(self.table, 0, &[pattern]));
+        let condition = self.table.between(from, to).and_all(&search::holding(self.table, 0, &Held::Texts(vec![pattern])));
         let (trace, start, table) = (self.table.trace(), self.table.start(), self.table.quoted());
         let sql =
             format!("SELECT {trace} AS id FROM {table} WHERE {} GROUP BY id ORDER BY max({start}) DESC LIMIT {BEFORE}", condition.sql);

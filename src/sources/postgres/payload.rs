@@ -9,6 +9,7 @@ use super::error::Error;
 use super::reviews;
 use super::session::{Session, bytes, text};
 use crate::model::{Payload, SpanId, Value, json};
+use crate::sources::agno_reviews::{RUN_METRICS, SESSION_METRICS};
 use crate::sources::agno_row;
 
 /// The most spans that are read at once.
@@ -43,11 +44,15 @@ async fn page(session: &Session, location: &Location, ids: &[String], found: &mu
     }
     let runs: Vec<&str> = found.values().filter(|payload| payload.run_metrics.is_none()).filter_map(agno_row::run_id).collect();
     if !runs.is_empty() {
-        // The table of runs may be of another version.
-        let metrics = reviews::run_metrics(session, location, &runs).await.unwrap_or_default();
+        let sessions: Vec<&str> = found.values().filter_map(agno_row::session_id).collect();
+        // The tables may be of another version.
+        let of_runs = reviews::stored_metrics(session, location, RUN_METRICS, &runs).await.unwrap_or_default();
+        let of_sessions = reviews::stored_metrics(session, location, SESSION_METRICS, &sessions).await.unwrap_or_default();
         for payload in found.values_mut() {
-            let metrics = agno_row::run_id(payload).and_then(|run| metrics.get(run)).copied();
-            payload.run_metrics = payload.run_metrics.or(metrics);
+            let of_run = agno_row::run_id(payload).and_then(|run| of_runs.get(run)).copied();
+            let of_session = agno_row::session_id(payload).and_then(|session| of_sessions.get(session)).copied();
+            payload.run_metrics = payload.run_metrics.or(of_run);
+            payload.session_metrics = payload.session_metrics.or(of_session);
         }
     }
     Ok(())

@@ -164,18 +164,22 @@ async fn pairs(session: &Session, evaluations: &str, runs: &str, ids: &[Box<str>
     Ok(rows.iter().filter_map(|row| Some((text(row, 0)?.to_owned(), text(row, 1)?.to_owned()))).collect())
 }
 
-/// Reads what the records of some runs state, within a transaction.
-pub(super) async fn run_metrics(session: &Session, location: &Location, runs: &[&str]) -> Result<HashMap<String, RunMetrics>, Error> {
-    let table = format!("{}.{}", identifier(&location.schema), identifier(RUNS));
+/// Reads what the records with some ids state, within a transaction.
+pub(super) async fn stored_metrics(
+    session: &Session,
+    location: &Location,
+    [name, key, column, metrics]: [&str; 4],
+    ids: &[&str],
+) -> Result<HashMap<String, RunMetrics>, Error> {
+    let table = format!("{}.{}", identifier(&location.schema), identifier(name));
     let has_table = "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
         WHERE n.nspname = $1 AND c.relname = $2 AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
-    let name = RUNS;
-    if session.query(has_table, &[(&location.schema, Type::TEXT), (&name, Type::TEXT)]).await?.is_empty() {
+    if ids.is_empty() || session.query(has_table, &[(&location.schema, Type::TEXT), (&name, Type::TEXT)]).await?.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = format!("SELECT run_id::text, (run_data::jsonb -> 'metrics')::text FROM {table} WHERE run_id = ANY ($1)");
-    let rows = session.query(&sql, &[(&runs, Type::TEXT_ARRAY)]).await?;
-    Ok(rows.iter().filter_map(|row| Some((text(row, 0)?.to_owned(), agno_reviews::run_metrics(bytes(row, 1)?)?))).collect())
+    let sql = format!("SELECT {key}::text, ({column}::jsonb -> '{metrics}')::text FROM {table} WHERE {key} = ANY ($1)");
+    let rows = session.query(&sql, &[(&ids, Type::TEXT_ARRAY)]).await?;
+    Ok(rows.iter().filter_map(|row| Some((text(row, 0)?.to_owned(), agno_reviews::stored_metrics(bytes(row, 1)?)?))).collect())
 }
 
 fn cast(column: &str) -> String {

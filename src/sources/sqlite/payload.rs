@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::Tables;
 use super::access::Database;
 use super::error::Error;
-use super::reviews::run_metrics;
+use super::reviews::stored_metrics;
 use super::rows::bytes;
 use super::schema::check;
 use crate::model::{Payload, PayloadRef, SpanId};
+use crate::sources::agno_reviews::{RUN_METRICS, SESSION_METRICS};
 use crate::sources::agno_row;
 use crate::sources::sql::identifier;
 
@@ -36,7 +37,9 @@ pub(super) fn read(database: &Database, tables: &Tables, spans: &[(PayloadRef, S
             // A file may lack the table of traces, or have one of another version.
             let notes = |trace: &Vec<u8>| notes(connection, tables, trace).unwrap_or_default();
             payload.notes.extend_from_slice(notes_of.entry(trace).or_insert_with_key(notes));
-            payload.run_metrics = agno_row::run_id(&payload).and_then(|run| run_metrics(connection, run));
+            payload.run_metrics = agno_row::run_id(&payload).and_then(|run| stored_metrics(connection, RUN_METRICS, run));
+            payload.session_metrics =
+                agno_row::session_id(&payload).and_then(|session| stored_metrics(connection, SESSION_METRICS, session));
             payload
         }));
     }

@@ -71,12 +71,12 @@ pub(super) fn link(database: &Database, stored: &[Stored], links: &mut Links) ->
     Ok(is_more)
 }
 
-/// Reads what the record of a run states; `None` if there is none.
-pub(super) fn run_metrics(connection: &Connection, run: &str) -> Option<RunMetrics> {
-    let sql = format!("SELECT CASE WHEN json_valid(run_data) THEN json_extract(run_data, '$.metrics') END FROM {RUNS} WHERE run_id = ?1");
+/// Reads what a record states; `None` if there is none.
+pub(super) fn stored_metrics(connection: &Connection, [table, key, column, name]: [&str; 4], id: &str) -> Option<RunMetrics> {
+    let sql = format!("SELECT CASE WHEN json_valid({column}) THEN json_extract({column}, '$.{name}') END FROM {table} WHERE {key} = ?1");
     let mut statement = connection.prepare(&sql).ok()?;
-    let metrics: Option<String> = statement.query_row([run], |row| row.get(0)).optional().ok()??;
-    agno_reviews::run_metrics(metrics?.as_bytes())
+    let metrics: Option<String> = statement.query_row([id], |row| row.get(0)).optional().ok()??;
+    agno_reviews::stored_metrics(metrics?.as_bytes())
 }
 
 /// Reads the rows of a statement. None if a table is missing or has another shape.

@@ -64,6 +64,12 @@ impl App {
         self.bell |= (is_exceeded && batch.origin == Origin::Live) || changes.asks;
         self.check_payloads(store, batch, &changes.rows);
         self.apply_changes(store, changes);
+        if batch.reviews.is_some() {
+            self.has_approvals = !store.all_approvals().is_empty();
+            if let Some(table) = &mut self.table {
+                table.outdate();
+            }
+        }
     }
 
     /// Sets the prices and recomputes all costs.
@@ -202,6 +208,7 @@ impl App {
         let has_more = self.work(store, Slice::in_frame(IN_FRAME));
         if let Some(table) = &mut self.table {
             table.write_shown(store, &self.aggregates);
+            self.show_detail(store);
         } else {
             let (lines, _) = self.tree.window(store, self.tree.height());
             let rows: Vec<_> = lines.into_iter().filter_map(TreeLine::row).collect();

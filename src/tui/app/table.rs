@@ -13,7 +13,8 @@ use super::trash::Items;
 use super::{Action, Aggregates, TraceTree};
 use crate::export::MissSum;
 use crate::format;
-use crate::model::{Nanos, SpanType};
+use crate::model::review::Approval;
+use crate::model::{Nanos, SpanType, TraceId};
 use crate::settings::named_enum;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
 use crate::tui::slices::Slice;
@@ -39,6 +40,8 @@ named_enum! {
         Tools = "Tools",
         /// Failed spans, grouped by type, place and message.
         Errors = "Errors",
+        /// Calls that a person is asked to allow.
+        Approvals = "Approvals",
         /// Log records.
         Logs = "Logs",
         /// Series of metrics.
@@ -62,6 +65,7 @@ impl View {
             Self::Models => Action::ViewModels,
             Self::Tools => Action::ViewTools,
             Self::Errors => Action::ViewErrors,
+            Self::Approvals => Action::ViewApprovals,
             Self::Logs => Action::ViewLogs,
             Self::Metrics => Action::ViewMetrics,
         }
@@ -73,6 +77,7 @@ impl View {
         match self {
             Self::Sessions => "Sess",
             Self::Errors => "Err",
+            Self::Approvals => "Appr",
             Self::Metrics => "Metr",
             _ => self.name(),
         }
@@ -84,7 +89,7 @@ impl View {
             Self::Agents => Some(By::Agent),
             Self::Models => Some(By::Model),
             Self::Tools => Some(By::Tool),
-            Self::Traces | Self::Sessions | Self::Errors | Self::Logs | Self::Metrics => None,
+            Self::Traces | Self::Sessions | Self::Errors | Self::Approvals | Self::Logs | Self::Metrics => None,
         }
     }
 }
@@ -96,6 +101,8 @@ pub enum GroupKey {
     Name(String),
     /// The type of failed spans, the agent, model or tool that failed, and the normalized message.
     Error(SpanType, String, String),
+    /// The id of an approval, and that of the trace of its run, if that is held.
+    Approval(String, Option<TraceId>),
 }
 
 impl GroupKey {
@@ -103,7 +110,7 @@ impl GroupKey {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Name(name) | Self::Error(_, _, name) => name,
+            Self::Name(name) | Self::Error(_, _, name) | Self::Approval(name, _) => name,
         }
     }
 }
@@ -347,7 +354,16 @@ impl Table {
     fn indexed(&self) -> Option<&Indexed> {
         match self.order.get(self.pane.cursor)? {
             LineId::Indexed(place) => self.index.at(*place),
-            LineId::Group(_) => None,
+            LineId::Group(_) | LineId::Approval(_) => None,
+        }
+    }
+
+    /// Returns the approval under the cursor.
+    #[must_use]
+    pub fn approval<'a>(&self, store: &'a Store) -> Option<&'a Approval> {
+        match self.order.get(self.pane.cursor)? {
+            LineId::Approval(place) => store.all_approvals().get(*place as usize),
+            LineId::Group(_) | LineId::Indexed(_) => None,
         }
     }
 
@@ -355,6 +371,12 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> Vec<RowIx> {
         self.indexed().into_iter().flat_map(|indexed| &indexed.rows).map(|&(_, row)| row).collect()
+    }
+
+    /// Returns the last turn of the session, or the last of the failed spans under the cursor.
+    #[must_use]
+    pub fn last_row(&self) -> Option<RowIx> {
+        self.indexed().and_then(|indexed| indexed.rows.last()).map(|&(_, row)| row)
     }
 
     /// Returns the totals of turns of a session.
@@ -380,7 +402,7 @@ impl Table {
     pub fn group<'a>(&self, store: &'a Store, aggregates: &Aggregates) -> Option<(By, &'a Group)> {
         match *self.order.get(self.pane.cursor)? {
             LineId::Group(name) => Some((self.view.grouping()?, aggregates.shown(store).group(self.view.grouping()?, name)?)),
-            LineId::Indexed(_) => None,
+            LineId::Indexed(_) | LineId::Approval(_) => None,
         }
     }
 }

@@ -36,6 +36,7 @@ impl App {
         if let Some(table) = &mut self.table {
             table.refresh(store, &self.tree, &self.aggregates, Slice::on_key());
         }
+        self.show_detail(store);
     }
 
     /// Performs an action in the open table, if one is open. Breaks if the action is done, except perhaps for an effect.

@@ -2,8 +2,11 @@
 
 use crate::format;
 use crate::model::Nanos;
-use crate::model::review::Approval;
-use crate::store::{RowIx, Score, Store, TraceIx};
+use crate::model::review::{Approval, RunMetrics};
+use crate::store::{RowIx, Score, Store, Totals, TraceIx};
+
+/// Costs that differ by less than one part in this many are equal.
+const SHARE: u64 = 200;
 
 /// Returns what a trace waits for: `waits for you 4m · delete_order {"order": 7}`.
 #[must_use]
@@ -17,13 +20,16 @@ pub fn awaited(store: &Store, row: RowIx, now: Nanos) -> Option<String> {
     store.awaited(row).map(|approval| waiting(approval, now))
 }
 
-fn waiting(approval: &Approval, now: Nanos) -> String {
+/// Returns what an approval that is open says: `waits for you 4m · delete_order {"order": 7}`.
+#[must_use]
+pub fn waiting(approval: &Approval, now: Nanos) -> String {
     let time = approval.asked.map(|asked| format!(" {}", format::age(now.saturating_sub(asked)))).unwrap_or_default();
     format!("waits for you{time} · {}", call(approval))
 }
 
 /// Returns the call that an approval is about.
-fn call(approval: &Approval) -> String {
+#[must_use]
+pub fn call(approval: &Approval) -> String {
     let Approval { tool, arguments, .. } = approval;
     if arguments.is_empty() { tool.to_string() } else { format!("{tool} {arguments}") }
 }
@@ -76,6 +82,39 @@ pub fn scores<'a>(mut scores: impl Iterator<Item = &'a Score>) -> Option<String>
         0 => first,
         others => format!("{first} +{others}"),
     })
+}
+
+/// Returns what the record of a run or a session states: `1,200 tokens in, 30 out · $0.02 · first token after 1.2s`.
+#[must_use]
+pub fn stored(metrics: &RunMetrics) -> String {
+    let RunMetrics { input, output, cost_usd, first_token } = *metrics;
+    let count = |count: Option<u64>| count.map_or_else(|| format::UNKNOWN.to_owned(), format::count);
+    let mut stated = vec![format!("{} in, {} out", format::with_noun(&count(input), "token"), count(output))];
+    stated.extend(cost_usd.map(|cost| format::money(Some(nano_usd(cost)))));
+    stated.extend(first_token.map(|first| format!("first token after {}", format::duration(first))));
+    stated.join(" · ")
+}
+
+/// Returns how the record of a run or a session differs from the sums over its spans; `None` if it does not.
+#[must_use]
+pub fn difference(metrics: &RunMetrics, totals: &Totals) -> Option<String> {
+    let mut differs = Vec::new();
+    for (name, is_known, ours, stored) in
+        [("in", totals.inputs > 0, totals.input, metrics.input), ("out", totals.outputs > 0, totals.output, metrics.output)]
+    {
+        if let Some(stored) = stored.filter(|stored| is_known && *stored != ours) {
+            differs.push(format!("{} {name} there, {} in the spans", format::count(stored), format::count(ours)));
+        }
+    }
+    let costs = metrics.cost_usd.map(nano_usd).zip(totals.cost());
+    if let Some((stored, ours)) = costs.filter(|(stored, ours)| stored.abs_diff(*ours) > ours.unsigned_abs() / SHARE) {
+        differs.push(format!("{} there, {} for the spans", format::money(Some(stored)), format::money(Some(ours))));
+    }
+    (!differs.is_empty()).then(|| format!("differs: {}", differs.join("; ")))
+}
+
+fn nano_usd(usd: f64) -> i64 {
+    (usd * 1e9).round() as i64
 }
 
 fn number(value: f64) -> String {

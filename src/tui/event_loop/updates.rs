@@ -81,7 +81,7 @@ impl Loop<'_> {
         let Some(payload) = payloads.into_iter().next() else { return };
         let Session { app, store, .. } = &mut *self.session;
         match (pending, payload) {
-            (Pending::Detail, payload) => app.detail.load(payload),
+            (Pending::Detail, payload) => app.load_detail(payload),
             (Pending::Question(span), Ok(payload)) => app.detail.load_question(span, payload),
             (Pending::Compare { side, span }, Ok(payload)) => app.load_compared(store, side, span, view::exchange_texts(&payload)),
             (Pending::Copy(span), payload) => self.copy_exported(*span, payload),

@@ -60,8 +60,9 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
             let value = &line.1.cells[at];
             let style = match (column, value) {
                 (TableColumn::Errors | TableColumn::Count, Cell::Count(1..)) => styling.error(),
+                (_, Cell::Answer(_, true)) => styling.key(),
                 (_, Cell::Text(_)) if at == 0 => Style::new().add_modifier(Modifier::BOLD),
-                (_, Cell::Text(_) | Cell::Moment(_)) => styling.dim(),
+                (_, Cell::Text(_) | Cell::Moment(_) | Cell::Answer(..)) => styling.dim(),
                 _ => Style::new(),
             };
             cell(buffer, Rect { x, y, width, height: 1 }, &text(value, width - 1, app), is_text(table, at), style);
@@ -72,6 +73,9 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
 
 /// Explains why the table is empty.
 fn empty_reason(app: &App, table: &Table) -> &'static str {
+    if table.view == View::Approvals {
+        return "No run asked for an approval.";
+    }
     match (table.is_stale(), app.tree.is_filtered()) {
         (true, _) => "Reading…",
         (false, true) => "Nothing matches the filter.",
@@ -81,7 +85,7 @@ fn empty_reason(app: &App, table: &Table) -> &'static str {
 
 /// Returns how many columns beside the first come before names in full, and how wide those get.
 fn priorities(view: View) -> (usize, u16) {
-    if view == View::Errors { (3, 80) } else { (5, 40) }
+    if matches!(view, View::Errors | View::Approvals) { (3, 80) } else { (5, 40) }
 }
 
 /// Returns the leading columns that fit, each with its index and its width. Cells go to the essential columns, to moments of other days for
@@ -131,9 +135,10 @@ fn column_width(column: TableColumn, view: View) -> u16 {
         TableColumn::Name => 0,
         TableColumn::Errors => 5,
         TableColumn::Turns | TableColumn::Runs | TableColumn::Calls | TableColumn::ErrorRate => 6,
-        TableColumn::First | TableColumn::Last => 9,
+        TableColumn::First | TableColumn::Last | TableColumn::Asked => 9,
+        TableColumn::Answer => 11,
         TableColumn::Cost | TableColumn::MissCost | TableColumn::Kind => 10,
-        TableColumn::User => 14,
+        TableColumn::User | TableColumn::By => 14,
         TableColumn::Where => 20,
         _ => 7,
     };
@@ -141,7 +146,7 @@ fn column_width(column: TableColumn, view: View) -> u16 {
 }
 
 fn is_text(table: &Table, column: usize) -> bool {
-    table.shown().first().is_some_and(|line| matches!(line.cells[column], Cell::Text(_))) || column == 0
+    table.shown().first().is_some_and(|line| matches!(line.cells[column], Cell::Text(_) | Cell::Answer(..))) || column == 0
 }
 
 fn cell(buffer: &mut Buffer, area: Rect, text: &str, left: bool, style: Style) {
@@ -157,6 +162,8 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
     let unknown = || "–".to_owned();
     match cell {
         Cell::Text(text) => text.clone(),
+        Cell::Answer(_, true) => "⏸ waits".to_owned(),
+        Cell::Answer(answer, false) => answer.clone(),
         Cell::Count(count) => format::count(*count),
         Cell::Tokens(tokens, is_bound) => format::tokens_at_least(*tokens, *is_bound),
         Cell::Time(time) => time.map_or_else(unknown, format::duration),

@@ -22,13 +22,14 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         let name = Some(name.to_owned()).filter(|name| !name.is_empty() || key.is_none());
         (view, [key, name].into_iter().flatten().collect::<Vec<_>>().join(" "))
     };
-    // Where no program sends logs or metrics, their views need no place.
+    // Where there are no approvals, logs or metrics, their views need no place.
     let has_metrics = app.series_list.is_some() || !app.metrics.series().is_empty();
     let has_logs = app.log_list.is_some() || !app.logs.is_empty();
     let views = || {
         View::ALL.into_iter().map(|(view, _)| view).filter(|view| match view {
             View::Metrics => has_metrics,
             View::Logs => has_logs,
+            View::Approvals => app.has_approvals || app.view() == View::Approvals,
             _ => true,
         })
     };

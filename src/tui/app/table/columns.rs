@@ -72,6 +72,14 @@ named_enum! {
         Where = "WHERE",
         /// Type of the failed spans.
         Kind = "KIND",
+        /// The answer to an approval.
+        Answer = "ANSWER",
+        /// When a person was asked.
+        Asked = "ASKED",
+        /// How long the answer took.
+        Waited = "WAITED",
+        /// Who answered.
+        By = "BY",
     }
 }
 
@@ -138,6 +146,8 @@ const TOOLS: &[C] = &[C::Name, C::Calls, C::Errors, C::ErrorRate, C::P50, C::P95
 
 const ERRORS: &[C] = &[C::Name, C::Count, C::Last, C::Where, C::Kind, C::First];
 
+const APPROVALS: &[C] = &[C::Name, C::Answer, C::Asked, C::Waited, C::By, C::Where];
+
 /// Returns the columns of a view, the most important ones first.
 pub(super) fn of(view: View) -> &'static [TableColumn] {
     match view {
@@ -147,6 +157,7 @@ pub(super) fn of(view: View) -> &'static [TableColumn] {
         View::Models => MODELS,
         View::Tools => TOOLS,
         View::Errors => ERRORS,
+        View::Approvals => APPROVALS,
     }
 }
 
@@ -157,6 +168,7 @@ pub(super) fn default_sort(view: View) -> usize {
         View::Agents | View::Models => C::Cost,
         View::Tools => C::Calls,
         View::Errors => C::Count,
+        View::Approvals => C::Answer,
         View::Traces | View::Logs | View::Metrics => C::Name,
     };
     of(view).iter().position(|&other| other == column).unwrap_or_default()
@@ -174,10 +186,11 @@ impl TableColumn {
     pub fn title(self, view: View) -> &'static str {
         match (self, view) {
             (Self::Name, View::Sessions) => "SESSION",
-            (Self::Name, View::Agents) => "AGENT",
+            (Self::Name, View::Agents) | (Self::Where, View::Approvals) => "AGENT",
             (Self::Name, View::Models) => "MODEL",
             (Self::Name, View::Tools) => "TOOL",
             (Self::Name, View::Errors) => "MESSAGE",
+            (Self::Name, View::Approvals) => "CALL",
             _ => self.name(),
         }
     }
@@ -202,6 +215,8 @@ pub enum Cell {
     Moment(Nanos),
     /// A number per second.
     Rate(Option<f64>),
+    /// The answer to an approval, and whether it is still waited for.
+    Answer(String, bool),
 }
 
 impl Cell {
@@ -239,6 +254,8 @@ impl Cell {
                 text.bytes().zip(&mut start).for_each(|(byte, place)| *place = byte);
                 return (u64::from_be_bytes(start), Some(text));
             }
+            // What waits comes first; the rest is in the order of the names, which is that of time.
+            Self::Answer(_, waits) => return (u64::from(!waits), Some(String::new())),
             Self::Count(count) => Some(count as f64),
             Self::Tokens(tokens, _) => tokens.map(|tokens| tokens as f64),
             Self::Time(time) => time.map(|time| time as f64),

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::index::{Index, Indexed};
 use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
 use crate::export::MissSum;
+use crate::model::review::Approval;
 use crate::model::{NO_MODEL, Nanos, SpanType};
 use crate::query::{KINDS, with_values};
 use crate::store::{By, Group, RowIx, Stats, Store, Symbol};
 use crate::tui::app::{Aggregates, MissSums};
+use crate::tui::display;
 
 /// Where a table finds its lines.
 #[derive(Clone, Copy)]
@@ -21,23 +23,30 @@ pub(super) struct Source<'a> {
     pub(super) misses: &'a MissSums,
 }
 
-/// What a line is about: an agent, a model or a tool, or a place in the index.
+/// What a line is about: an agent, a model or a tool, a place in the index, or an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineId {
     Group(Symbol),
     Indexed(u32),
+    /// A place in [`Store::all_approvals`].
+    Approval(u32),
 }
 
 impl<'a> Source<'a> {
     /// Returns the number of places at which lines may be.
     pub(super) fn places(&self) -> u32 {
-        self.view.grouping().map_or_else(|| self.index.places(), |by| self.stats.group_places(by))
+        match self.view.grouping() {
+            Some(by) => self.stats.group_places(by),
+            None if self.view == View::Approvals => self.store.all_approvals().len() as u32,
+            None => self.index.places(),
+        }
     }
 
     /// Returns what the line at a place is about, if there is one.
     pub(super) fn at(&self, place: u32) -> Option<LineId> {
         match self.view.grouping() {
             Some(by) => self.stats.group_at(by, place).map(|(name, _)| LineId::Group(name)),
+            None if self.view == View::Approvals => self.store.all_approvals().get(place as usize).map(|_| LineId::Approval(place)),
             None => self.index.at(place).map(|_| LineId::Indexed(place)),
         }
     }
@@ -50,6 +59,7 @@ impl<'a> Source<'a> {
                 let group = self.stats.group(by, name)?;
                 Some(miss_cell(column, || self.missed(id)).unwrap_or_else(|| group_cell(column, self.store.text(name), group)))
             }
+            LineId::Approval(place) => Some(approval_cell(column, self.store, self.store.all_approvals().get(place as usize)?)),
             LineId::Indexed(place) => {
                 let indexed = self.index.at(place)?;
                 if self.view != View::Sessions {
@@ -68,6 +78,7 @@ impl<'a> Source<'a> {
                 let &(_, row) = self.index.at(place)?.rows.first()?;
                 if self.view == View::Sessions { self.misses.of_session(self.store.session(row)) } else { None }
             }
+            LineId::Approval(_) => None,
         }
     }
 
@@ -75,6 +86,7 @@ impl<'a> Source<'a> {
     pub(super) fn missed_hours(&self, id: LineId) -> Option<&'a BTreeMap<Nanos, MissSum>> {
         match id {
             LineId::Group(name) => self.misses.hours_of_group(self.view.grouping()?, name),
+            LineId::Approval(_) => None,
             LineId::Indexed(place) => {
                 let &(_, row) = self.index.at(place)?.rows.first()?;
                 if self.view == View::Sessions { self.misses.hours_of_session(self.store.session(row)) } else { None }
@@ -87,6 +99,11 @@ impl<'a> Source<'a> {
         let key = match id {
             LineId::Group(name) => GroupKey::Name(self.store.text(name).to_owned()),
             LineId::Indexed(place) => self.index.at(place)?.key.clone(),
+            LineId::Approval(place) => {
+                let approval = self.store.all_approvals().get(place as usize)?;
+                let trace = self.store.asking(approval).map(|row| self.store.trace(self.store.row(row).trace()).id);
+                GroupKey::Approval(approval.id.to_string(), trace)
+            }
         };
         let cells = columns::of(self.view).iter().map(|&column| self.cell(id, column)).collect::<Option<_>>()?;
         Some(Line { key, cells })
@@ -100,8 +117,10 @@ impl<'a> Source<'a> {
                 let key = |place| self.index.at(place).map(|indexed| &indexed.key);
                 key(one).cmp(&key(other))
             }
-            (LineId::Group(_), LineId::Indexed(_)) => Ordering::Less,
-            (LineId::Indexed(_), LineId::Group(_)) => Ordering::Greater,
+            // The newest first.
+            (LineId::Approval(one), LineId::Approval(other)) => other.cmp(&one),
+            // A view has lines of one kind.
+            _ => Ordering::Equal,
         }
     }
 }
@@ -179,7 +198,7 @@ fn error_cell(column: TableColumn, indexed: &Indexed) -> Cell {
     let Indexed { key, rows, .. } = indexed;
     let (kind, place) = match key {
         GroupKey::Error(span_type, place, _) => (span_type.noun(), place.as_str()),
-        GroupKey::Name(_) => ("", ""),
+        GroupKey::Name(_) | GroupKey::Approval(..) => ("", ""),
     };
     match column {
         TableColumn::Count => Cell::Count(rows.len() as u64),
@@ -188,6 +207,19 @@ fn error_cell(column: TableColumn, indexed: &Indexed) -> Cell {
         TableColumn::Where => Cell::Text(place.to_owned()),
         TableColumn::Kind => Cell::Text(kind.to_owned()),
         _ => Cell::Text(Some(key.name()).filter(|message| !message.is_empty()).unwrap_or("(no message)").to_owned()),
+    }
+}
+
+fn approval_cell(column: TableColumn, store: &Store, approval: &Approval) -> Cell {
+    match column {
+        TableColumn::Answer => Cell::Answer(approval.status.to_string(), approval.waits),
+        TableColumn::Asked => approval.asked.map_or(Cell::Text(String::new()), Cell::Moment),
+        TableColumn::Waited => {
+            Cell::Time(approval.asked.zip(approval.answered).map(|(asked, answered)| answered.saturating_sub(asked).max(0)))
+        }
+        TableColumn::By => Cell::Text(approval.answered_by.to_string()),
+        TableColumn::Where => Cell::Text(store.asking(approval).map_or(String::new(), |row| store.text(store.agent(row)).to_owned())),
+        _ => Cell::Text(display::review::call(approval)),
     }
 }
 
@@ -209,6 +241,7 @@ impl Table {
             (GroupKey::Name(agent), View::Agents) => name("agent", agent),
             (GroupKey::Name(model), View::Models) => name("model", model),
             (GroupKey::Name(tool), View::Tools) => name("tool", tool),
+            (GroupKey::Approval(_, trace), _) => with_values(filter, "trace", &[trace.as_ref()?.to_string()]),
             (GroupKey::Error(span_type, place, message), _) => self.error_filter(store, filter, *span_type, place, message),
             _ => return None,
         };

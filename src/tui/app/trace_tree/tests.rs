@@ -460,3 +460,45 @@ fn what_waits_for_a_person_stands_at_the_top_in_every_order() {
     harness.receive(ask(false), 1);
     assert_eq!((order(&harness), harness.app.take_bell()), (["03", "02", "01"].map(str::to_owned).to_vec(), false));
 }
+
+#[test]
+fn the_view_of_approvals_lists_what_waits_first_and_leads_to_its_run() {
+    use crate::model::review::{Approval, Reviews};
+    use crate::tui::app::Cell;
+
+    let mut harness = TestHarness::with_spans(&[(1, 1, 0, 100, Some(101))]);
+    let mut asking = batch(&[(2, 2, 0, 200, Some(205))]);
+    asking.spans[0].facts.run = asking.intern("r");
+    asking.spans[0].facts.span_type = SpanType::Agent;
+    harness.receive(asking, 1);
+    assert!(!harness.app.has_approvals);
+    let approval = |tool: &str, run: &str, status: &str, asked| Approval {
+        id: tool.into(),
+        run: run.into(),
+        status: status.into(),
+        waits: status == "pending",
+        tool: tool.into(),
+        asked: Some(asked),
+        ..Approval::default()
+    };
+    let approvals =
+        vec![approval("second", "gone", "approved", 2), approval("waits", "r", "pending", 1), approval("third", "gone", "rejected", 3)];
+    let mut reviews = batch(&[]);
+    reviews.reviews = Some(std::sync::Arc::new(Reviews { approvals, evaluations: Vec::new() }));
+    harness.receive(reviews, 1);
+    harness.app.update(&mut harness.store, Action::ViewApprovals, 1);
+    let TestHarness { app, store, .. } = &mut harness;
+    while app.prepare_frame(store, 10, (80, 10)) {}
+    let name = |cell: &Cell| if let Cell::Text(text) = cell { text.clone() } else { String::new() };
+    let calls: Vec<String> = app.table.as_ref().unwrap().shown().iter().map(|line| name(&line.cells[0])).collect();
+    assert!(app.has_approvals);
+    assert_eq!(calls, ["waits", "third", "second"], "what waits, then the newest answers");
+    app.update(store, Action::Bottom, 1);
+    app.update(store, Action::Detail, 1);
+    assert_eq!((app.filter.as_str(), app.table.is_some()), ("", true), "the run is not held");
+    app.update(store, Action::Top, 1);
+    app.update(store, Action::Detail, 1);
+    while app.prepare_frame(store, 10, (80, 10)) {}
+    let shown: Vec<_> = app.tree.traces().map(|trace| store.trace(trace).id).collect();
+    assert_eq!((shown, app.table.is_some()), (vec![trace_id(2)], false), "{}", app.filter);
+}

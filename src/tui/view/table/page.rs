@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::export::MissSum;
 use crate::format;
-use crate::model::Nanos;
+use crate::model::review::{Approval, RunMetrics};
+use crate::model::{Nanos, TraceId};
 use crate::store::{By, Group, RowIx, Store, Totals, is_delegation};
-use crate::tui::app::{Aggregates, GroupKey, Table, View};
-use crate::tui::display::{self, Shares, cost, tokens_in_out};
+use crate::tui::app::{Aggregates, GroupKey, PayloadState, Table, View};
+use crate::tui::display::{self, Shares, cost, review, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 
 /// The largest number of listed turns or failures; older ones are left out.
@@ -22,12 +23,18 @@ const DATE_AND_MINUTE: usize = 16;
 /// Cells before the values.
 const LABEL_WIDTH: usize = 15;
 
-/// Returns the page of the line under the cursor; an empty one if there is no line.
-pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggregates, now: Nanos) -> Document {
+/// Returns the page of the line under the cursor; an empty one if there is no line. `payload` is that of the last turn of a session.
+pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggregates, payload: &PayloadState, now: Nanos) -> Document {
     let mut page = Page(Document::new());
     let Some(line) = table.line(store, aggregates) else { return page.0 };
+    let stored = if let PayloadState::Ready(payload) = payload { payload.session_metrics.as_ref() } else { None };
     match (&line.key, table.view) {
-        (GroupKey::Name(_), View::Sessions) => page.session(store, table, aggregates, now),
+        (GroupKey::Name(_), View::Sessions) => page.session(store, table, aggregates, stored, now),
+        (GroupKey::Approval(_, trace), _) => {
+            if let Some(approval) = table.approval(store) {
+                page.approval(store, approval, *trace, now);
+            }
+        }
         (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
         (GroupKey::Name(name), _) => {
             if let Some((by, group)) = table.group(store, aggregates) {
@@ -151,13 +158,33 @@ impl Page {
         }
     }
 
+    fn approval(&mut self, store: &Store, approval: &Approval, trace: Option<TraceId>, now: Nanos) {
+        let state = if approval.waits { review::waiting(approval, now) } else { review::approval(approval, now) };
+        self.fact("approval", &state);
+        if let Some(asked) = approval.asked {
+            self.fact("asked", &format::moment(asked, now));
+        }
+        let agent = store.asking(approval).map_or("", |row| store.text(store.agent(row)));
+        if !agent.is_empty() {
+            self.fact("agent", agent);
+        }
+        self.fact("run", &approval.run);
+        self.fact("trace", &trace.map_or_else(|| "is not in memory".to_owned(), |trace| trace.to_string()));
+    }
+
     /// Lists the turns of a session in order, with the running cost.
-    fn session(&mut self, store: &Store, table: &Table, aggregates: &Aggregates, now: Nanos) {
+    fn session(&mut self, store: &Store, table: &Table, aggregates: &Aggregates, stored: Option<&RunMetrics>, now: Nanos) {
         let turns = table.rows();
         let usage = table.turn_totals(store, &turns);
         self.usage(&usage);
         self.misses(&usage, table.missed(store, aggregates));
         self.hours(table.missed_hours(store, aggregates));
+        if let Some(stored) = stored {
+            self.fact("stored session", &review::stored(stored));
+            if let Some(difference) = review::difference(stored, &usage) {
+                self.fact("", &difference);
+            }
+        }
         let left_out = turns.len().saturating_sub(MAX_LISTED);
         if left_out > 0 {
             self.fact("turns", &format!("the last {MAX_LISTED} of {}", format::count(turns.len() as u64)));
