@@ -590,6 +590,15 @@ fn equal_names_of_two_instrumentations_are_one_call() {
             ),
             Status::Unset,
         ),
+        (
+            (
+                Some(1),
+                "record_usage model_call",
+                "ag2",
+                r#"{"ag2.usage.kind": "model_call", "gen_ai.response.model": "m", "gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 1}"#,
+            ),
+            Status::Unset,
+        ),
     ]);
     let expected = [(By::Agent, "writer", 1, 0), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 0)];
     assert_eq!(found, expected.map(|(by, name, calls, errors)| (by, name.to_owned(), calls, errors)));

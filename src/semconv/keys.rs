@@ -375,8 +375,8 @@ fields! {
     /// The service and the scope that sent a span, where its source has no other place for them.
     StoredService: [STORED_SERVICE_KEY],
     StoredScope: [STORED_SCOPE_KEY],
-    /// Logfire's type of record; see [`PENDING`](super::attributes::PENDING).
-    RecordType: ["logfire.span_type"],
+    /// The type of record: Logfire's, see [`PENDING`](super::attributes::PENDING), and whose usage a span of AG2 states.
+    RecordType: ["logfire.span_type", "ag2.usage.kind"],
     PendingParent: ["logfire.pending_parent_id"],
     /// The mark of a span that was cut.
     Cut: [CUT_KEY],

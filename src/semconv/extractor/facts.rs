@@ -120,6 +120,7 @@ impl Extractor<'_> {
             _ => kinds::from_name(name),
         };
         match stated {
+            _ if self.only_repeats_usage() => SpanType::Other,
             // After a streamed call Logfire sends its usage in a record of its own.
             Some(SpanType::Model) if self.text(Field::RecordType).is_some_and(|text| chars(text).eq("log".chars())) => SpanType::Other,
             Some(SpanType::Model) if self.only_builds_a_prompt() => SpanType::Step,
@@ -137,6 +138,13 @@ impl Extractor<'_> {
             None if [Field::Prompt, Field::Completion].iter().all(|field| self.has(*field)) && self.counts_tokens() => SpanType::Model,
             None => SpanType::Other,
         }
+    }
+
+    /// Whether the span only repeats the usage of a model call beside it, or the sum of an agent below. AG2 records other usage in the same
+    /// way, such as that of compacting a history, which no other span states.
+    pub(super) fn only_repeats_usage(&self) -> bool {
+        let repeats = |kind: Scalar<'_>| ["model_call", "subtask"].iter().any(|word| chars(kind).eq(word.chars()));
+        self.text(Field::RecordType).is_some_and(repeats)
     }
 
     /// Whether the span has the name of a tool that it names, and the id of a call.

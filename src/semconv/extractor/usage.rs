@@ -44,7 +44,7 @@ const RARE_FIELDS: u64 = bit(Field::AudioIn) | bit(Field::AudioOut) | bit(Field:
 impl Extractor<'_> {
     /// Returns the usage that the attributes state, corrected by `reported`, the usage that the provider reported.
     pub(super) fn usage(&self, name: &str, scope: Option<&str>, span_type: SpanType, reported: Usage) -> Option<Usage> {
-        if self.seen.fields & USAGE_FIELDS == 0 && !reported.is_some() {
+        if (self.seen.fields & USAGE_FIELDS == 0 && !reported.is_some()) || self.only_repeats_usage() {
             return None;
         }
         let mut usage = self.stated_usage(span_type);
