@@ -278,7 +278,7 @@ fn a_wait_ends_with_a_trace_that_comes_or_with_its_time() {
     };
     std::fs::write(&file, line("5b8efff798038103d269b633813fc60c", "old")).unwrap();
     let mut client = Client::connect(&[], &file);
-    assert!(client.text("wait_for", json!({"filter": "name:old", "timeout": 1})).starts_with("no trace matched within 1 seconds"));
+    assert!(client.text("wait_for", json!({"filter": "name:old", "timeout": 1})).starts_with("no trace matched within 1 second"));
     let wait = client.begin("tools/call", json!({"name": "wait_for", "arguments": {"filter": "name:new", "timeout": 60}}));
     // The server takes calls meanwhile; it has the wait when it answers the next one.
     assert!(client.text("find_traces", json!({})).contains("old"));

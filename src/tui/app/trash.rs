@@ -1,5 +1,4 @@
-//! What is freed in slices: to free the lines of a view with 100,000 names at once takes longer than a frame, and so it does in another
-//! thread, because the allocator then tidies up in the next large allocation of any thread.
+//! What is freed in slices: to free the lines of a view with 100,000 names at once takes longer than a frame.
 
 use crate::tui::slices::Slice;
 
