@@ -135,6 +135,7 @@ struct Open {
 }
 
 /// What is known of a turn after some of its events.
+#[allow(clippy::struct_excessive_bools, reason = "they are facts that do not depend on one another")]
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) start: Nanos,
