@@ -48,7 +48,7 @@ pub enum Wanted {
     Period(Nanos, Option<Nanos>),
     /// Those with a span that ran since the start of the `n`th newest span; all if there are fewer.
     Newest(u64),
-    /// The last ones of each session that began before a time, [`BEFORE`] at most.
+    /// The last ones of each session that began before a time, at most as many as `BEFORE` says.
     Sessions(Vec<(String, Nanos)>),
     /// Those with a span for each of these. Few databases can tell.
     Holding {

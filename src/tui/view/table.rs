@@ -170,6 +170,7 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
         Cell::Money(money, is_bound) => format::align_money(&format::money_at_least(*money, *is_bound)),
         Cell::Part(_, 0) => unknown(),
         Cell::Part(part, whole) => format::percent(*part, *whole),
+        Cell::Since(moment) => format::age(app.now.saturating_sub(*moment)),
         Cell::Moment(moment) => format::short_moment(*moment, app.now, usize::from(room)),
         Cell::Rate(rate) => rate.map_or_else(unknown, |rate| format!("{rate:.0}")),
     }

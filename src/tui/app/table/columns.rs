@@ -213,6 +213,8 @@ pub enum Cell {
     Part(u64, u64),
     /// A point in time.
     Moment(Nanos),
+    /// How long ago a point in time is.
+    Since(Nanos),
     /// A number per second.
     Rate(Option<f64>),
     /// The answer to an approval, and whether it is still waited for.
@@ -262,6 +264,8 @@ impl Cell {
             Self::Money(money, _) => money.map(|money| money as f64),
             Self::Part(part, whole) => (whole > 0).then(|| part as f64 / whole as f64),
             Self::Moment(moment) => Some(moment as f64),
+            // The longest ago first, before any duration that has ended.
+            Self::Since(moment) => Some(Nanos::MAX.saturating_sub(moment) as f64),
             Self::Rate(rate) => rate,
         };
         // The bits of floats that are not negative are in the order of the floats.

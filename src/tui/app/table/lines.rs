@@ -214,6 +214,7 @@ fn approval_cell(column: TableColumn, store: &Store, approval: &Approval) -> Cel
     match column {
         TableColumn::Answer => Cell::Answer(approval.status.to_string(), approval.waits),
         TableColumn::Asked => approval.asked.map_or(Cell::Text(String::new()), Cell::Moment),
+        TableColumn::Waited if approval.waits => approval.asked.map_or(Cell::Time(None), Cell::Since),
         TableColumn::Waited => {
             Cell::Time(approval.asked.zip(approval.answered).map(|(asked, answered)| answered.saturating_sub(asked).max(0)))
         }
@@ -303,6 +304,12 @@ fn filter_kinds(span_type: SpanType) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::model::duration;
+
+    #[test]
+    fn what_waits_longest_comes_before_waits_that_have_ended() {
+        let cells = [Cell::Since(1_000), Cell::Since(2_000), Cell::Time(Some(9_000_000_000)), Cell::Time(Some(5)), Cell::Time(None)];
+        assert!(cells.windows(2).all(|pair| pair[0].sort_key() < pair[1].sort_key()), "{cells:?}");
+    }
 
     #[test]
     fn times_in_filters_are_no_longer_than_the_time() {
