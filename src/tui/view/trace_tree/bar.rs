@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::put;
-use super::columns::full_amount;
+use super::columns::{LOGGED, full_amount};
 use super::line::Line;
 use crate::format;
 use crate::model::Ending;
@@ -17,9 +17,6 @@ use crate::tui::widget::{Axis, Bar, gauge};
 /// A line of the ruler behind the bars of an open trace, and the time that a run waits for a person.
 const RULER: &str = "┆";
 const WAITING: &str = "┄";
-
-/// Where a warning or an error was logged.
-pub(super) const LOGGED: &str = "!";
 
 /// The most records of a span that are examined for marks, the newest: a frame must not cost what one span logged.
 pub(super) const MAX_EXAMINED_LOGS: usize = 256;

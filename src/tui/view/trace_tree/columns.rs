@@ -5,12 +5,14 @@ use ratatui::layout::Rect;
 
 use super::super::styling::Styling;
 use super::super::{put, put_right};
-use super::bar::LOGGED;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, Store};
 use crate::tui::app::{Column, Measure, TraceTree};
 use crate::tui::widget::Axis;
+
+/// Where a warning or an error was logged.
+pub(super) const LOGGED: &str = "!";
 
 /// The largest width of the tree; on a wider screen the bars grow.
 const TREE_WIDTH: u16 = 90;
