@@ -415,9 +415,8 @@ impl Store {
             self.set_counted(row, counted);
             changes.rows.push(row);
             self.touch(self.row(row).trace(), changes);
-            if mark != Mark::Continued {
-                self.mark_own_reasons(row, changes);
-            }
+            // Also of a pause that ended: a model call that went on may have got an answer after a failure below it.
+            self.mark_own_reasons(row, changes);
         }
     }
 }
