@@ -113,7 +113,7 @@ pub(super) struct Made<'a> {
     pub(super) until_event: Nanos,
 }
 
-/// The calls that the events of a turn tell of.
+/// The calls in the events of a turn.
 pub(super) type Calls<'a> = BTreeMap<SpanId, Made<'a>>;
 
 /// The calls of a tool: those with one id, as some models count their calls from 0 each time; or those without an id.
@@ -148,7 +148,7 @@ pub(super) struct State {
     call: Option<(Nanos, Nanos)>,
     /// Whether the model that answers has proposed a tool call.
     proposes: bool,
-    /// When the model that answered last proposed a tool call about which nobody decided.
+    /// When the model that answered last proposed a tool call that has no decision yet.
     pub(super) asked: Option<Nanos>,
     /// Whether an event said so.
     user_asked: bool,

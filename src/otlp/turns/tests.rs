@@ -221,7 +221,7 @@ fn session() -> Vec<String> {
         (34, "x.tool_decision", of("q", &[("decision", "accept"), ("source", "User"), ("tool_name", "Read")])),
         (35, "x.tool_result", of("q", &[("success", "true"), ("tool_name", "Read"), ("duration_ms", "700")])),
         (36, "x.tool_result", of("q", &[("success", "true"), ("tool_name", "Read"), ("duration_ms", "300")])),
-        // Some models count their calls anew.
+        // Some models count their calls from 0 again.
         (37, "x.tool_result", of("q", &[("success", "true"), ("call_id", "0"), ("tool_name", "Grep")])),
         (38, "x.tool_decision", of("q", &[("decision", "accept"), ("source", "Config"), ("call_id", "0"), ("tool_name", "Grep")])),
         (39, "x.tool_result", of("q", &[("success", "false"), ("call_id", "0"), ("tool_name", "Grep"), ("error", "exit 2")])),

@@ -1,6 +1,6 @@
 //! A turn: a prompt, and the calls that answer it.
 //!
-//! Events may come late and in any order, so a turn keeps its events and is told anew, in the order of their times, when more come.
+//! Events may come late and in any order, so a turn keeps its events and is built again, in the order of their times, when more come.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -13,7 +13,7 @@ use crate::model::{LogNote, Nanos, SpanId, Status, TraceId, Value, Withdrawn};
 use crate::otlp::encode::SpanData;
 use crate::semconv::log_events::Told;
 
-/// The most events of a turn that are told anew when a late one comes, and the most that are known again.
+/// The most events of a turn from which a turn is built again when a late one comes, and the most that are known if they come again.
 const MAX_KEPT: usize = 4096;
 
 /// The most bytes of such events, once the turn cannot move to another trace.

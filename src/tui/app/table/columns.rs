@@ -60,7 +60,7 @@ named_enum! {
         Output = "TOK OUT",
         /// Share of input tokens that were read from a cache.
         Cached = "CACHED",
-        /// Tokens that were read anew because a cache missed them.
+        /// Tokens that were read again because a cache missed them.
         Rebuilt = "REBUILT",
         /// What that cost.
         MissCost = "MISS $",
