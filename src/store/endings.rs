@@ -377,8 +377,8 @@ impl Store {
 
     /// Marks the last model call below a failed model call that reports it, too, if none below it failed itself.
     pub(super) fn mark_reports(&mut self, row: RowIx, changes: &mut Changes) {
-        let mut next = Some(row);
-        while let Some(row) = next.take() {
+        let mut undecided = vec![row];
+        while let Some(row) = undecided.pop() {
             let calls = self.nested_calls(row);
             let failed = self.failed_nested_call(row, &calls);
             for child in calls {
@@ -386,7 +386,7 @@ impl Store {
                 if self.row(child).outcome.has(Mark::FailedElsewhere) != has_failed {
                     self.mark(child, Mark::FailedElsewhere, has_failed, changes);
                     if self.row(child).children != NONE {
-                        next = Some(child);
+                        undecided.push(child);
                     }
                 }
             }

@@ -399,16 +399,15 @@ fn a_single_trace_beyond_the_limit_refuses_and_counts() {
     assert_eq!((store.all().spans, store.losses().refused), (2, 1));
 }
 
-/// Trees of any shape in two traces. Some parents never arrive.
+/// Trees of any shape in two traces, of few kinds, so that calls are often within calls. Some parents never arrive.
 fn span_trees() -> impl Strategy<Value = Vec<SpanSpec>> {
-    let kind = prop::sample::select(vec![
-        None,
-        None,
-        Some(SpanType::Agent),
-        Some(SpanType::Other),
-        Some(SpanType::Model),
-        Some(SpanType::Embedding),
-    ]);
+    let types = [SpanType::Agent, SpanType::Other, SpanType::Model, SpanType::Embedding].map(Some);
+    let kinds = [None, None].into_iter().chain(types).collect::<Vec<_>>();
+    prop::sample::subsequence(kinds, 1..=6).prop_flat_map(span_trees_of)
+}
+
+fn span_trees_of(kinds: Vec<Option<SpanType>>) -> impl Strategy<Value = Vec<SpanSpec>> {
+    let kind = prop::sample::select(kinds);
     let tokens = proptest::option::of((0..1000u32, 0..1000u32));
     let times = (0..50i64, prop::sample::select(vec![0, 1, 1, 20, 60]));
     let span = (0..2u8, any::<prop::sample::Index>(), times, any::<bool>(), tokens, 0..8u8, kind);

@@ -253,6 +253,15 @@ fn a_model_call_failed_if_the_row_above_that_reports_it_did() {
 }
 
 #[test]
+fn calls_below_two_reports_are_both_decided_again_when_the_failure_is_of_the_later_one() {
+    let reports = [failed(step(1, None, SpanType::Model)), step(2, Some(1), SpanType::Model), step(3, Some(1), SpanType::Model)];
+    let calls = [step(4, Some(2), SpanType::Model), step(5, Some(3), SpanType::Model)];
+    let store = held(&[&reports[..2], &calls, &reports[2..]]);
+    let failed: Vec<u64> = (1..=5).filter(|&id| store.row(row(&store, id)).own_failure()).collect();
+    assert_eq!(failed, [1, 3, 5]);
+}
+
+#[test]
 fn a_failed_attempt_fails_no_run_if_the_call_that_made_it_got_an_answer() {
     let answered = |id, parent| Step { answers: true, ..step(id, parent, SpanType::Model) };
     let (agent, call) = (step(1, None, SpanType::Agent), answered(2, Some(1)));
@@ -360,15 +369,17 @@ fn refusals_count_for_the_agent_unless_a_call_failed_below() {
     assert_eq!(text(&[refused(1, None), Step { answers: true, ..step(2, Some(1), SpanType::Model) }]), "");
 }
 
+/// Steps of few types, so that calls are often within calls.
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     const TYPES: [SpanType; 6] = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Tool, SpanType::Other, SpanType::Guardrail];
+    prop::sample::subsequence(&TYPES[..], 1..=TYPES.len()).prop_flat_map(steps_of)
+}
+
+fn steps_of(types: Vec<SpanType>) -> impl Strategy<Value = Vec<Step>> {
     const ENDINGS: [Ending; 7] =
         [Ending::Plain, Ending::Plain, Ending::Watching, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut];
-    let kind = (
-        prop::sample::select(&TYPES[..]),
-        prop::sample::select(&ENDINGS[..]),
-        prop::sample::select(&[Status::Unset, Status::Ok, Status::Error][..]),
-    );
+    let statuses = prop::sample::select(&[Status::Unset, Status::Ok, Status::Error][..]);
+    let kind = (prop::sample::select(types), prop::sample::select(&ENDINGS[..]), statuses);
     let names =
         (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
     let error = prop::sample::select(&["", "quota exceeded", "tool exploded", "ToolError: tool exploded"][..]);
