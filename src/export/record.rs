@@ -2,14 +2,20 @@
 //!
 //! Times are RFC 3339 in UTC, durations are in milliseconds, costs in US dollars. An unknown value is `null`.
 
-use chrono::{DateTime, SecondsFormat};
-use serde::{Serialize, Serializer};
+mod review;
+mod text;
+mod why;
+
+pub use review::{ApprovalRecord, ScoreRecord, StoredRunRecord};
+pub use text::{rfc3339, status_name};
+pub use why::{FindingRecord, StepRecord, WhyRecord};
+
+use serde::Serialize;
+use text::{display, display_all, display_some, kind, non_empty, non_empty_text, status, time, time_some};
 
 use crate::format;
-use crate::model::review::RunMetrics;
 use crate::model::{Nanos, SpanId, SpanType, TraceId};
 use crate::store::{By, Phase, RowIx, RunStatus, Store, Symbol, Totals, TraceIx};
-use crate::why::{self, Finding, Why};
 
 /// Tokens and cost. Input tokens include cached ones; output tokens include reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -239,96 +245,6 @@ impl SpanRecord {
     }
 }
 
-/// A question whether a run may call a tool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ApprovalRecord {
-    /// The span of the run.
-    #[serde(serialize_with = "display")]
-    pub span_id: SpanId,
-    /// The answer: `pending`, `approved`, `rejected` and so on.
-    pub status: String,
-    /// Whether the run waits for the answer.
-    pub waits: bool,
-    /// The tool.
-    pub tool: String,
-    /// The beginning of the arguments as JSON.
-    pub arguments: Option<String>,
-    /// When it was asked.
-    #[serde(serialize_with = "time_some")]
-    pub asked: Option<Nanos>,
-    /// When it was answered.
-    #[serde(serialize_with = "time_some")]
-    pub answered: Option<Nanos>,
-    /// Who answered.
-    pub answered_by: Option<String>,
-}
-
-impl ApprovalRecord {
-    /// Returns the approvals of the run that a row is.
-    pub fn of(store: &Store, row: RowIx) -> impl Iterator<Item = Self> {
-        let waits = store.awaited(row).is_some();
-        store.approvals(row).map(move |approval| Self {
-            span_id: store.row(row).id,
-            status: approval.status.to_string(),
-            waits: approval.waits && waits,
-            tool: approval.tool.to_string(),
-            arguments: non_empty(&approval.arguments),
-            asked: approval.asked,
-            answered: approval.answered,
-            answered_by: non_empty(&approval.answered_by),
-        })
-    }
-}
-
-/// What the record of a run states, which Agno keeps beside the spans.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct StoredRunRecord {
-    /// Input tokens.
-    pub input_tokens: Option<u64>,
-    /// Output tokens.
-    pub output_tokens: Option<u64>,
-    /// The cost in US dollars.
-    pub cost_usd: Option<f64>,
-    /// The time to the first token of the run, in milliseconds.
-    pub first_token_ms: Option<f64>,
-}
-
-impl From<RunMetrics> for StoredRunRecord {
-    fn from(metrics: RunMetrics) -> Self {
-        let RunMetrics { input, output, cost_usd, first_token } = metrics;
-        Self { input_tokens: input, output_tokens: output, cost_usd, first_token_ms: first_token.map(millis) }
-    }
-}
-
-/// A judgement of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScoreRecord {
-    /// The span of the run.
-    #[serde(serialize_with = "display")]
-    pub span_id: SpanId,
-    /// The kind of the evaluation.
-    pub kind: String,
-    /// The name of the evaluation.
-    pub name: Option<String>,
-    /// The score, on the scale of the evaluation.
-    pub score: Option<f64>,
-    /// Whether the run passed.
-    pub passed: Option<bool>,
-}
-
-impl ScoreRecord {
-    /// Returns the scores of the run that a row is.
-    pub fn of(store: &Store, row: RowIx) -> impl Iterator<Item = Self> {
-        store.scores(row).map(move |score| Self {
-            span_id: store.row(row).id,
-            kind: score.kind.to_string(),
-            name: non_empty(&score.name),
-            score: score.value,
-            passed: score.passed,
-        })
-    }
-}
-
 /// The facts of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TraceRecord {
@@ -402,7 +318,7 @@ impl TraceRecord {
     pub fn for_report(store: &Store, trace: TraceIx, source: &str, now: Nanos) -> Self {
         let record = Self::from_trace(store, trace, source);
         let until = if record.end.is_none() { record.until.max(now) } else { record.until };
-        Self { until, scope: why::scope(store, trace, now), ..record }
+        Self { until, scope: crate::why::scope(store, trace, now), ..record }
     }
 
     /// Returns how long a trace took at least that was cut by the end of a process, in words; of another one it is unknown.
@@ -476,71 +392,6 @@ impl TraceRecord {
     }
 }
 
-/// Something that stands out in a trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FindingRecord {
-    /// What it is about: `failure`, `loop`, `slow` and so on.
-    pub cause: &'static str,
-    /// One sentence.
-    pub sentence: String,
-    /// The spans that it rests on; the first is the one to look at.
-    #[serde(serialize_with = "display_all")]
-    pub spans: Vec<SpanId>,
-}
-
-impl FindingRecord {
-    /// Returns the record of a finding.
-    #[must_use]
-    pub fn new(store: &Store, finding: &Finding) -> Self {
-        let spans = finding.rows.iter().map(|&row| store.row(row).id).collect();
-        Self { cause: finding.cause.name(), sentence: finding.sentence.clone(), spans }
-    }
-}
-
-/// A step on the critical path of a trace.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StepRecord {
-    /// The span id.
-    #[serde(serialize_with = "display")]
-    pub span_id: SpanId,
-    /// The kind and the name: `tool look_up`.
-    pub name: String,
-    /// The time in milliseconds in which the step decided: while no step below it on the path ran.
-    pub ms: f64,
-}
-
-/// What stands out in a trace, and what decided its time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct WhyRecord {
-    /// The trace id: 32 hex digits.
-    #[serde(serialize_with = "display")]
-    pub trace_id: TraceId,
-    /// What stands out, the most important first.
-    pub findings: Vec<FindingRecord>,
-    /// The steps on the critical path, the one that decided the most time first.
-    pub critical_path: Vec<StepRecord>,
-    /// The findings that were left out: less important than others with the same cause, of which there are many.
-    pub left_out: usize,
-    /// Whether the trace is so large that only its first spans were analysed.
-    pub truncated: bool,
-}
-
-impl WhyRecord {
-    /// Returns what stands out in a trace up to `now`.
-    #[must_use]
-    pub fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
-        let Why { findings, times, left_out, is_truncated } = why::why(store, trace, now);
-        let step = |(row, time): (RowIx, Nanos)| StepRecord { span_id: store.row(row).id, name: why::name(store, row), ms: millis(time) };
-        Self {
-            trace_id: store.trace(trace).id,
-            findings: findings.iter().map(|finding| FindingRecord::new(store, finding)).collect(),
-            critical_path: times.into_iter().map(step).collect(),
-            left_out,
-            truncated: is_truncated,
-        }
-    }
-}
-
 /// Returns the milliseconds between two times; `None` if the clock jumped and the end is before the start.
 fn duration_ms(start: Nanos, end: Nanos) -> Option<f64> {
     let duration = end.saturating_sub(start);
@@ -555,66 +406,6 @@ pub fn millis(nanos: Nanos) -> f64 {
 
 fn dollars(cost: crate::model::usage::NanoUsd) -> f64 {
     cost as f64 / 1e9
-}
-
-/// Formats a time as RFC 3339 in UTC, with as many digits as needed.
-#[must_use]
-pub fn rfc3339(time: Nanos) -> String {
-    DateTime::from_timestamp_nanos(time).to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-/// Returns the name of a status in records.
-#[must_use]
-pub fn status_name(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Error => "error",
-        RunStatus::Running => "running",
-        RunStatus::Paused => "paused",
-        RunStatus::Cut => "cut",
-        RunStatus::Lost => "lost",
-        RunStatus::Ok => "ok",
-    }
-}
-
-fn non_empty(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn display<S: Serializer>(id: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
-}
-
-fn display_all<S: Serializer>(ids: &[impl std::fmt::Display], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(ids.iter().map(ToString::to_string))
-}
-
-#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn display_some<S: Serializer>(id: &Option<SpanId>, serializer: S) -> Result<S::Ok, S::Error> {
-    id.map(|id| id.to_string()).serialize(serializer)
-}
-
-fn non_empty_text<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    Some(text).filter(|text| !text.is_empty()).serialize(serializer)
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn kind<S: Serializer>(kind: &SpanType, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.name())
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn status<S: Serializer>(status: &RunStatus, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(status_name(*status))
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn time<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc3339(*time))
-}
-
-#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn time_some<S: Serializer>(time: &Option<Nanos>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(rfc3339).serialize(serializer)
 }
 
 #[cfg(test)]
