@@ -146,3 +146,13 @@ fn broken_links_are_found() {
     assert_eq!(targets("[a](b.md#c) `[no](d.md)`\n```\n[no](e)\n```\n<img src=\"f.svg\">"), ["b.md#c", "f.svg"]);
     assert_eq!(anchors("# A b\n## `A` b\n```\n# no\n```\n### Why \"0.c\"?\n"), ["a-b", "a-b-1", "why-0c"].map(str::to_owned).into());
 }
+
+#[test]
+fn each_feature_of_otel_tui_names_a_test() {
+    let page = std::fs::read_to_string(root().join("docs/src/comparison.md")).unwrap();
+    let table = page.split("### otel-tui, feature by feature").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let test = Regex::new(r"\| `[^`]+\.rs` `\w+` \|$").unwrap();
+    let without: Vec<&&str> = rows.iter().filter(|row| !test.is_match(row)).collect();
+    assert!(rows.len() > 10 && without.is_empty(), "{without:?}");
+}
