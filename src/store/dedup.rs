@@ -10,6 +10,7 @@
 
 use std::hash::BuildHasher;
 
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::hash_index::HashIndex;
@@ -41,6 +42,8 @@ pub(super) struct Belonging {
 pub(super) struct Reports {
     /// Rows by the response that they report.
     pub(super) index: HashIndex,
+    /// What a log event stated of a call, by the report that stays when the event's row goes.
+    told: HashMap<RowIx, (PackedUsage, RareTokens)>,
 }
 
 impl Store {
@@ -92,6 +95,24 @@ impl Store {
         response
     }
 
+    /// Removes a log event's row from the reports, whose facts stay with another one.
+    pub(super) fn leave_report(&mut self, row: RowIx) {
+        let response = self.remove_report(row);
+        let reports = self.reports_of(response);
+        let Some(heir) = self.primary(&reports).or(reports.first().copied()) else { return };
+        let index = self.row(row).usage;
+        let facts = (self.usages[index].without_filled(), self.rare_tokens.stated(index));
+        let told = self.reports.told.entry(heir).or_insert(facts);
+        if !told.0.states_cost() {
+            *told = facts;
+        }
+    }
+
+    /// Forgets what log events stated of a call whose report goes.
+    pub(super) fn forget_told_report(&mut self, row: RowIx) {
+        self.reports.told.remove(&row);
+    }
+
     /// Removes a row from the reports, like [`Store::remove_report`], and first the counts that other reports of the response were
     /// filled with: they may come from this row.
     pub(super) fn retract_report(&mut self, row: RowIx, changes: &mut Changes) -> u32 {
@@ -130,7 +151,12 @@ impl Store {
     /// Fills what the primary row lacks from its duplicates: counts, the cost, and the model that answered. Removes what was filled in all
     /// other reports.
     pub(super) fn fill_primary(&mut self, reports: &[RowIx], primary: Option<RowIx>, changes: &mut Changes) {
-        if reports.len() < 2 {
+        let told: SmallVec<[(RowIx, PackedUsage, RareTokens); 1]> = if self.reports.told.is_empty() {
+            SmallVec::new()
+        } else {
+            reports.iter().filter_map(|row| self.reports.told.get(row).map(|&(usage, rare)| (*row, usage, rare))).collect()
+        };
+        if reports.len() < 2 && told.is_empty() {
             // Counts from an evicted duplicate remain true.
             return;
         }
@@ -145,10 +171,17 @@ impl Store {
             let model_of = self.answering_report(row, reports).filter(|_| Some(row) == primary);
             let has_new_model = self.set_answering_model(row, model_of.map(|report| self.stated_model(report)));
             let mut usage = self.usages[index].without_filled();
+            let mut filled = RareTokens::default();
             if Some(row) == primary {
                 duplicates.iter().for_each(|duplicate| usage.fill_from(duplicate));
+                filled = rare;
             }
-            let rare = if Some(row) == primary { parts_of(&usage.usage(), rare) } else { RareTokens::default() };
+            // An event that is gone told of its own report in any case.
+            for (_, usage_told, rare_told) in told.iter().filter(|(of, ..)| Some(row) == primary || *of == row) {
+                usage.fill_from(usage_told);
+                filled = filled.or(*rare_told);
+            }
+            let rare = parts_of(&usage.usage(), filled);
             let has_new_parts = self.rare_tokens.fill(index, rare);
             if has_new_model || has_new_parts || !usage.is_filled_like(&self.usages[index]) {
                 self.set_usage(row, usage, changes);

@@ -246,7 +246,7 @@ impl Store {
             self.set_input(other, &input, changes);
         }
         // What the primary row was filled with remains.
-        self.remove_report(row);
+        self.leave_report(row);
         self.withdraw(row, changes);
     }
 
@@ -265,6 +265,7 @@ impl Store {
         self.stated_parents.remove(&row);
         self.forget_passing(row);
         self.leave_logged_tool(row);
+        self.forget_told_report(row);
         self.unindex_row(row);
         let list = self.rows[row.0].children;
         if list != NONE {

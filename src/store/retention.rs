@@ -106,6 +106,7 @@ impl Store {
         // A continuation that was evicted remains one.
         self.pauses.remove(row);
         self.leave_review(row);
+        self.forget_told_report(row);
         self.unindex_row(row);
         let list = self.rows[row.0].children;
         if list != NONE {

@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::ix::RowIx;
-use super::row::Row;
+use super::row::{Row, TOLD_INPUT};
 use super::{Changes, Store};
 use crate::model::{Batch, Span, SpanType};
 
@@ -84,6 +84,13 @@ impl Store {
             if self.row(row).counted != was_counted {
                 changes.rows.push(row);
                 self.touch(self.row(row).trace(), changes);
+            }
+            // What a log event told of the call holds for the row that counts.
+            if self.row(row).sender & TOLD_INPUT != 0
+                && let Some(other) = self.other_tool_call(row)
+            {
+                let input = self.text(self.row(row).input).to_owned();
+                self.set_input(other, &input, changes);
             }
         }
     }

@@ -203,3 +203,33 @@ fn a_span_that_comes_again_keeps_what_only_the_event_stated() {
         }
     }
 }
+
+#[test]
+fn a_third_report_of_a_call_takes_what_only_the_event_stated() {
+    let reports = |spans: &[Told], scope: Option<&str>| {
+        let mut batch = told(spans);
+        let response = batch.intern("response");
+        let scope = scope.map(|scope| batch.intern(scope));
+        for span in &mut batch.spans {
+            if span.facts.span_type == SpanType::Model {
+                span.facts.response = response;
+            }
+            span.facts.scope = scope.unwrap_or(span.facts.scope);
+        }
+        batch
+    };
+    // The model call of the gateway counts, since it begins last, and so does its tool call, which begins first.
+    let gateway = [(22, Some(11), What::Model(9), false, false), (9, Some(11), What::Tool(1), false, false)];
+    let batches = [reports(&LOGS, None), reports(&SPANS, None), reports(&gateway, Some("gateway"))];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut store = Store::new(Limits::default());
+        // What was known stays known when the reports come again.
+        for at in order.into_iter().chain([1, 2]) {
+            store.apply(&batches[at], 13 * SECOND);
+            store.check_invariants();
+        }
+        assert_eq!((store.all().calls, store.all().cost()), (1, Some(7)), "{order:?}");
+        assert!(!store.is_duplicate(row(&store, 22)) && store.row(row(&store, 9)).counted, "{order:?}");
+        assert_eq!(store.text(store.row(row(&store, 9)).input), "ls", "{order:?}");
+    }
+}
