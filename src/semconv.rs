@@ -14,6 +14,7 @@ mod attributes;
 mod extractor;
 mod finish;
 mod json_schema;
+mod key_table;
 mod keys;
 mod kinds;
 pub mod log_events;

@@ -3,6 +3,7 @@
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status as SpanStatus, span};
+use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, message};
 
 use crate::model::attributes::{MAX_NESTING, TOO_DEEP};
@@ -64,7 +65,7 @@ impl From<SpanData> for SpanMessages {
     }
 }
 
-fn unix_nanos(time: Nanos) -> u64 {
+pub(super) fn unix_nanos(time: Nanos) -> u64 {
     u64::try_from(time).unwrap_or_default()
 }
 
@@ -158,18 +159,31 @@ impl TracesEncoder {
 
     /// Appends the open group to `out`.
     pub(crate) fn flush(&mut self, out: &mut Vec<u8>) {
-        if self.spans.is_empty() {
-            return;
+        if !self.spans.is_empty() {
+            push_group(&self.resource.encode_to_vec(), &self.scope.encode_to_vec(), &mut self.spans, out);
         }
-        let (mut scope, mut group) = (Vec::new(), Vec::new());
-        message::encode(1, &self.scope, &mut scope);
-        message::encode(1, &self.resource, &mut group);
-        encode_key(2, WireType::LengthDelimited, &mut group);
-        encode_varint((scope.len() + self.spans.len()) as u64, &mut group);
-        group.append(&mut scope);
-        encode_key(1, WireType::LengthDelimited, out);
-        encode_varint((group.len() + self.spans.len()) as u64, out);
-        out.append(&mut group);
-        out.append(&mut self.spans);
     }
+}
+
+/// Appends a group of spans, which it takes, to a `TracesData` message: an encoded `Resource`, an encoded `InstrumentationScope`, and the
+/// encoded `ScopeSpans.spans` fields.
+pub(super) fn push_group(resource: &[u8], scope: &[u8], spans: &mut Vec<u8>, out: &mut Vec<u8>) {
+    let mut group = Vec::new();
+    push_bytes(1, resource, &mut group);
+    let mut head = Vec::new();
+    push_bytes(1, scope, &mut head);
+    encode_key(2, WireType::LengthDelimited, &mut group);
+    encode_varint((head.len() + spans.len()) as u64, &mut group);
+    group.append(&mut head);
+    encode_key(1, WireType::LengthDelimited, out);
+    encode_varint((group.len() + spans.len()) as u64, out);
+    out.append(&mut group);
+    out.append(spans);
+}
+
+/// Appends a field of text, bytes or a message.
+pub(super) fn push_bytes(number: u32, value: &[u8], out: &mut Vec<u8>) {
+    encode_key(number, WireType::LengthDelimited, out);
+    encode_varint(value.len() as u64, out);
+    out.extend_from_slice(value);
 }

@@ -17,18 +17,23 @@
 mod call;
 mod state;
 mod turn;
+mod writer;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use super::encode::{SpanData, TracesEncoder};
+use hashbrown::HashMap;
+
 use super::logs::{self, EncodedLog, LogHead};
-use super::request::Group;
-use super::wire::DecodeError;
-use crate::model::{Attribute, Nanos, Payload, SpanId, TraceId, Value, Withdrawn};
-use crate::semconv::log_events::{self, LogIds, Told};
+use super::value::{self, ShallowValue, decode_shallow, key_value};
+use super::wire::{DecodeError, Fields};
+use crate::model::{Nanos, SpanId, TraceId, Withdrawn};
+use crate::semconv::log_events::{self, EventAttribute, EventAttributes, LogIds, Told};
 use state::Event;
 use turn::Turn;
+use writer::{Origin, Writer};
 
 /// The most turns that are remembered. The one without news for the longest time is forgotten first.
 const MAX_TURNS: usize = 1024;
@@ -40,7 +45,7 @@ const MAX_BYTES: usize = 32 << 20;
 const MAX_SESSIONS: usize = 4096;
 
 /// What the log records of a request tell of calls.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ToldSpans {
     /// The spans, as a `TracesData` message.
     pub(crate) body: Vec<u8>,
@@ -58,6 +63,8 @@ pub(crate) struct Turns {
     news: u64,
     sessions: HashMap<u64, Session>,
     bytes: usize,
+    /// The program that the last record came from.
+    origin: Arc<Origin>,
 }
 
 /// The most prompts of a session that are remembered, the latest ones.
@@ -85,13 +92,13 @@ struct Logs {
 /// A record that tells of a call.
 struct Record<'a> {
     told: Told,
-    name: String,
+    name: Cow<'a, str>,
     time: Nanos,
     trace: Option<TraceId>,
     span: Option<SpanId>,
-    ids: LogIds,
-    attributes: Vec<Attribute>,
-    group: Group<'a>,
+    ids: LogIds<'a>,
+    attributes: EventAttributes<'a>,
+    origin: Arc<Origin>,
     /// The hash of what happened and when.
     hash: u64,
 }
@@ -99,8 +106,7 @@ struct Record<'a> {
 /// What changes in one call of [`Turns::read`].
 #[derive(Default)]
 struct Output {
-    /// The spans of calls.
-    spans: Vec<SpanData>,
+    writer: Writer,
     /// The turns to be told.
     changed: BTreeSet<u64>,
     /// The sessions whose turns may have ended.
@@ -126,7 +132,7 @@ impl Session {
 impl Turns {
     /// Reads log records that may report calls. A repeated event changes nothing.
     pub(crate) fn read(&mut self, records: &[EncodedLog<'_>]) -> ToldSpans {
-        let mut records: Vec<_> = records.iter().filter_map(record).collect();
+        let mut records: Vec<_> = records.iter().filter_map(|log| self.record(log)).collect();
         if records.is_empty() {
             return ToldSpans::default();
         }
@@ -147,14 +153,29 @@ impl Turns {
             self.push(&record, &mut output);
         }
         self.tell(&mut output);
-        let (mut encoder, mut told) = (TracesEncoder::default(), ToldSpans { withdrawn: output.withdrawn, ..ToldSpans::default() });
-        let roots = output.changed.iter().filter_map(|key| self.by_key.get(key)).filter(|turn| turn.is_told()).map(Turn::root);
-        for span in output.spans.into_iter().chain(roots) {
-            encoder.push_messages(span.into(), &mut told.body);
+        for turn in output.changed.iter().filter_map(|key| self.by_key.get(key)).filter(|turn| turn.is_told()) {
+            turn.write_root(&mut output.writer);
         }
-        encoder.flush(&mut told.body);
-        self.forget(&mut told.body, &mut encoder);
-        told
+        self.forget(&mut output.writer);
+        ToldSpans { body: output.writer.finish(), withdrawn: output.withdrawn }
+    }
+
+    /// Reads a record that tells of a call.
+    fn record<'a>(&mut self, log: &EncodedLog<'a>) -> Option<Record<'a>> {
+        let head = &log.head;
+        let name = String::from_utf8_lossy(head.name);
+        let attributes = attributes(log.message).ok()?;
+        let told = log_events::told(&name, &attributes)?;
+        // OpenTelemetry's own event is one of the span that it names.
+        if told == Told::Details && head.span.is_some() {
+            return None;
+        }
+        if !self.origin.is_of(&log.group) {
+            self.origin = Arc::new(Origin::new(&log.group));
+        }
+        let (ids, hash) = (log_events::ids(&attributes), event_hash(&name, head, &attributes));
+        let LogHead { time, trace, span, .. } = *head;
+        Some(Record { told, name, time, trace, span, ids, attributes, origin: self.origin.clone(), hash })
     }
 
     fn push(&mut self, record: &Record<'_>, output: &mut Output) {
@@ -162,9 +183,7 @@ impl Turns {
         // A title for the session, say, which may be asked for before the first prompt.
         let is_aside = ids.prompt.is_empty() && !log_events::is_of_turn(&record.attributes);
         let Some(session_key) = session_key(record).filter(|_| !is_aside) else {
-            if let Some(span) = call::alone(record) {
-                output.spans.push(span);
-            }
+            call::alone(record, &mut output.writer);
             return;
         };
         let session = known(&mut self.sessions, session_key);
@@ -211,7 +230,7 @@ impl Turns {
         for key in &output.changed {
             let Some(turn) = self.by_key.get_mut(key) else { continue };
             let session = known(&mut self.sessions, turn.session);
-            turn.tell(session.logs, &session.closings(*key), &mut output.spans, &mut output.withdrawn);
+            turn.tell(session.logs, &session.closings(*key), &mut output.writer, &mut output.withdrawn);
             if turn.is_empty() {
                 self.bytes -= turn.counted;
                 self.by_key.remove(key);
@@ -223,7 +242,7 @@ impl Turns {
     }
 
     /// Forgets the oldest turns beyond the limits. One that runs ends at its last event.
-    fn forget(&mut self, body: &mut Vec<u8>, encoder: &mut TracesEncoder) {
+    fn forget(&mut self, writer: &mut Writer) {
         while self.by_key.len() > MAX_TURNS || self.bytes > MAX_BYTES || self.order.len() > 64 * MAX_TURNS {
             let Some((key, news)) = self.order.pop_front() else { return };
             if self.by_key.get(&key).is_none_or(|turn| turn.news != news) {
@@ -232,11 +251,10 @@ impl Turns {
             if let Some(mut turn) = self.by_key.remove(&key) {
                 self.bytes -= turn.counted;
                 if turn.end() {
-                    encoder.push_messages(turn.root().into(), body);
+                    turn.write_root(writer);
                 }
             }
         }
-        encoder.flush(body);
     }
 }
 
@@ -249,9 +267,9 @@ fn known(sessions: &mut HashMap<u64, Session>, key: u64) -> &mut Session {
 }
 
 /// Returns the key of the session that a record names, or of its prompt; `None` if it names neither.
-fn session_key(Record { ids, group, .. }: &Record<'_>) -> Option<u64> {
+fn session_key(Record { ids, origin, .. }: &Record<'_>) -> Option<u64> {
     let id = if ids.session.is_empty() { &ids.prompt } else { &ids.session };
-    (!id.is_empty()).then(|| hash(&(hash(&group.origin().unwrap_or_default().service), id)))
+    (!id.is_empty()).then(|| hash(&(hash(&origin.service), id)))
 }
 
 /// Returns whether a record may report a call.
@@ -269,42 +287,34 @@ pub(crate) fn telling(body: &[u8]) -> Result<Vec<EncodedLog<'_>>, DecodeError> {
     Ok(found)
 }
 
-/// Reads a record that tells of a call.
-fn record<'a>(&EncodedLog { group, head, message }: &EncodedLog<'a>) -> Option<Record<'a>> {
-    let name = String::from_utf8_lossy(head.name).into_owned();
-    let attributes = logs::content(message).ok()?.attributes;
-    let told = log_events::told(&name, &attributes)?;
-    // OpenTelemetry's own event is one of the span that it names.
-    if told == Told::Details && head.span.is_some() {
-        return None;
+/// Reads the attributes of an encoded record. One whose list or map can't be read is left out.
+fn attributes(message: &[u8]) -> Result<EventAttributes<'_>, DecodeError> {
+    let mut attributes = EventAttributes::default();
+    let mut fields = Fields(message);
+    while let Some(field) = fields.find(6)? {
+        let encoded = field.bytes()?;
+        let (key, value) = key_value(encoded)?;
+        let value = match decode_shallow(value)? {
+            ShallowValue::Scalar(scalar) => Ok(scalar),
+            ShallowValue::Nested => match value::decode(value) {
+                Ok(value) => Err(value.to_json()),
+                Err(_) => continue,
+            },
+        };
+        attributes.push(EventAttribute { key, value, encoded });
     }
-    let ids = log_events::ids(&attributes);
-    let hash = event_hash(&name, &head, &attributes);
-    Some(Record { told, name, time: head.time, trace: head.trace, span: head.span, ids, attributes, group, hash })
+    Ok(attributes)
 }
 
-/// Returns what the spans of a record's program share.
-fn payload(group: &Group<'_>) -> Payload {
-    let mut payload = Payload::default();
-    let _ = group.decode_into(&mut payload);
-    // Two reports of a call are told apart by their scopes.
-    payload.scope.0.push_str(if payload.scope.0.is_empty() { "logs" } else { " logs" });
-    payload
-}
-
-/// Returns a hash of what an event says, however it is encoded. When it was observed is no part of it: that differs if the event is sent again.
-fn event_hash(name: &str, head: &LogHead<'_>, attributes: &[Attribute]) -> u64 {
-    let attribute = |(key, value): &Attribute| match value {
-        Value::Text(text) => hash(&(key, text)),
-        Value::Int(number) => hash(&(key, number)),
-        value => hash(&(key, value.to_json())),
-    };
+/// Returns a hash of what an event says. When it was observed is no part of it: that differs if the event is sent again.
+fn event_hash(name: &str, head: &LogHead<'_>, attributes: &EventAttributes<'_>) -> u64 {
     // The name is an attribute or a field. The sum is the same in any order.
-    let stated = attributes.iter().filter(|(key, _)| key != logs::EVENT_NAME).map(attribute).fold(0, u64::wrapping_add);
-    hash(&(head.time, name, head.trace, head.span, stated))
+    let stated = attributes.all().iter().filter(|attribute| attribute.key != logs::EVENT_NAME.as_bytes());
+    let sum = stated.map(|attribute| hash(attribute.encoded)).fold(0, u64::wrapping_add);
+    hash(&(head.time, name, head.trace, head.span, sum))
 }
 
-fn hash(value: &impl Hash) -> u64 {
+fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     // Its keys are fixed, so that the same event gives the same span in every run.
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

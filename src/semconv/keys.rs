@@ -1,5 +1,6 @@
 //! The attribute keys that state each fact of a row.
 
+use super::key_table::{KeyTable, is_same};
 use super::log_events::{LOG_EVENT_KEY, LOG_NOTE_KEY};
 
 /// The number of fields.
@@ -544,14 +545,7 @@ impl Entry {
     /// Looks up a key; `None` if it states no fact.
     #[inline]
     pub(super) fn find(key: &[u8]) -> Option<Self> {
-        let mut slot = hash(key);
-        loop {
-            let at = SLOTS[slot % SLOTS.len()];
-            if ENTRIES.get(usize::from(at))?.0.as_bytes() == key {
-                return Some(Self(at));
-            }
-            slot += 1;
-        }
+        TABLE.find(key).map(Self)
     }
 
     /// Returns the fields that the key states, each with the key's rank there: 0 takes precedence.
@@ -607,45 +601,20 @@ static NEXT: [u16; COUNT] = {
     next
 };
 
-/// An open-addressing hash table of the first entry of each key. A span has about twenty attributes, and most state no fact.
-static SLOTS: [u16; 1024] = {
-    // A table that is more than half full would be slow.
-    assert!(COUNT < 512);
-    let mut slots = [EMPTY; 1024];
-    let mut at = 0;
+/// The key of each entry.
+static NAMES: [&str; COUNT] = {
+    let (mut names, mut at) = ([""; COUNT], 0);
     while at < COUNT {
-        let key = ENTRIES[at].0.as_bytes();
-        let mut slot = hash(key);
-        while slots[slot % 1024] != EMPTY && !is_same(ENTRIES[slots[slot % 1024] as usize].0.as_bytes(), key) {
-            slot += 1;
-        }
-        if slots[slot % 1024] == EMPTY {
-            slots[slot % 1024] = at as u16;
-        }
+        names[at] = ENTRIES[at].0;
         at += 1;
     }
-    slots
+    names
 };
 
-const fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let mut at = 0;
-    while at < a.len() && at < b.len() && a[at] == b[at] {
-        at += 1;
-    }
-    at == a.len() && at == b.len()
-}
+/// Finds the first entry of each key. A span has about twenty attributes, and most state no fact.
+static TABLE: KeyTable<1024> = KeyTable::new(&NAMES);
 
 const EMPTY: u16 = u16::MAX;
-
-/// Hashes the last eight bytes and the length, which differ between most keys.
-#[inline]
-const fn hash(key: &[u8]) -> usize {
-    let word = match key.last_chunk::<8>() {
-        Some(tail) => u64::from_le_bytes(*tail),
-        None => key.len() as u64,
-    };
-    ((word ^ (key.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
-}
 
 #[cfg(test)]
 mod tests {

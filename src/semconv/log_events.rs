@@ -17,7 +17,12 @@
 //! | `session.end`, `conversation_ends` | the session ends | its own | – | session |
 //! | `gen_ai.client.inference.operation.details` without a span | a model answered | ends at its time | as stated | session, response |
 
-use crate::model::{Attribute, Value};
+mod attributes;
+
+use std::borrow::Cow;
+
+pub use attributes::{EventAttribute, EventAttributes};
+use attributes::{Key, count, keys, number, text};
 
 /// The attribute that says which log event a span was made from.
 pub const LOG_EVENT_KEY: &str = "agno_top.log_event";
@@ -73,7 +78,7 @@ pub fn may_tell(name: &[u8]) -> bool {
 
 /// Returns what an event tells of calls; `None` if nothing.
 #[must_use]
-pub fn told(name: &str, attributes: &[Attribute]) -> Option<Told> {
+pub fn told(name: &str, attributes: &EventAttributes<'_>) -> Option<Told> {
     if name == DETAILS {
         return has_tokens(attributes).then_some(Told::Details);
     }
@@ -85,15 +90,15 @@ pub fn told(name: &str, attributes: &[Attribute]) -> Option<Told> {
         "api_request" | "api_response" if has_failed(attributes) => Told::FailedCall,
         "api_request" if !has_tokens(attributes) => Told::CallBegins,
         "api_request" | "api_response" => Told::Call,
-        "sse_event" => match text(attributes, &["event.kind"])?.as_str() {
+        "sse_event" => match &*text(attributes, keys!["event.kind"])? {
             "response.completed" if has_tokens(attributes) => Told::Call,
             "response.failed" => Told::FailedCall,
             "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => Told::ToolProposed,
             _ => return None,
         },
-        "hook_execution_start" => (text(attributes, &["hook_event"])? == "PermissionRequest").then_some(Told::UserAsked)?,
+        "hook_execution_start" => (text(attributes, keys!["hook_event"])? == "PermissionRequest").then_some(Told::UserAsked)?,
         "tool_decision" => {
-            let decision = text(attributes, &["decision"])?.to_ascii_lowercase();
+            let decision = text(attributes, keys!["decision"])?.to_ascii_lowercase();
             let is_refused = ["reject", "deny", "denied", "abort", "cancel"].iter().any(|word| decision.starts_with(word));
             if is_refused { Told::ToolRefused } else { Told::ToolBegins }
         }
@@ -110,79 +115,79 @@ fn last_part(name: &[u8]) -> &[u8] {
     name.iter().position(|byte| *byte == b'.').map_or(name, |dot| &name[dot + 1..])
 }
 
-const INPUT: [&str; 3] = ["gen_ai.usage.input_tokens", "input_token_count", "input_tokens"];
-const OUTPUT: [&str; 3] = ["gen_ai.usage.output_tokens", "output_token_count", "output_tokens"];
+const INPUT: &[Key] = keys!["gen_ai.usage.input_tokens", "input_token_count", "input_tokens"];
+const OUTPUT: &[Key] = keys!["gen_ai.usage.output_tokens", "output_token_count", "output_tokens"];
 
-/// The key of input tokens without those of the cache.
-const FRESH_INPUT: &str = "input_tokens";
+/// The input tokens without those of the cache.
+const FRESH_INPUT: &[Key] = keys!["input_tokens"];
 
-fn has_tokens(attributes: &[Attribute]) -> bool {
-    count(attributes, &INPUT).is_some() || count(attributes, &OUTPUT).is_some()
+fn has_tokens(attributes: &EventAttributes<'_>) -> bool {
+    count(attributes, INPUT).is_some() || count(attributes, OUTPUT).is_some()
 }
 
-fn has_failed(attributes: &[Attribute]) -> bool {
+fn has_failed(attributes: &EventAttributes<'_>) -> bool {
     error(attributes).is_some() || status_code(attributes).is_some_and(|code| code >= 400)
 }
 
-fn status_code(attributes: &[Attribute]) -> Option<u64> {
-    count(attributes, &["http.response.status_code", "status_code", "http.status_code"])
+fn status_code(attributes: &EventAttributes<'_>) -> Option<u64> {
+    count(attributes, keys!["http.response.status_code", "status_code", "http.status_code"])
 }
 
 /// The ids that join the events of a turn. Empty if not stated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogIds {
+pub struct LogIds<'a> {
     /// The session.
-    pub session: String,
+    pub session: Cow<'a, str>,
     /// The prompt.
-    pub prompt: String,
+    pub prompt: Cow<'a, str>,
     /// The tool call.
-    pub call: String,
+    pub call: Cow<'a, str>,
 }
 
 /// Returns the ids that an event states.
 #[must_use]
-pub fn ids(attributes: &[Attribute]) -> LogIds {
-    let id = |keys: &[&str]| text(attributes, keys).unwrap_or_default();
+pub fn ids<'a>(attributes: &EventAttributes<'a>) -> LogIds<'a> {
+    let id = |keys: &[Key]| text(attributes, keys).unwrap_or_default();
     LogIds {
-        session: id(&["session.id", "conversation.id", "gen_ai.conversation.id", "session_id", "conversation_id"]),
-        prompt: id(&["prompt.id", "prompt_id"]),
-        call: id(&["gen_ai.tool.call.id", "tool_use_id", "call_id"]),
+        session: id(keys!["session.id", "conversation.id", "gen_ai.conversation.id", "session_id", "conversation_id"]),
+        prompt: id(keys!["prompt.id", "prompt_id"]),
+        call: id(keys!["gen_ai.tool.call.id", "tool_use_id", "call_id"]),
     }
 }
 
 /// Returns whether a model call or an answer serves the turn itself, not a title for the session, a summary, or an agent below the turn.
 #[must_use]
-pub fn is_of_turn(attributes: &[Attribute]) -> bool {
-    text(attributes, &["query_source"]).is_none_or(|source| source == "sdk" || source.contains("main"))
+pub fn is_of_turn(attributes: &EventAttributes<'_>) -> bool {
+    text(attributes, keys!["query_source"]).is_none_or(|source| source == "sdk" || source.contains("main"))
 }
 
 /// Returns whether the user decided about a tool call, not the settings.
 #[must_use]
-pub fn was_user_asked(attributes: &[Attribute]) -> bool {
-    text(attributes, &["source"]).is_some_and(|source| source.to_ascii_lowercase().starts_with("user"))
+pub fn was_user_asked(attributes: &EventAttributes<'_>) -> bool {
+    text(attributes, keys!["source"]).is_some_and(|source| source.to_ascii_lowercase().starts_with("user"))
 }
 
 /// Returns the number of the attempt of a failed call, from 1, as the event `name` counts it.
 #[must_use]
-pub fn attempt(name: &str, attributes: &[Attribute]) -> Option<u64> {
-    let stated = count(attributes, &["attempt"])?;
+pub fn attempt(name: &str, attributes: &EventAttributes<'_>) -> Option<u64> {
+    let stated = count(attributes, keys!["attempt"])?;
     // What tells of each request counts from 0; what tells of a call that was given up states how many requests it took.
     Some(if last_part(name.as_bytes()) == b"api_request" { stated + 1 } else { stated })
 }
 
 /// Returns how long the call took, in nanoseconds, if the event states it.
 #[must_use]
-pub fn duration(attributes: &[Attribute]) -> Option<i64> {
-    millis(attributes, &["duration_ms"])
+pub fn duration(attributes: &EventAttributes<'_>) -> Option<i64> {
+    millis(attributes, keys!["duration_ms"])
 }
 
 /// Returns the time to the first token in nanoseconds, if the event states it.
 #[must_use]
-pub fn first_token(attributes: &[Attribute]) -> Option<i64> {
-    millis(attributes, &["ttft_ms"])
+pub fn first_token(attributes: &EventAttributes<'_>) -> Option<i64> {
+    millis(attributes, keys!["ttft_ms"])
 }
 
-fn millis(attributes: &[Attribute], keys: &[&str]) -> Option<i64> {
+fn millis(attributes: &EventAttributes<'_>, keys: &[Key]) -> Option<i64> {
     /// A longer time is none.
     const MAX: f64 = 1e12;
     number(attributes, keys).filter(|millis| (0.0..MAX).contains(millis)).map(|millis| (millis * 1e6) as i64)
@@ -190,33 +195,33 @@ fn millis(attributes: &[Attribute], keys: &[&str]) -> Option<i64> {
 
 /// Returns the user's prompt.
 #[must_use]
-pub fn prompt(attributes: &[Attribute]) -> Option<String> {
-    text(attributes, &["prompt", "prompt_text"])
+pub fn prompt<'a>(attributes: &EventAttributes<'a>) -> Option<Cow<'a, str>> {
+    text(attributes, keys!["prompt", "prompt_text"])
 }
 
 /// Returns the text that a model answered.
 #[must_use]
-pub fn answer(attributes: &[Attribute]) -> Option<String> {
-    text(attributes, &["response", "response_text"])
+pub fn answer<'a>(attributes: &EventAttributes<'a>) -> Option<Cow<'a, str>> {
+    text(attributes, keys!["response", "response_text"])
 }
 
 /// Returns why a call failed.
 #[must_use]
-pub fn error(attributes: &[Attribute]) -> Option<String> {
-    text(attributes, &["error.message", "error_message", "error"])
+pub fn error<'a>(attributes: &EventAttributes<'a>) -> Option<Cow<'a, str>> {
+    text(attributes, keys!["error.message", "error_message", "error"])
 }
 
 /// Returns why a call failed, or a text that says that no reason is stated.
 #[must_use]
-pub fn error_text(attributes: &[Attribute]) -> String {
-    let coded = || status_code(attributes).map(|code| format!("HTTP status {code}"));
-    error(attributes).or_else(coded).unwrap_or_else(|| "no reason stated".to_owned())
+pub fn error_text<'a>(attributes: &EventAttributes<'a>) -> Cow<'a, str> {
+    let coded = || status_code(attributes).map(|code| format!("HTTP status {code}").into());
+    error(attributes).or_else(coded).unwrap_or(Cow::Borrowed("no reason stated"))
 }
 
 /// Returns whether a tool call ended well; `None` if the event does not say.
 #[must_use]
-pub fn success(attributes: &[Attribute]) -> Option<bool> {
-    let stated = text(attributes, &["success", "status"])?.to_ascii_lowercase();
+pub fn success(attributes: &EventAttributes<'_>) -> Option<bool> {
+    let stated = text(attributes, keys!["success", "status"])?.to_ascii_lowercase();
     match stated.as_str() {
         "true" | "success" | "ok" => Some(true),
         "false" | "error" | "failed" | "failure" | "cancelled" => Some(false),
@@ -226,33 +231,47 @@ pub fn success(attributes: &[Attribute]) -> Option<bool> {
 
 /// Returns the name of a tool.
 #[must_use]
-pub fn tool(attributes: &[Attribute]) -> Option<String> {
-    text(attributes, &["gen_ai.tool.name", "tool_name", "function_name"])
+pub fn tool<'a>(attributes: &EventAttributes<'a>) -> Option<Cow<'a, str>> {
+    text(attributes, keys!["gen_ai.tool.name", "tool_name", "function_name"])
+}
+
+/// What an event states, by the key of OpenTelemetry's conventions.
+pub type Fact<'a> = (&'static str, FactValue<'a>);
+
+/// The value of a fact.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FactValue<'a> {
+    /// Text that is not empty.
+    Text(Cow<'a, str>),
+    /// A count.
+    Int(i64),
+    /// Money or seconds.
+    Float(f64),
 }
 
 /// Returns the attributes of OpenTelemetry's conventions for a model call.
 #[must_use]
-pub fn model_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
-    let mut facts = Facts::default();
-    facts.text("gen_ai.operation.name", Some("chat".to_owned()));
-    facts.text("gen_ai.response.model", text(attributes, &["gen_ai.response.model", "model", "gen_ai.request.model"]));
-    facts.text("gen_ai.provider.name", text(attributes, &["gen_ai.provider.name"]));
-    facts.text("gen_ai.response.id", text(attributes, &["gen_ai.response.id", "response_id"]));
+pub fn model_facts<'a>(attributes: &EventAttributes<'a>) -> Vec<Fact<'a>> {
+    let mut facts = Facts::new("chat");
+    facts.text("gen_ai.response.model", text(attributes, keys!["gen_ai.response.model", "model", "gen_ai.request.model"]));
+    facts.text("gen_ai.provider.name", text(attributes, keys!["gen_ai.provider.name"]));
+    facts.text("gen_ai.response.id", text(attributes, keys!["gen_ai.response.id", "response_id"]));
     let read = count(
         attributes,
-        &["gen_ai.usage.cache_read.input_tokens", "cache_read_tokens", "cached_token_count", "cached_content_token_count"],
+        keys!["gen_ai.usage.cache_read.input_tokens", "cache_read_tokens", "cached_token_count", "cached_content_token_count"],
     );
-    let written = count(attributes, &["gen_ai.usage.cache_creation.input_tokens", "cache_creation_tokens", "cache_write_token_count"]);
-    let reasoning = count(attributes, &["gen_ai.usage.reasoning.output_tokens", "reasoning_token_count", "thoughts_token_count"]);
-    let mut input = count(attributes, &INPUT);
+    let written = count(attributes, keys!["gen_ai.usage.cache_creation.input_tokens", "cache_creation_tokens", "cache_write_token_count"]);
+    let reasoning = count(attributes, keys!["gen_ai.usage.reasoning.output_tokens", "reasoning_token_count", "thoughts_token_count"]);
+    let mut input = count(attributes, INPUT);
     if count(attributes, &INPUT[..2]).is_none()
-        && let Some(fresh) = count(attributes, &[FRESH_INPUT])
+        && let Some(fresh) = count(attributes, FRESH_INPUT)
     {
         input = Some(fresh.saturating_add(read.unwrap_or_default()).saturating_add(written.unwrap_or_default()));
     }
-    let mut output = count(attributes, &OUTPUT);
+    let mut output = count(attributes, OUTPUT);
     // Gemini counts thoughts apart from the output, and only the total tells.
-    if let (Some(total), Some(input), Some(stated), Some(thoughts)) = (count(attributes, &["total_token_count"]), input, output, reasoning)
+    let total = count(attributes, keys!["total_token_count"]);
+    if let (Some(total), Some(input), Some(stated), Some(thoughts)) = (total, input, output, reasoning)
         && total >= input.saturating_add(stated).saturating_add(thoughts)
     {
         output = Some(stated.saturating_add(thoughts));
@@ -261,11 +280,11 @@ pub fn model_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
     facts.count("gen_ai.usage.output_tokens", output);
     facts.count("gen_ai.usage.cache_read.input_tokens", read);
     facts.count("gen_ai.usage.cache_creation.input_tokens", written);
-    facts.count("gen_ai.usage.cache_creation.ephemeral_5m_input_tokens", count(attributes, &["cache_creation_5m_tokens"]));
-    facts.count("gen_ai.usage.cache_creation.ephemeral_1h_input_tokens", count(attributes, &["cache_creation_1h_tokens"]));
+    facts.count("gen_ai.usage.cache_creation.ephemeral_5m_input_tokens", count(attributes, keys!["cache_creation_5m_tokens"]));
+    facts.count("gen_ai.usage.cache_creation.ephemeral_1h_input_tokens", count(attributes, keys!["cache_creation_1h_tokens"]));
     facts.count("gen_ai.usage.reasoning.output_tokens", reasoning);
-    if let Some(cost) = number(attributes, &["cost_usd"]).filter(|cost| *cost > 0.0) {
-        facts.0.push(("gen_ai.usage.cost".to_owned(), Value::Float(cost)));
+    if let Some(cost) = number(attributes, keys!["cost_usd"]).filter(|cost| *cost > 0.0) {
+        facts.0.push(("gen_ai.usage.cost", FactValue::Float(cost)));
     }
     facts.text("output.value", answer(attributes));
     facts.0
@@ -273,30 +292,32 @@ pub fn model_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
 
 /// Returns the attributes of OpenTelemetry's conventions for a tool call.
 #[must_use]
-pub fn tool_attributes(attributes: &[Attribute]) -> Vec<Attribute> {
-    let mut facts = Facts::default();
-    facts.text("gen_ai.operation.name", Some("execute_tool".to_owned()));
+pub fn tool_facts<'a>(attributes: &EventAttributes<'a>) -> Vec<Fact<'a>> {
+    let mut facts = Facts::new("execute_tool");
     facts.text("gen_ai.tool.name", tool(attributes));
     facts.text("gen_ai.tool.call.id", Some(ids(attributes).call));
-    facts.text(
-        "gen_ai.tool.call.arguments",
-        text(attributes, &["gen_ai.tool.call.arguments", "arguments", "function_args", "tool_input", "tool_parameters", "full_command"]),
-    );
-    facts.text("gen_ai.tool.call.result", text(attributes, &["gen_ai.tool.call.result", "output", "tool_output"]));
+    let arguments = keys!["gen_ai.tool.call.arguments", "arguments", "function_args", "tool_input", "tool_parameters", "full_command"];
+    facts.text("gen_ai.tool.call.arguments", text(attributes, arguments));
+    facts.text("gen_ai.tool.call.result", text(attributes, keys!["gen_ai.tool.call.result", "output", "tool_output"]));
     facts.0
 }
 
-#[derive(Default)]
-struct Facts(Vec<Attribute>);
+struct Facts<'a>(Vec<Fact<'a>>);
 
-impl Facts {
-    fn text(&mut self, key: &str, text: Option<String>) {
-        self.0.extend(text.filter(|text| !text.is_empty()).map(|text| (key.to_owned(), Value::Text(text))));
+impl<'a> Facts<'a> {
+    fn new(operation: &'static str) -> Self {
+        let mut facts = Vec::with_capacity(16);
+        facts.push(("gen_ai.operation.name", FactValue::Text(Cow::Borrowed(operation))));
+        Self(facts)
     }
 
-    fn count(&mut self, key: &str, count: Option<u64>) {
+    fn text(&mut self, key: &'static str, text: Option<Cow<'a, str>>) {
+        self.0.extend(text.filter(|text| !text.is_empty()).map(|text| (key, FactValue::Text(text))));
+    }
+
+    fn count(&mut self, key: &'static str, count: Option<u64>) {
         let count = count.and_then(|count| i64::try_from(count).ok());
-        self.0.extend(count.map(|count| (key.to_owned(), Value::Int(count))));
+        self.0.extend(count.map(|count| (key, FactValue::Int(count))));
     }
 }
 
@@ -304,33 +325,6 @@ impl Facts {
 #[must_use]
 pub fn is_left_out(text: &str) -> bool {
     text.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("redacted")
-}
-
-/// Returns the text of the first of these keys that states one; a value in JSON for what is no text.
-fn text(attributes: &[Attribute], keys: &[&str]) -> Option<String> {
-    let stated = |key: &&str| match &attributes.iter().rfind(|(name, _)| name == key)?.1 {
-        Value::Text(text) => (!text.trim().is_empty() && !is_left_out(text)).then(|| text.clone()),
-        Value::Null => None,
-        value => Some(value.to_json()),
-    };
-    keys.iter().find_map(stated)
-}
-
-/// Returns the number of the first of these keys that states one, also as text.
-fn number(attributes: &[Attribute], keys: &[&str]) -> Option<f64> {
-    let stated = |key: &&str| match &attributes.iter().rfind(|(name, _)| name == key)?.1 {
-        Value::Int(number) => Some(*number as f64),
-        Value::Float(number) => Some(*number),
-        Value::Text(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    keys.iter().find_map(stated).filter(|number: &f64| number.is_finite())
-}
-
-/// Returns a count, which is a whole number from 0.
-fn count(attributes: &[Attribute], keys: &[&str]) -> Option<u64> {
-    let is_count = |number: &f64| (0.0..=f64::from(u32::MAX)).contains(number) && number.fract() == 0.0;
-    keys.iter().find_map(|key| number(attributes, &[key]).filter(is_count)).map(|number| number as u64)
 }
 
 #[cfg(test)]

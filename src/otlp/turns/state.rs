@@ -1,10 +1,13 @@
 //! What the events of a turn say, told in the order of their times.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
-use super::{Logs, Record, call, hash, payload, trace_id};
-use crate::model::{Nanos, Payload, SpanId, TraceId, Value};
-use crate::otlp::encode::SpanData;
+use super::writer::Origin;
+use super::{Logs, Record, call, hash};
+use crate::model::attributes::heap_bytes;
+use crate::model::{Attribute, Nanos, SpanId, Status, TraceId, Value};
+use crate::otlp::value::decode_attribute;
 use crate::semconv::log_events::{self, LOG_EVENT_KEY, Told};
 
 /// The most tools whose calls are known, and the most calls that run.
@@ -18,12 +21,21 @@ pub(super) type Order = (Nanos, u8, u64);
 pub(super) struct Event {
     pub(super) order: Order,
     pub(super) told: Told,
-    /// The call as this event alone tells it. Of a prompt or an answer, what it states about the turn.
-    pub(super) span: SpanData,
+    name: Box<str>,
+    pub(super) origin: Arc<Origin>,
+    /// The name and the attributes of the call that it tells of, encoded.
+    pub(super) call: Box<[u8]>,
+    /// How the call ended, and why.
+    pub(super) status: Status,
+    pub(super) message: Box<str>,
+    /// What a prompt or an answer states about the turn.
+    stated: Vec<Attribute>,
     pub(super) first_token: Option<Nanos>,
     duration: Option<Nanos>,
     /// The trace that the record names, and the span if that is the turn itself.
     pub(super) place: Option<(TraceId, Option<SpanId>)>,
+    /// The trace and the span in which a tool call without an id was logged.
+    pub(super) logged_in: Option<(TraceId, SpanId)>,
     /// Whether it belongs to the last prompt, since it names none.
     pub(super) follows: bool,
     is_of_turn: bool,
@@ -43,27 +55,21 @@ enum Tool {
 impl Event {
     pub(super) fn new(record: &Record<'_>) -> Self {
         let attributes = &record.attributes;
-        let trace = record.trace.unwrap_or_else(|| trace_id(record.hash));
-        let mut span = call::call(record, record.time, trace, SpanId::from_hash(record.hash));
-        match record.told {
+        let is_tool = matches!(record.told, Told::ToolBegins | Told::ToolRefused | Told::Tool);
+        let is_call = is_tool || matches!(record.told, Told::Call | Told::Details | Told::FailedCall);
+        let (status, message) = call::outcome(record);
+        let stated = match record.told {
             Told::Prompt { .. } => {
-                span.payload.attributes = call::kept(attributes).collect();
-                let prompt = log_events::prompt(attributes).map(|prompt| ("input.value".to_owned(), Value::Text(prompt)));
-                span.payload.attributes.extend(prompt);
-                span.payload.attributes.push((LOG_EVENT_KEY.to_owned(), Value::Text(record.name.clone())));
+                let kept = call::kept(record).filter_map(|attribute| decode_attribute(attribute.encoded).ok());
+                let prompt = log_events::prompt(attributes).map(|prompt| ("input.value".to_owned(), Value::Text(prompt.into_owned())));
+                kept.chain(prompt).chain([(LOG_EVENT_KEY.to_owned(), Value::Text(record.name.clone().into_owned()))]).collect()
             }
             Told::Answer => {
-                span.payload = payload(&record.group);
-                let answer = log_events::answer(attributes).map(|answer| ("output.value".to_owned(), Value::Text(answer)));
-                span.payload.attributes.extend(answer);
-                span.name.clone_from(&record.name);
+                let answer = log_events::answer(attributes);
+                answer.map(|answer| ("output.value".to_owned(), Value::Text(answer.into_owned()))).into_iter().collect()
             }
-            Told::CallBegins | Told::ToolProposed | Told::UserAsked => {
-                span.payload = payload(&record.group);
-                span.name.clone_from(&record.name);
-            }
-            _ => {}
-        }
+            _ => Vec::new(),
+        };
         let id = &record.ids.call;
         let tool = if id.is_empty() { Tool::Name(hash(&log_events::tool(attributes))) } else { Tool::Call(hash(id)) };
         let step = match record.told {
@@ -76,18 +82,21 @@ impl Event {
             Told::ToolBegins | Told::ToolRefused => 6,
             Told::Tool | Told::SessionEnds => 7,
         };
-        if matches!(record.told, Told::ToolBegins | Told::ToolRefused | Told::Tool) && id.is_empty() {
-            span.parent = record.span.filter(|_| record.trace.is_some());
-        }
         let is_prompt = matches!(record.told, Told::Prompt { .. });
         let in_own_span = record.told == Told::Prompt { in_own_span: true };
         Self {
             order: (record.time, step, record.hash),
             told: record.told,
-            span,
+            name: record.name.as_ref().into(),
+            origin: record.origin.clone(),
+            call: if is_call { call::encode(record).into() } else { Box::default() },
+            status,
+            message: message.into(),
+            stated,
             first_token: log_events::first_token(attributes),
             duration: log_events::duration(attributes),
             place: record.trace.map(|trace| (trace, record.span.filter(|_| in_own_span))),
+            logged_in: record.trace.zip(record.span).filter(|_| is_tool && id.is_empty()),
             follows: record.ids.prompt.is_empty() && !is_prompt,
             is_of_turn: log_events::is_of_turn(attributes),
             was_user_asked: log_events::was_user_asked(attributes),
@@ -95,9 +104,10 @@ impl Event {
         }
     }
 
-    /// Returns the trace and the span in which a tool call without an id was logged.
-    pub(super) fn logged_in(&self) -> Option<(TraceId, SpanId)> {
-        Some(self.span.trace).zip(self.span.parent)
+    /// Returns the bytes of memory that the event takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = self.name.len() + self.call.len() + self.message.len();
+        size_of::<(Order, Self)>() + texts + heap_bytes(&self.stated) + self.origin.bytes()
     }
 }
 
@@ -134,24 +144,36 @@ struct Open {
     runs: bool,
 }
 
-/// What is known of a turn after some of its events.
-#[allow(clippy::struct_excessive_bools, reason = "they are facts that do not depend on one another")]
+/// What the span of a turn shows.
 #[derive(Clone, Debug)]
-pub(super) struct State {
+pub(super) struct Shown {
     pub(super) start: Nanos,
     /// The time of the last event.
     pub(super) end: Nanos,
     pub(super) is_running: bool,
-    pub(super) payload: Payload,
+    /// That the user has to permit a tool call.
+    pub(super) asked: Option<Asked>,
+    pub(super) origin: Arc<Origin>,
+    pub(super) attributes: Vec<Attribute>,
+}
+
+/// That a model which answered last proposed a tool call that has no decision yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) at: Nanos,
+    /// Whether an event says so. Otherwise it follows from the answer.
+    is_stated: bool,
+}
+
+/// What is known of a turn after some of its events.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) shown: Shown,
     has_prompt: bool,
     /// When the model was called, and the time of the event that said so.
     call: Option<(Nanos, Nanos)>,
     /// Whether the model that answers has proposed a tool call.
     proposes: bool,
-    /// When the model that answered last proposed a tool call that has no decision yet.
-    pub(super) asked: Option<Nanos>,
-    /// Whether an event said so.
-    user_asked: bool,
     /// The time of the last decision about a tool call.
     decided: Nanos,
     tools: HashMap<Tool, ToolCalls>,
@@ -159,19 +181,35 @@ pub(super) struct State {
     open: usize,
 }
 
+impl Shown {
+    /// Whether there was no event.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == Nanos::MAX
+    }
+
+    /// Ends the wait for the user. Returns when it began: with the event before, if nothing says so.
+    fn end_wait(&mut self, before: Nanos) -> Nanos {
+        self.asked.take().map_or(before, |asked| asked.at)
+    }
+
+    fn state(&mut self, stated: &[Attribute]) {
+        for (key, value) in stated {
+            match self.attributes.iter_mut().find(|(name, _)| name == key) {
+                Some((_, known)) => known.clone_from(value),
+                None => self.attributes.push((key.clone(), value.clone())),
+            }
+        }
+    }
+}
+
 impl State {
     /// Returns what is known before the first event.
     pub(super) fn new() -> Self {
         Self {
-            start: Nanos::MAX,
-            end: 0,
-            is_running: true,
-            payload: Payload::default(),
+            shown: Shown { start: Nanos::MAX, end: 0, is_running: true, asked: None, origin: Arc::default(), attributes: Vec::new() },
             has_prompt: false,
             call: None,
             proposes: false,
-            asked: None,
-            user_asked: false,
             decided: 0,
             tools: HashMap::new(),
             open: 0,
@@ -188,26 +226,25 @@ impl State {
         if event.told == Told::Details && logs.calls {
             return;
         }
-        let before = self.end;
         let time = event.order.0;
-        if self.start == Nanos::MAX {
-            self.payload = Payload { attributes: Vec::new(), status_message: String::new(), ..event.span.payload.clone() };
-            let first = event.span.payload.attributes.iter().find(|(key, _)| key == LOG_EVENT_KEY);
-            let unstated = || (LOG_EVENT_KEY.to_owned(), Value::Text(event.span.name.clone()));
-            self.payload.attributes.push(first.cloned().unwrap_or_else(unstated));
+        if self.shown.is_empty() {
+            self.shown.origin = event.origin.clone();
+            self.shown.attributes = vec![(LOG_EVENT_KEY.to_owned(), Value::Text(event.name.clone().into()))];
         }
-        (self.start, self.end) = (self.start.min(time), before.max(time));
+        let before = self.shown.end;
+        (self.shown.start, self.shown.end) = (self.shown.start.min(time), before.max(time));
         match event.told {
             Told::Prompt { .. } => {
                 if !std::mem::replace(&mut self.has_prompt, true) {
-                    self.payload = Payload { attributes: Vec::new(), ..event.span.payload.clone() };
+                    self.shown.origin = event.origin.clone();
+                    self.shown.attributes.clear();
                 }
-                self.state(event);
-                (self.asked, self.proposes, self.user_asked, self.is_running) = (None, false, false, true);
+                self.shown.state(&event.stated);
+                (self.shown.asked, self.proposes, self.shown.is_running) = (None, false, true);
             }
             Told::CallBegins => {
                 self.call = Some((time.saturating_sub(event.duration.unwrap_or_default()), time));
-                (self.asked, self.proposes, self.is_running) = (None, false, true);
+                (self.shown.asked, self.proposes, self.shown.is_running) = (None, false, true);
             }
             Told::Call | Told::Details | Told::FailedCall => {
                 let start = self.model_call(event, turn, calls);
@@ -215,51 +252,48 @@ impl State {
                     let has_failed = event.told == Told::FailedCall;
                     // Where answers are logged, one without a text asks for a tool.
                     let proposes = !has_failed && (self.proposes || logs.answers) && self.decided < start;
+                    let follows = proposes.then_some(Asked { at: time, is_stated: false });
                     // The user may be asked before the answer is complete.
-                    self.asked = self.asked.filter(|_| self.user_asked).or(proposes.then_some(time));
+                    self.shown.asked = self.stated_wait().or(follows);
                     self.proposes = false;
-                    self.is_running = self.asked.is_some() || self.runs_tool() || logs.answers && !has_failed;
+                    self.shown.is_running = self.shown.asked.is_some() || self.runs_tool() || logs.answers && !has_failed;
                 }
             }
             Told::ToolProposed => self.proposes = true,
             Told::UserAsked => {
-                self.asked.get_or_insert(time);
-                (self.user_asked, self.is_running) = (true, true);
+                let at = self.shown.asked.map_or(time, |asked| asked.at);
+                (self.shown.asked, self.shown.is_running) = (Some(Asked { at, is_stated: true }), true);
             }
             Told::ToolBegins | Told::ToolRefused => {
                 self.decide(event, before, turn, calls);
-                self.is_running = true;
+                self.shown.is_running = true;
             }
             Told::Tool => {
                 self.end_tool(event, turn, calls);
-                (self.asked, self.user_asked, self.is_running) = (None, false, true);
+                (self.shown.asked, self.shown.is_running) = (None, true);
             }
             Told::Answer if event.is_of_turn => {
-                self.state(event);
-                self.asked = self.asked.filter(|_| self.user_asked);
-                self.is_running = self.asked.is_some() || self.runs_tool();
+                self.shown.state(&event.stated);
+                self.shown.asked = self.stated_wait();
+                self.shown.is_running = self.shown.asked.is_some() || self.runs_tool();
             }
             Told::Answer | Told::SessionEnds => {}
         }
     }
 
+    /// Returns that the user was asked, if an event said so.
+    fn stated_wait(&self) -> Option<Asked> {
+        self.shown.asked.filter(|asked| asked.is_stated)
+    }
+
     /// Ends the turn, since another prompt came or the session ended.
     pub(super) fn close(&mut self) {
-        self.is_running = false;
+        self.shown.is_running = false;
         self.tools.values_mut().flat_map(|calls| &mut calls.open).for_each(|call| call.runs = false);
     }
 
     fn runs_tool(&self) -> bool {
         self.open > 0 && self.tools.values().any(|calls| calls.open.iter().any(|call| call.runs))
-    }
-
-    fn state(&mut self, event: &Event) {
-        for (key, value) in &event.span.payload.attributes {
-            match self.payload.attributes.iter_mut().find(|(name, _)| name == key) {
-                Some((_, known)) => known.clone_from(value),
-                None => self.payload.attributes.push((key.clone(), value.clone())),
-            }
-        }
     }
 
     /// Adds a model call. Returns its start.
@@ -275,7 +309,7 @@ impl State {
     }
 
     fn add<'a>(&mut self, id: SpanId, made: Made<'a>, calls: &mut Calls<'a>) {
-        self.start = self.start.min(made.start);
+        self.shown.start = self.shown.start.min(made.start);
         calls.insert(id, made);
     }
 
@@ -284,11 +318,13 @@ impl State {
         let time = event.order.0;
         let is_refused = event.told == Told::ToolRefused;
         self.decided = self.decided.max(time);
-        self.user_asked = false;
+        if let Some(asked) = &mut self.shown.asked {
+            asked.is_stated = false;
+        }
         let has_id = matches!(event.tool, Tool::Call(_));
         let is_known = self.tools.len() < MAX_TOOLS || self.tools.contains_key(&event.tool);
         if !is_known || self.open >= MAX_TOOLS {
-            let asked = Some(self.asked.take().unwrap_or(before)).filter(|_| event.was_user_asked);
+            let asked = Some(self.shown.end_wait(before)).filter(|_| event.was_user_asked);
             let id = SpanId::from_hash(hash(&(turn, event.order.2)));
             self.add(id, Made { event, start: time, asked, is_refused, until_event: 0 }, calls);
             return;
@@ -299,7 +335,7 @@ impl State {
         if known.is_some() && !is_refused {
             return;
         }
-        let asked = Some(self.asked.take().unwrap_or(before)).filter(|_| event.was_user_asked);
+        let asked = Some(self.shown.end_wait(before)).filter(|_| event.was_user_asked);
         let mut call = known.unwrap_or(Open { number: tool.number, began: time, asked, is_refused, runs: true });
         (call.is_refused, call.runs) = (is_refused, !is_refused);
         tool.number = tool.number.max(call.number + 1);

@@ -2,16 +2,19 @@
 //!
 //! Events may come late and in any order, so a turn keeps its events and is built again, in the order of their times, when more come.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use hashbrown::{HashMap, HashSet};
+
 use super::call::{self, REFUSED};
-use super::state::{Calls, Event, Made, Order, State};
+use super::state::{Calls, Event, Made, Order, Shown, State};
+use super::writer::{SpanHead, Writer, push_attribute, push_fact, push_name};
 use super::{Logs, hash, trace_id};
 use crate::model::attributes::heap_bytes;
-use crate::model::{LogNote, Nanos, SpanId, Status, TraceId, Value, Withdrawn};
-use crate::otlp::encode::SpanData;
-use crate::semconv::log_events::Told;
+use crate::model::{LogNote, Nanos, SpanId, Status, TraceId, Withdrawn};
+use crate::semconv::log_events::{FactValue, Told};
 
 /// The most events of a turn from which a turn is built again when a late one comes, and the most that are known if they come again.
 const MAX_KEPT: usize = 4096;
@@ -37,13 +40,17 @@ pub(super) struct Turn {
     settled: State,
     events: BTreeMap<Order, Event>,
     events_bytes: usize,
+    /// The first event that names a trace, and that trace.
+    first_named: Option<(Order, TraceId)>,
+    /// The spans of the turn that events name, with their traces.
+    named_spans: BTreeMap<Order, (TraceId, SpanId)>,
     /// What is known after all events, and where that ends.
     after: State,
     end: Option<End>,
     /// The first of the events that came after that.
     news_from: Option<Order>,
-    /// What is known at present.
-    now: State,
+    /// What its span shows at present.
+    now: Shown,
     /// The hashes of its events.
     known: HashSet<u64>,
     /// The spans of its calls as they were told, by their hashes.
@@ -72,10 +79,12 @@ impl Turn {
             settled: State::new(),
             events: BTreeMap::new(),
             events_bytes: 0,
+            first_named: None,
+            named_spans: BTreeMap::new(),
             after: State::new(),
             end: None,
             news_from: None,
-            now: State::new(),
+            now: State::new().shown,
             known: HashSet::new(),
             told: HashMap::new(),
         }
@@ -88,7 +97,8 @@ impl Turn {
             + self.events_bytes
             + self.settled.bytes()
             + self.after.bytes()
-            + heap_bytes(&self.now.payload.attributes)
+            + heap_bytes(&self.now.attributes)
+            + self.named_spans.len() * size_of::<(Order, (TraceId, SpanId))>()
             + (self.known.len() + self.told.len()) * 16
     }
 
@@ -111,16 +121,25 @@ impl Turn {
             self.known.insert(hash);
         }
         self.news_from = Some(self.news_from.map_or(event.order, |first| first.min(event.order)));
-        self.events_bytes += bytes(&event);
+        self.note_place(&event);
+        self.events_bytes += event.bytes();
         if let Some(other) = self.events.insert(event.order, event) {
-            self.events_bytes -= bytes(&other);
+            self.events_bytes -= other.bytes();
         }
         true
     }
 
+    fn note_place(&mut self, event: &Event) {
+        let Some((trace, span)) = event.place else { return };
+        if self.first_named.is_none_or(|(first, _)| event.order < first) {
+            self.first_named = Some((event.order, trace));
+        }
+        self.named_spans.extend(span.map(|span| (event.order, (trace, span))));
+    }
+
     /// Whether nothing is left of it.
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.settled.start == Nanos::MAX
+        self.events.is_empty() && self.settled.shown.is_empty()
     }
 
     /// Removes the events from a time on that name no prompt.
@@ -130,30 +149,33 @@ impl Turn {
         self.events.extend(kept.into_iter().map(|event| (event.order, event)));
         self.end = None;
         for event in &taken {
-            self.events_bytes -= bytes(event);
+            self.events_bytes -= event.bytes();
             self.known.remove(&event.order.2);
         }
+        (self.first_named, self.named_spans) = (None, BTreeMap::new());
+        let events = std::mem::take(&mut self.events);
+        for event in events.values() {
+            self.note_place(event);
+        }
+        self.events = events;
         taken
     }
 
     /// Returns the trace and the span of the prompt, as the first events say that name them.
     fn find_place(&self) -> (TraceId, SpanId) {
-        let own = (trace_id(self.key), SpanId::from_hash(self.key));
-        let mut named = self.events.values().filter_map(|event| event.place);
-        self.settled_place
-            .or_else(|| {
-                let first = named.next()?;
-                let prompt = std::iter::once(first).chain(named).find(|(trace, span)| *trace == first.0 && span.is_some());
-                Some((first.0, prompt.and_then(|(_, span)| span).unwrap_or(own.1)))
-            })
-            .unwrap_or(own)
+        self.settled_place.unwrap_or_else(|| {
+            let trace = self.first_named.map_or_else(|| trace_id(self.key), |(_, trace)| trace);
+            let span = self.named_spans.values().find(|named| named.0 == trace).map(|(_, span)| *span);
+            (trace, span.unwrap_or_else(|| SpanId::from_hash(self.key)))
+        })
     }
 
     /// Drops the oldest event. What it said stays known.
     fn settle(&mut self, logs: Logs) {
         let place = self.place.filter(|(trace, _)| *trace != trace_id(self.key));
-        let Some((_, event)) = self.events.pop_first() else { return };
-        self.events_bytes -= bytes(&event);
+        let Some((order, event)) = self.events.pop_first() else { return };
+        self.events_bytes -= event.bytes();
+        self.named_spans.remove(&order);
         self.settled_place = self.settled_place.or(place);
         let mut calls = Calls::new();
         self.settled.tell(&event, self.key, logs, &mut calls);
@@ -164,7 +186,7 @@ impl Turn {
 
     /// Tells the turn. Adds the spans of calls that changed, and what is no longer so. Prompts of other turns and the end of the session came
     /// at the times `closings`, the oldest first.
-    pub(super) fn tell(&mut self, logs: Logs, closings: &[Nanos], spans: &mut Vec<SpanData>, withdrawn: &mut Vec<Withdrawn>) {
+    pub(super) fn tell(&mut self, logs: Logs, closings: &[Nanos], writer: &mut Writer, withdrawn: &mut Vec<Withdrawn>) {
         // Events that come in order go on from where the others ended.
         let (named, news_from) = (self.find_place(), self.news_from.take());
         let end = self.end.take().filter(|end| {
@@ -187,11 +209,9 @@ impl Turn {
             }
             after.tell(event, self.key, logs, &mut calls);
         }
-        let mut now = after.clone();
-        if closings.len() > passed {
-            now.close();
-        }
-        let place = (now.start != Nanos::MAX).then_some(named);
+        let mut now = after.shown.clone();
+        now.is_running &= closings.len() <= passed;
+        let place = (!now.is_empty()).then_some(named);
         let (mut told, before) =
             if goes_on { (std::mem::take(&mut self.told), None) } else { (HashMap::new(), Some(std::mem::take(&mut self.told))) };
         if let Some((trace, root)) = std::mem::replace(&mut self.place, place) {
@@ -204,7 +224,7 @@ impl Turn {
         for (id, made) in calls {
             let hash = hash(&(place, made.event.order, made.start, made.asked, made.is_refused, made.until_event));
             if before.as_ref().unwrap_or(&told).get(&id) != Some(&hash) {
-                spans.push(self.span(id, made));
+                self.write_call(id, made, writer);
             }
             told.insert(id, hash);
         }
@@ -216,19 +236,22 @@ impl Turn {
         }
     }
 
-    fn span(&self, id: SpanId, made: Made<'_>) -> SpanData {
-        let Made { event, start, asked, is_refused, until_event } = made;
+    fn write_call(&self, id: SpanId, Made { event, start, asked, is_refused, until_event }: Made<'_>, writer: &mut Writer) {
         let (trace, root) = self.place();
-        let mut span = SpanData { trace, id, parent: Some(root), start: start.max(1), ..event.span.clone() };
-        if is_refused {
-            (span.status, span.payload.status_message) = (Status::Error, REFUSED.to_owned());
-        }
+        let (status, message) = if is_refused { (Status::Error, REFUSED) } else { (event.status, &*event.message) };
+        let end = (event.told != Told::ToolBegins).then_some(event.order.0);
+        let mut more = Vec::new();
         if matches!(event.told, Told::Call | Told::Details | Told::FailedCall) {
-            call::state_first_token(&mut span, event.first_token, until_event);
+            call::push_first_token(event.first_token, until_event, &mut more);
         } else {
-            span.payload.attributes.extend(call::note(LogNote { asked, logged_in: event.logged_in() }));
+            call::push_note(LogNote { asked, logged_in: event.logged_in }, &mut more);
         }
-        span
+        writer.push(
+            &event.origin,
+            SpanHead { trace, id, parent: Some(root), start: start.max(1), end, status, message },
+            &event.call,
+            &more,
+        );
     }
 
     fn place(&self) -> (TraceId, SpanId) {
@@ -240,32 +263,25 @@ impl Turn {
         self.is_told() && std::mem::replace(&mut self.now.is_running, false)
     }
 
-    /// Returns the span of the prompt.
-    pub(super) fn root(&self) -> SpanData {
-        let State { start, end, is_running, asked, .. } = self.now;
-        let mut payload = self.now.payload.clone();
-        let service = payload.resource.iter().find(|(key, _)| key == "service.name").map(|(_, value)| value.clone());
-        let service = if let Some(Value::Text(service)) = service { service } else { "agent".to_owned() };
+    /// Writes the span of the prompt.
+    pub(super) fn write_root(&self, writer: &mut Writer) {
+        let Shown { start, end, is_running, asked, ref origin, ref attributes } = self.now;
+        let service =
+            Some(String::from_utf8_lossy(&origin.service)).filter(|service| !service.is_empty()).unwrap_or(Cow::Borrowed("agent"));
         let mut facts = vec![("gen_ai.operation.name", "invoke_agent"), ("gen_ai.agent.name", &service)];
         facts.extend((!self.session_id.is_empty()).then_some(("session.id", self.session_id.as_str())));
-        payload.attributes.retain(|(key, _)| facts.iter().all(|(name, _)| name != key));
-        payload.attributes.extend(facts.into_iter().map(|(key, value)| (key.to_owned(), Value::Text(value.to_owned()))));
-        payload.attributes.extend(call::note(LogNote { asked: asked.filter(|_| is_running), logged_in: None }));
-        let (trace, id) = self.place();
-        SpanData {
-            trace,
-            id,
-            parent: None,
-            start,
-            end: (!is_running).then_some(end),
-            status: Status::Unset,
-            name: format!("invoke_agent {service}"),
-            payload,
+        let mut encoded = Vec::new();
+        push_name(["invoke_agent", " ", &service], &mut encoded);
+        for attribute in attributes.iter().filter(|(key, _)| facts.iter().all(|(name, _)| name != key)) {
+            push_attribute(attribute.clone(), &mut encoded);
         }
+        for (key, value) in facts {
+            push_fact(key, &FactValue::Text(value.into()), &mut encoded);
+        }
+        let asked = asked.filter(|_| is_running).map(|asked| asked.at);
+        call::push_note(LogNote { asked, logged_in: None }, &mut encoded);
+        let (trace, id) = self.place();
+        let end = (!is_running).then_some(end);
+        writer.push(origin, SpanHead { trace, id, parent: None, start, end, status: Status::Unset, message: "" }, &encoded, &[]);
     }
-}
-
-/// Returns the bytes of memory that an event takes, about.
-fn bytes(event: &Event) -> usize {
-    size_of::<(Order, Event)>() + heap_bytes(&event.span.payload.attributes) + heap_bytes(&event.span.payload.resource)
 }
