@@ -88,6 +88,36 @@ fn a_recorded_turn_has_its_last_end_and_a_span_of_the_same_id_replaces_it() {
     }
 }
 
+#[test]
+fn what_later_events_tell_otherwise_leaves_the_recording() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.db");
+    let listener = Listener::with(Options { record: Some((path.clone(), sqlite::Tables::default())), ..any_port() }, 64);
+    let call: &[(&str, &str)] = &[("model", "m"), ("duration_ms", "100"), ("input_tokens", "5"), ("output_tokens", "2")];
+    let in_trace = |mut events: ExportLogsServiceRequest| {
+        events.resource_logs[0].scope_logs[0].log_records[0].trace_id = vec![7; 16];
+        events.encode_to_vec()
+    };
+    let post = |body: &[u8]| assert_eq!(listener.client().post("/v1/logs", &[PROTOBUF], body).status, 200);
+    let recorded = |sql: &str| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let details: &[(&str, &str)] = &[("gen_ai.request.model", "m"), ("gen_ai.usage.input_tokens", "5")];
+    post(&events(&[(0, "user_prompt", &[]), (900, "gen_ai.client.inference.operation.details", details)]));
+    let own = recorded("SELECT trace_id FROM agno_traces");
+    assert_eq!((own.len(), recorded("SELECT name FROM agno_spans").len()), (1, 2));
+    // The trace that a later event names is that of the turn, and the program's own event tells of the call.
+    post(&in_trace(ExportLogsServiceRequest::decode(&events(&[(950, "api_request", call)])[..]).unwrap()));
+    let named = "07".repeat(16);
+    assert_ne!(own[0], named);
+    assert_eq!(recorded("SELECT trace_id FROM agno_traces"), [named.as_str()]);
+    assert_eq!(recorded("SELECT name FROM agno_spans ORDER BY start_time"), ["invoke_agent agent", "chat m"]);
+    assert_eq!(recorded("SELECT DISTINCT trace_id FROM agno_spans"), [named.as_str()]);
+}
+
 fn store(listener: &mut Listener) -> LogStore {
     listener.receive();
     let mut store = LogStore::default();

@@ -21,6 +21,7 @@ use crate::model::time::now;
 use crate::model::{Batch, Ending, MetricBatch, Origin};
 use crate::otlp::json::{self, EncodedTraces};
 use crate::otlp::open_spans::{may_hold_open_spans, without_open_spans};
+use crate::otlp::turns::ToldSpans;
 use crate::otlp::{metrics, rows};
 use crate::sources::compression::ContentEncoding;
 use crate::sources::{TakenSpans, Traffic, Update, UpdateSender};
@@ -80,8 +81,8 @@ pub(super) struct Ingest {
     counts: Mutex<Traffic>,
     recorder: Option<Recorder>,
     forwards: Vec<Forward>,
-    /// Spans made from log events that could not be recorded yet. The sender sends the events again, but they are known.
-    unrecorded: Mutex<Vec<u8>>,
+    /// What log events told and could not be recorded yet, in order. The sender sends the events again, but they are known.
+    unrecorded: Mutex<Vec<ToldSpans>>,
 }
 
 impl Ingest {
@@ -209,24 +210,24 @@ impl Ingest {
         }
     }
 
-    /// Records spans that were made from log events, and those that could not be recorded before.
-    async fn record_told(&self, body: &[u8], batch: &Batch) -> Result<(), Rejection> {
+    /// Records what log events told, and what could not be recorded before.
+    async fn record_told(&self, told: &ToldSpans, batch: &Batch) -> Result<(), Rejection> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
         let mut all = std::mem::take(&mut *self.unrecorded());
-        if batch.spans.iter().any(|span| span.end.is_some()) {
-            all.extend_from_slice(body);
+        if !told.withdrawn.is_empty() || batch.spans.iter().any(|span| span.end.is_some()) {
+            all.push(told.clone());
         }
         if all.is_empty() {
             return Ok(());
         }
-        let written = recorder.write(Recorded::Spans(all.clone().into())).await;
+        let written = recorder.write(Recorded::Told(all.clone())).await;
         written.map_err(|reason| {
-            self.unrecorded().extend_from_slice(&all);
+            self.unrecorded().append(&mut all);
             Rejection::RecordFailed(reason)
         })
     }
 
-    fn unrecorded(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn unrecorded(&self) -> MutexGuard<'_, Vec<ToldSpans>> {
         self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use crate::otlp::turns::ToldSpans;
 use crate::sources::sql::{LOGS_TABLE, METRICS_TABLE};
 use crate::sources::sqlite::{FileId, Tables, file_id};
 
@@ -35,6 +36,8 @@ pub(super) enum Recorded {
     Metrics(Bytes),
     /// Log records, written as they are.
     Logs(Bytes),
+    /// What log events told of spans, in order. The finished ones are written, and the withdrawn ones deleted.
+    Told(Vec<ToldSpans>),
 }
 
 #[derive(Debug)]
@@ -191,6 +194,12 @@ impl Writer {
                     Recorded::Spans(body) => rows::write(body, &mut traces, &mut spans)?,
                     Recorded::Metrics(body) => rows::write_whole(METRICS_TABLE, body, &transaction)?,
                     Recorded::Logs(body) => rows::write_whole(LOGS_TABLE, body, &transaction)?,
+                    Recorded::Told(all) => {
+                        for told in all {
+                            rows::withdraw(&told.withdrawn, &self.tables, &transaction)?;
+                            rows::write(&told.body, &mut traces, &mut spans)?;
+                        }
+                    }
                 }
             }
         }

@@ -39,9 +39,10 @@ impl Ingest {
             let _ = timeout(SEND_TIMEOUT, self.sender.updates.send(Update::PayloadChanged(self.sender.id, spans))).await;
         }
         let mut batch = self.sender.batch(Origin::Live);
-        (batch.rich, batch.withdrawn) = (true, told.withdrawn);
+        batch.rich = true;
         rows::read(&told.body, Vec::new(), &mut batch).map_err(malformed)?;
-        let recorded = self.record_told(&told.body, &batch).await;
+        let recorded = self.record_told(&told, &batch).await;
+        batch.withdrawn = told.withdrawn;
         if !batch.spans.is_empty() {
             self.payloads.insert(&told.body, &mut batch)?;
         }

@@ -7,18 +7,22 @@ use rusqlite::{Connection, Statement, params};
 
 use crate::model::attributes::AttributeMap;
 use crate::model::time::{now, to_isoformat};
-use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
+use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId, Withdrawn};
 use crate::otlp::{payload, rows};
 use crate::semconv::log_events::LOG_EVENT_KEY;
 use crate::semconv::{agno_context, set_sender, stored_attributes};
 use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
+/// Returns the condition that a row was made from log events.
+fn from_log(row: &str) -> String {
+    format!("instr(coalesce({row}.attributes, ''), '\"{LOG_EVENT_KEY}\":') > 0")
+}
+
 /// Returns the statement that inserts a span and keeps an existing one. A span made from log events gives way to a real one and to its own
 /// later report, which may also have moved to another trace.
 pub(super) fn insert_span(tables: &Tables) -> String {
     let spans = identifier(&tables.spans);
-    let from_log = |row: &str| format!("instr(coalesce({row}.attributes, ''), '\"{LOG_EVENT_KEY}\":') > 0");
     let columns = ["trace_id", "parent_span_id", "name", "span_kind", "status_code", "status_message", "start_time", "end_time"];
     let columns = columns.into_iter().chain(["duration_ms", "attributes"]);
     let later = columns.map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ");
@@ -54,6 +58,21 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
         level("excluded"),
         level(&traces)
     )
+}
+
+/// Deletes spans that log events told and tell no more, and traces of which nothing is left.
+pub(super) fn withdraw(withdrawn: &[Withdrawn], tables: &Tables, connection: &Connection) -> rusqlite::Result<()> {
+    let (spans, traces) = (identifier(&tables.spans), identifier(&tables.traces));
+    let (is_of_trace, is_from_log) = (format!("{spans}.trace_id = ?1"), from_log(&spans));
+    let delete_span = format!("DELETE FROM {spans} WHERE {is_of_trace} AND (?2 IS NULL OR span_id = ?2) AND {is_from_log}");
+    let delete_trace = format!("DELETE FROM {traces} WHERE trace_id = ?1 AND NOT EXISTS (SELECT 1 FROM {spans} WHERE {is_of_trace})");
+    for Withdrawn { trace, span } in withdrawn {
+        let trace = trace.to_string();
+        if connection.prepare_cached(&delete_span)?.execute(params![trace, span.map(|span| span.to_string())])? > 0 {
+            connection.prepare_cached(&delete_trace)?.execute(params![trace])?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a request of metrics or log records into a table of its own, which is created before the first one.
