@@ -293,7 +293,14 @@ fn measure<M: Message + Default>(name: &str, paths: [&'static str; 2], requests:
 fn main() {
     let traces = ["/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export"];
     let logs = ["/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export"];
-    measure("spans", traces, &requests());
-    measure("log records of a service", logs, &log_requests(false));
-    measure("log events of a coding agent", logs, &log_requests(true));
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
+    if is_wanted("spans") {
+        measure("spans", traces, &requests());
+    }
+    for (name, of_agent) in [("log records of a service", false), ("log events of a coding agent", true)] {
+        if is_wanted(name) {
+            measure(name, logs, &log_requests(of_agent));
+        }
+    }
 }
