@@ -68,7 +68,7 @@ pub struct Summary {
     pub input: u64,
     /// Tokens that were read from caches.
     pub reused: u64,
-    /// Tokens that earlier calls had sent and that were read anew.
+    /// Tokens that earlier calls had sent and that were read again.
     pub rebuilt: u64,
     /// Whether any call states cached tokens.
     pub is_reported: bool,

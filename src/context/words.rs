@@ -71,7 +71,7 @@ impl Verdict {
             Outcome::Miss => {
                 let stated = if self.is_assumed { ", none stated as cached" } else { "" };
                 let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-                format!("{} read anew{stated}{cause}", format::plural(self.rebuilt, "token"))
+                format!("{} read again{stated}{cause}", format::plural(self.rebuilt, "token"))
             }
             Outcome::NotReported => match cause {
                 Some(cause) => format!("cached tokens not stated; {cause}"),

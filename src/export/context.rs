@@ -156,7 +156,7 @@ pub struct RunContextRecord {
     pub input_tokens: Option<u64>,
     /// Tokens that were read from caches.
     pub reused_tokens: Option<u64>,
-    /// Tokens that earlier calls had sent and that were read anew.
+    /// Tokens that earlier calls had sent and that were read again.
     pub rebuilt_tokens: Option<u64>,
     /// What these tokens cost beyond their price from the cache, in US dollars; `None` if a price is unknown or nothing was missed.
     pub misses_cost_usd: Option<f64>,

@@ -45,7 +45,7 @@ pub fn cost_of_misses(store: &Store, calls: &[RunCall], run: &RunReport) -> Opti
 pub struct MissSum {
     /// How many there are.
     pub count: u64,
-    /// The tokens that were read anew.
+    /// The tokens that were read again.
     pub rebuilt: u64,
     cost: NanoUsd,
     priced: u64,

@@ -162,6 +162,6 @@ mod tests {
             text.starts_with("- agent \\*Clerk\\*: 2 calls · 4,000 tokens in · 1,900 reused (48%) · 2,000 rebuilt by 1 miss\n"),
             "{text}"
         );
-        assert!(text.ends_with("2,000 tokens read anew: message 0 (system) changed at character 11\n"), "{text}");
+        assert!(text.ends_with("2,000 tokens read again: message 0 (system) changed at character 11\n"), "{text}");
     }
 }

@@ -237,7 +237,7 @@ impl App {
         self.survey.load(store, slice);
     }
 
-    /// Returns the tokens of a call that were read anew since a cache missed them; `None` if none are known.
+    /// Returns the tokens of a call that were read again since a cache missed them; `None` if none are known.
     #[must_use]
     pub fn rebuilt(&self, store: &Store, row: RowIx) -> Option<u64> {
         let misses = self.survey.found.get(&store.row(row).trace())?;
