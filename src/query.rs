@@ -159,6 +159,10 @@ impl Query {
         if self.terms.iter().any(|term| matches!(term.test, Test::Bare(_))) {
             reasons.push("a word alone matches names and the first words of the input; text:WORD searches all payloads");
         }
+        let is_whole = |test: &Test| matches!(test, Test::Text(_, patterns) if patterns.iter().any(Pattern::is_whole));
+        if self.terms.iter().any(|term| !term.negated && is_whole(&term.test)) {
+            reasons.push("= and quotes compare the whole text: agent=ann; a colon finds a part of it: agent:ann");
+        }
         if self.terms.len() > 1 {
             reasons.push("one step must match every word: agent:ann status:error finds failed steps of ann, not failed runs with ann");
         }

@@ -46,6 +46,12 @@ impl Pattern {
         Self::compile(&format!("^(?:{})$", joined(parts)), parts.to_vec())
     }
 
+    /// Whether it is for one text only.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.parts.len() == 1 && self.regex.as_str().starts_with('^')
+    }
+
     /// Returns a pattern for texts that contain the parts with any text between them.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ pub enum ParseErrorKind {
     #[error("expected an attribute's name after attr., such as attr.llm.system:openai")]
     MissingAttribute,
     /// A comparison without a field.
-    #[error("{0} has no field; write the comparison after a field: cost:>0.01")]
+    #[error("{0} has no field; write it after one: cost>0.01")]
     ComparisonWithoutField(String),
     /// A comparison of a field that is no number.
     #[error("{0} is no number; write {0}:VALUE")]

@@ -27,6 +27,14 @@ fn a_word_alone_is_offered_as_a_search_through_payloads() {
 }
 
 #[test]
+fn a_filter_for_whole_texts_that_finds_nothing_says_how_to_find_a_part() {
+    let told =
+        |line: &str| line.parse::<Query>().unwrap().reasons_for_nothing().iter().any(|reason| reason.contains("a colon finds a part"));
+    let lines = ["agent=ann", "agent:\"ann\"", "agent:ann", "agent=ann*", "-agent=ann", "status=ok"];
+    assert_eq!(lines.map(told), [true, true, false, false, false, false]);
+}
+
+#[test]
 fn errors_have_a_position_and_say_what_is_expected() {
     for (line, at, message) in [
         ("ok stauts:error", 3, "no field is called \"stauts\"; did you mean status?"),
@@ -50,11 +58,11 @@ fn errors_have_a_position_and_say_what_is_expected() {
         ),
         ("trace:xyz", 6, "expected the first hex digits of a trace id, found \"xyz\""),
         ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),
-        ("agent:x cost >0.5", 13, ">0.5 has no field; write the comparison after a field: cost:>0.01"),
+        ("agent:x cost >0.5", 13, ">0.5 has no field; write it after one: cost>0.01"),
         ("costs>5", 0, "no field is called \"costs\"; did you mean cost?"),
-        ("cost > 0.5", 5, "> has no field; write the comparison after a field: cost:>0.01"),
-        ("x !=", 2, "!= has no field; write the comparison after a field: cost:>0.01"),
-        ("=5", 0, "=5 has no field; write the comparison after a field: cost:>0.01"),
+        ("cost > 0.5", 5, "> has no field; write it after one: cost>0.01"),
+        ("x !=", 2, "!= has no field; write it after one: cost>0.01"),
+        ("=5", 0, "=5 has no field; write it after one: cost>0.01"),
         ("total_cost>0.001", 0, "no field is called \"total_cost\"; did you mean cost?"),
         ("totalCost:>$.001", 0, "no field is called \"totalCost\"; did you mean cost?"),
         ("input_tokens>=5k", 0, "no field is called \"input_tokens\"; did you mean in?"),

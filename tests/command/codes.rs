@@ -147,11 +147,11 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
         (&["list", "--limit", "0"], "0 is not in"),
         (&["list", "--fail-on", "cost>much"], "expected an amount"),
         (&["list", "--fail-on", "errors"], "is neither a status"),
-        (&["list", "--fail-on", "cost >0.5"], "write the comparison after a field"),
+        (&["list", "--fail-on", "cost >0.5"], "write it after one: cost>0.01"),
         (&["list", "--fail-on", ""], "the condition is empty"),
         (&["list", "--fail-on-total", "time>5s"], "a sum over traces has a cost and tokens only"),
         (&["list", "--fail-on", "total_cost>0.001"], "did you mean cost?"),
-        (&["list", "--filter", "cost > 0.5"], "write the comparison after a field"),
+        (&["list", "--filter", "cost > 0.5"], "write it after one: cost>0.01"),
         (&["list", "--theme", "dark"], "list does not use --theme"),
         (&["tail", "--otlp-token", ""], "it is empty"),
         (
