@@ -54,6 +54,9 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         let bars = Rect { x: heading.right() - columns.bar, width: columns.bar, ..heading };
         mark_lines(buffer, bars, axis, app.logs.loose_lines(axis.start, axis.end).rev().take(MAX_EXAMINED_LOGS), styling);
     }
+    if let Some(bars) = &bars {
+        columns.draw_scale(buffer, heading, bars, styling);
+    }
     let mut lacks_times = true;
     for (at, shown) in lines.into_iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };

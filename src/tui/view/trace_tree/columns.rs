@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::super::styling::Styling;
 use super::super::{put, put_right};
@@ -60,7 +61,7 @@ impl ColumnWidths {
         Self { tree: width.saturating_sub(numbers + bar), service, when, time, tokens, cost, answers, bar }
     }
 
-    /// Draws the heading: the column titles, and over the bars the scale of the line under the cursor.
+    /// Draws the heading: the column titles, and over the bars where the scale of the line under the cursor begins and ends.
     pub(super) fn draw_titles(self, buffer: &mut Buffer, heading: Rect, bars: Option<&BarScale>, styling: Styling) {
         if heading.is_empty() {
             return;
@@ -77,13 +78,26 @@ impl ColumnWidths {
         }
         let Some(bars) = bars.filter(|_| self.bar > 0) else { return };
         let left = heading.right() - self.bar;
-        let style = if bars.is_custom { styling.key() } else { styling.dim() };
-        let x = put(buffer, left, y, self.bar, &format!("{} ", bars.from), style);
-        let to = put_right(buffer, heading.right(), y, self.bar.saturating_sub(x - left), &format!(" {}", bars.to), style);
+        let x = put(buffer, left, y, self.bar, &format!("{} ", bars.from), bars.style(styling));
+        put_right(buffer, heading.right(), y, self.bar.saturating_sub(x - left), &format!(" {}", bars.to), bars.style(styling));
+    }
+
+    /// Draws over the bars what their scale is, near the middle, where that is written over nothing.
+    pub(super) fn draw_scale(self, buffer: &mut Buffer, heading: Rect, bars: &BarScale, styling: Styling) {
         let label = format!(" {} ", bars.label);
-        let room = to.saturating_sub(x);
-        if format::width(&label) <= usize::from(room) {
-            put_right(buffer, to - (room - format::width(&label) as u16) / 2, y, room, &label, style);
+        let width = format::width(&label) as u16;
+        if heading.is_empty() || self.bar < width {
+            return;
+        }
+        let is_free = |x: &u16| buffer[(*x, heading.y)].symbol() == " ";
+        let mut free = (heading.right() - self.bar..heading.right()).filter(is_free);
+        // A blank stays at either end.
+        let (Some(first), Some(last)) = (free.next(), free.next_back()) else { return };
+        let Some(room) = (last - first - 1).checked_sub(width) else { return };
+        let middle = last - width - room / 2;
+        let places = (first + 1..=last - width).filter(|&x| (x..x + width).all(|x| is_free(&x)));
+        if let Some(x) = places.min_by_key(|x| x.abs_diff(middle)) {
+            put(buffer, x, heading.y, width, &label, bars.style(styling));
         }
     }
 }
@@ -114,6 +128,10 @@ pub(super) struct BarScale {
 }
 
 impl BarScale {
+    fn style(&self, styling: Styling) -> Style {
+        if self.is_custom { styling.key() } else { styling.dim() }
+    }
+
     /// Returns the times that the heading stands for; `None` if it stands for other amounts.
     pub(super) fn times(tree: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Option<Axis> {
         let trace = store.row(row).trace();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::columns::{ColumnWidths, SERVICE_WIDTH};
+use super::columns::{BarScale, ColumnWidths, SERVICE_WIDTH, mark_lines};
 use super::{HitMap, Styling, draw};
 use crate::model::usage::Usage;
 use crate::model::{
@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::store::{Limits, Store};
 use crate::tui::app::{Action, App, Column, Measure, Slice};
+use crate::tui::widget::Axis;
 
 const MS: Nanos = 1_000_000;
 
@@ -187,6 +188,31 @@ fn the_heading_shows_the_scale_of_the_bars() {
     assert_eq!(words(&[Unfold, Down, Bars, Bars], 120), "0 tokens of this trace 7");
     assert_eq!(words(&[Unfold, Down, Bars, Bars, Bars], 120), "$0 cost of this trace –");
     assert_eq!(words(&[], 48), "0s 100ms", "no room for more");
+}
+
+#[test]
+fn the_scale_of_the_bars_makes_room_for_marks() {
+    let store = store(&["a"]);
+    let App { mut tree, themes, .. } = App::new(Vec::new(), false, 0);
+    let styling = Styling { theme: themes.current(), ascii: false };
+    tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    let row = tree.cursor().unwrap();
+    let bars = BarScale::new(&tree, &store, row, 0);
+    let columns = ColumnWidths::new(118, false, false, false, &Column::USUAL);
+    let heading = Rect::new(0, 0, 118, 1);
+    let drawn = |marks: &[Nanos]| {
+        let mut buffer = Buffer::empty(heading);
+        columns.draw_titles(&mut buffer, heading, Some(&bars), styling);
+        let area = Rect::new(118 - columns.bar, 0, columns.bar, 1);
+        mark_lines(&mut buffer, area, Axis { start: 0, end: 100 }, marks.iter().copied(), styling);
+        columns.draw_scale(&mut buffer, heading, &bars, styling);
+        (area.x..118).map(|x| buffer[(x, 0)].symbol()).collect::<String>()
+    };
+    assert_eq!(drawn(&[]), "0s         all traces         100ms");
+    assert_eq!(drawn(&[50]), "0s    all traces !            100ms");
+    assert_eq!(drawn(&[30, 31, 70]), "0s        ! all traces  !     100ms", "the name stands between the marks");
+    assert_eq!(drawn(&[10, 30, 50, 70]), "0s !      !      !      !     100ms", "no room");
+    assert_eq!(drawn(&[0]), "0s!         all traces        100ms", "a mark stands beside the end");
 }
 
 /// Draws open traces of 90 ms beside one of `longest` milliseconds.
