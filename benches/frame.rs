@@ -88,9 +88,8 @@ impl Screen {
     fn work(&mut self, slices: &mut Vec<Duration>) {
         let end = Instant::now() + Duration::from_millis(12);
         while Instant::now() < end {
-            let begun = processor_time();
-            let has_more = self.app.work(&mut self.store, Slice::of(Duration::from_millis(2)));
-            slices.push(processor_time().saturating_sub(begun));
+            let mut has_more = false;
+            slices.push(time(|| has_more = self.app.work(&mut self.store, Slice::of(Duration::from_millis(2)))));
             if !has_more {
                 break;
             }
@@ -205,9 +204,8 @@ fn contexts() {
                 frames.extend(times(1, &mut screen, |_| {}));
                 std::thread::sleep(Duration::from_millis(16));
             }
-            let begun = processor_time();
-            screen.app.load_contexts(&screen.store, reading.join().unwrap());
-            loads.push(processor_time().saturating_sub(begun));
+            let read = reading.join().unwrap();
+            loads.push(time(|| screen.app.load_contexts(&screen.store, read)));
         }
     }
     let took = begun.elapsed();
@@ -231,43 +229,48 @@ fn views(screen: &mut Screen) {
     let metric = crowd::gauge();
     screen.app.metrics = MetricStore::new(MetricLimits { bytes: 4 << 30, ..MetricLimits::default() });
     screen.app.receive_metrics(crowd::metrics(&metric, 0..MAX_SERIES as u64));
-    eprintln!("| view | key | frames while opening | still | after a key | while streaming | slices between frames |");
+    eprintln!("| view | slowest key | frames while opening | still | after a key | while streaming | slices between frames |");
     eprintln!(
         "{} spans, {} log records, {} series; milliseconds (median, 99th percentile, slowest)",
         screen.store.all().spans,
         screen.app.logs.len(),
         screen.app.metrics.series().len()
     );
+    // The keys that open each, from the one before.
     let views = [
-        ("traces", &[Action::ViewTraces, Action::Top][..]),
-        ("sessions", &[Action::ViewSessions]),
-        ("agents", &[Action::ViewAgents]),
-        ("models", &[Action::ViewModels]),
-        ("tools", &[Action::ViewTools]),
-        ("errors", &[Action::ViewErrors]),
-        ("logs", &[Action::ViewTraces, Action::ViewLogs]),
-        ("metrics", &[Action::ViewMetrics]),
-        ("the detail", &[Action::ViewTraces, Action::Top, Action::Down, Action::Detail]),
-        ("help", &[Action::Back, Action::Help]),
-        ("actions", &[Action::Palette]),
-        ("pick agents", &[Action::PickAgents]),
-        ("pick models", &[Action::PickModels]),
-        ("pick tools", &[Action::PickTools]),
-        ("pick sessions", &[Action::PickSessions]),
-        ("a comparison", &[Action::ClearMarks, Action::Top, Action::Mark, Action::NextTrace, Action::Compare]),
+        ("traces", "1g"),
+        ("sessions", "2"),
+        ("agents", "3"),
+        ("models", "4"),
+        ("tools", "5"),
+        ("errors", "6"),
+        ("logs", "17"),
+        ("metrics", "8"),
+        ("the detail", "1gj\n"),
+        ("help", "\x1b?"),
+        ("actions", "\x1b:"),
+        ("pick agents", "\x1ba"),
+        ("pick models", "\x1bo"),
+        ("pick tools", "\x1bt"),
+        ("pick sessions", "\x1bi"),
+        ("a comparison", "\x1bMgmJd"),
+        ("a filter", "\x1b/kind:tool\n"),
+        ("no filter", "\x1b"),
     ];
-    for (name, actions) in views {
-        screen.app.overlay = None;
-        let begun = processor_time();
-        for action in actions {
-            screen.act(*action);
+    for (name, keys) in views {
+        let (mut pressed, mut opening, mut slices) = (Vec::new(), Vec::new(), vec![Duration::ZERO]);
+        for key in keys.chars() {
+            let code = match key {
+                '\x1b' => KeyCode::Esc,
+                '\n' => KeyCode::Enter,
+                key => KeyCode::Char(key),
+            };
+            pressed.push(time(|| screen.press(code)));
+            opening.push(time(|| _ = screen.draw()));
         }
-        let key = processor_time().saturating_sub(begun);
-        let (mut opening, mut slices) = (Vec::new(), vec![Duration::ZERO]);
         loop {
-            let begun = processor_time();
-            let has_more = screen.draw();
-            opening.push(processor_time().saturating_sub(begun));
+            let mut has_more = false;
+            opening.push(time(|| has_more = screen.draw()));
             screen.work(&mut slices);
             if !has_more && opening.len() >= 20 {
                 break;
@@ -286,20 +289,26 @@ fn views(screen: &mut Screen) {
             next += 85;
             screen.work(&mut slices);
         });
+        let pressed = pressed.iter().max().map_or(0.0, Duration::as_secs_f64) * 1e3;
         let [opening, still, keys, streaming, slices] = [opening, still, keys, streaming, slices].map(quantiles);
-        eprintln!("| {name} | {:.1} | {opening} | {still} | {keys} | {streaming} | {slices} |", key.as_secs_f64() * 1e3);
+        eprintln!("| {name} | {pressed:.1} | {opening} | {still} | {keys} | {streaming} | {slices} |");
     }
 }
 
 /// Returns the times of frames after something else was done.
 fn times(count: usize, screen: &mut Screen, mut before: impl FnMut(&mut Screen)) -> Vec<Duration> {
-    let time = |_| {
+    let frame = |_| {
         before(screen);
-        let begun = processor_time();
-        screen.draw();
-        processor_time().saturating_sub(begun)
+        time(|| _ = screen.draw())
     };
-    (0..count).map(time).collect()
+    (0..count).map(frame).collect()
+}
+
+/// Returns the processor time that something takes.
+fn time(work: impl FnOnce()) -> Duration {
+    let begun = processor_time();
+    work();
+    processor_time().saturating_sub(begun)
 }
 
 /// Returns the processor time of this thread: other programs may take the processor at any moment.

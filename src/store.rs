@@ -239,6 +239,8 @@ pub struct Store {
     stats: Stats,
     /// Sums over the selected traces.
     selection: Option<Box<Stats>>,
+    /// The number of the last selection: traces with it are selected.
+    selection_number: u16,
     pricing: Pricing,
     /// The sum of [`Row::retained_bytes`].
     retained_bytes: u64,

@@ -136,7 +136,8 @@ impl Store {
     /// Changes the statistics over all traces and, if the trace is selected, those over the selection.
     pub(super) fn update_stats(&mut self, trace: TraceIx, mut change: impl FnMut(&mut Stats)) {
         change(&mut self.stats);
-        if let Some(selection) = self.selection.as_mut().filter(|_| self.traces[trace.0].selected) {
+        let is_selected = self.is_selected(trace);
+        if let Some(selection) = self.selection.as_mut().filter(|_| is_selected) {
             change(selection);
         }
     }

@@ -37,6 +37,11 @@ impl<G: Default + PartialEq> GroupTable<G> {
         self.places.values().map(|&place| &self.groups[place]).map(|(name, group)| (*name, group))
     }
 
+    /// Takes the table apart.
+    pub(super) fn into_groups(self) -> impl Iterator<Item = G> {
+        self.groups.into_values().map(|(_, group)| group)
+    }
+
     /// Returns the group with a name.
     pub(super) fn get(&self, name: Symbol) -> Option<&G> {
         self.places.get(&name).map(|&place| &self.groups[place].1)

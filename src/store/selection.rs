@@ -6,31 +6,42 @@ use super::interner::Symbol;
 use super::ix::{RowIx, TraceIx};
 use super::stats::Stats;
 
+/// The number of no selection.
+pub(super) const NOT_SELECTED: u16 = 0;
+
 impl Store {
-    /// Begins a selection, which is empty: from now on, sums over the selected traces are kept, too.
-    pub fn begin_selection(&mut self) {
-        self.end_selection();
+    /// Begins a selection, which is empty: from now on, sums over the selected traces are kept, too. Returns those of the selection before.
+    pub fn begin_selection(&mut self) -> Option<Box<Stats>> {
+        let ended = self.end_selection();
+        self.selection_number = self.selection_number.wrapping_add(1);
+        if self.selection_number == NOT_SELECTED {
+            // An earlier selection may have had any number.
+            let traces: Vec<TraceIx> = self.traces().collect();
+            traces.into_iter().for_each(|trace| self.traces[trace.0].selected_in = NOT_SELECTED);
+            self.selection_number += 1;
+        }
         self.selection = Some(Box::new(self.stats.empty_like()));
+        ended
     }
 
-    /// Ends the selection. Costs the number of traces.
-    pub fn end_selection(&mut self) {
-        if self.selection.take().is_some() {
-            let traces: Vec<TraceIx> = self.traces().collect();
-            for trace in traces {
-                self.traces[trace.0].selected = false;
-            }
-        }
+    /// Ends the selection. Returns its sums: to free them costs the number of names.
+    pub fn end_selection(&mut self) -> Option<Box<Stats>> {
+        self.selection.take()
+    }
+
+    /// Whether there is a selection and the trace is in it.
+    pub(super) fn is_selected(&self, trace: TraceIx) -> bool {
+        self.selection.is_some() && self.traces[trace.0].selected_in == self.selection_number
     }
 
     /// Adds a trace to the selection or removes it. Does nothing if there is no selection. Costs the trace's rows.
     pub fn select(&mut self, trace: TraceIx, selected: bool) {
-        if self.traces[trace.0].selected == selected {
+        if self.is_selected(trace) == selected {
             return;
         }
         let Some(mut selection) = self.selection.take() else { return };
         self.add_trace(trace, &mut selection, selected);
-        self.traces[trace.0].selected = selected;
+        self.traces[trace.0].selected_in = if selected { self.selection_number } else { NOT_SELECTED };
         self.selection = Some(selection);
     }
 

@@ -38,6 +38,11 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// Returns all values, and those that were freed and not replaced.
+    pub(super) fn into_values(self) -> impl Iterator<Item = T> {
+        self.pages.into_iter().flat_map(|page| page.values)
+    }
+
     /// Inserts a value and returns its index.
     pub(super) fn insert(&mut self, value: T) -> u32 {
         let number = loop {

@@ -159,6 +159,11 @@ impl Stats {
         self.groups[by as usize].iter()
     }
 
+    /// Takes the statistics of all agents, models and tools apart.
+    pub fn into_groups(self) -> impl Iterator<Item = Group> {
+        self.groups.into_iter().flat_map(GroupTable::into_groups)
+    }
+
     /// Returns the agent, model or tool with a name.
     #[must_use]
     pub fn group(&self, by: By, name: Symbol) -> Option<&Group> {

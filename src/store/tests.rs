@@ -726,6 +726,25 @@ fn minutes_are_refilled_after_the_clock_was_ahead() {
 }
 
 #[test]
+fn a_trace_is_in_no_selection_after_the_one_it_was_added_to() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch(&[spec(1, None), spec(2, Some(1))]), 10 * SECOND);
+    let trace = store.traces().next().unwrap();
+    for number in [1, u16::MAX] {
+        store.selection_number = number - 1;
+        store.begin_selection();
+        store.select(trace, true);
+        assert!(store.is_selected(trace) && !store.selection().unwrap().totals.is_zero());
+        store.begin_selection();
+        assert!(!store.is_selected(trace) && store.selection_number > 0, "the numbers begin again at 1");
+        store.check_invariants();
+        store.end_selection();
+        assert!(!store.is_selected(trace));
+    }
+    assert_eq!(store.begin_selection().map(|ended| ended.into_groups().count()), None, "it has ended");
+}
+
+#[test]
 fn a_span_that_ends_in_the_far_future_does_not_keep_its_trace_running() {
     for origin in [Origin::Live, Origin::History] {
         let mut store = Store::new(Limits::default());

@@ -26,7 +26,8 @@ pub struct Trace {
     pub(super) leaked: u32,
     pub(super) counts: Counts,
     pub(super) version: u32,
-    pub(super) selected: bool,
+    /// The number of the last selection that it was added to and not removed from.
+    pub(super) selected_in: u16,
     /// The traces before and after it in its group.
     pub(super) previous: u32,
     pub(super) next: u32,

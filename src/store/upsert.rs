@@ -27,6 +27,7 @@ use super::pairing::Slot;
 use super::placement::StatedParent;
 use super::response_ids::IdSlot;
 use super::row::{FINAL, FROM_LOG, MISPLACED, Phase, RICH, Row, RunStatus, TRUNCATED};
+use super::selection::NOT_SELECTED;
 use super::told::Told;
 use super::trace::{Counts, Trace};
 use super::tree::Children;
@@ -282,7 +283,7 @@ impl Store {
             work: 0,
             counts: Counts::default(),
             version: 0,
-            selected: false,
+            selected_in: NOT_SELECTED,
             previous: NONE,
             next: NONE,
             idle: None,

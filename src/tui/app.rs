@@ -111,7 +111,7 @@ pub enum Focus {
 }
 
 /// A window over the panes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Overlay {
     /// The signs, keys and filter words.
     Help(Help),

@@ -24,7 +24,7 @@ impl Store {
         self.check_text_uses();
         assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
         if let Some(selection) = &self.selection {
-            assert_eq!(**selection, self.recomputed_stats(|trace| self.trace(trace).selected), "statistics over the selection");
+            assert_eq!(**selection, self.recomputed_stats(|trace| self.is_selected(trace)), "statistics over the selection");
         }
     }
 

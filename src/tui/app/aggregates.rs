@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::ranks::{Ranked, Ranks};
 use super::refresh::TraceVersion;
+use super::trash::Items;
 use super::{MissSums, TraceTree};
 use crate::model::Nanos;
 use crate::store::{Group, Stats, Store, Symbol, TimeBreakdown, TraceIx};
@@ -37,18 +38,20 @@ struct TraceAggregates {
 }
 
 impl Aggregates {
-    /// Starts over with another filter.
-    pub(super) fn restart(&mut self, store: &mut Store, tree: &mut TraceTree) {
+    /// Starts over with another filter. Returns what is left to free.
+    pub(super) fn restart(&mut self, store: &mut Store, tree: &mut TraceTree) -> Option<Items> {
         tree.take_visibility_changes();
         self.queue = VecDeque::new();
-        if tree.is_filtered() {
-            store.begin_selection();
+        let ended = if tree.is_filtered() {
+            let ended = store.begin_selection();
             self.queue = tree.traces().flat_map(|trace| store.group(trace)).collect();
+            ended
         } else {
-            store.end_selection();
-        }
+            store.end_selection()
+        };
         self.queued = self.queue.len();
         self.ranks = Ranks::default();
+        ended.map(|stats| Box::new(stats.into_groups().map(drop)) as Items)
     }
 
     /// Notes that the store has changed.

@@ -36,6 +36,13 @@ impl App {
         }
     }
 
+    /// Closes the window over the panes.
+    pub(super) fn close_overlay(&mut self) {
+        if let Some(Overlay::Picker(picker)) = self.overlay.take() {
+            self.trash.put(picker.into_items());
+        }
+    }
+
     /// Returns the program if it gets the keys.
     pub(super) fn focused_program(&mut self) -> Option<&mut Program> {
         let is_covered = self.overlay.is_some() || self.editor.is_some();
@@ -65,7 +72,7 @@ impl App {
                     picker.finish_gathering(store);
                 }
                 let (field, values) = (picker.field, picker.key(key, action).break_value()?);
-                self.overlay = None;
+                self.close_overlay();
                 self.set_filter(store, with_values(&self.filter, field, &values?));
             }
             (Some(Overlay::Sorter(sorter)), KeyCode::Enter, _) => {

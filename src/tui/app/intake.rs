@@ -232,7 +232,8 @@ impl App {
     pub fn work(&mut self, store: &mut Store, slice: Slice) -> bool {
         let mut has_more = self.advance_filter(store, slice.share());
         if std::mem::take(&mut self.is_refiltered) {
-            self.aggregates.restart(store, &mut self.tree);
+            let old = self.aggregates.restart(store, &mut self.tree);
+            self.trash.put(old);
             self.survey.outdate();
             if let Some(table) = &mut self.table {
                 let old = table.restart(store, &self.tree);

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::trash::Items;
 use super::{Action, Slice};
 use crate::query::{STATUSES, values_of};
 use crate::store::{By, Store};
@@ -40,7 +41,7 @@ impl Choice {
 }
 
 /// An open list.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Picker {
     /// The filter field that the list sets.
     pub field: &'static str,
@@ -100,6 +101,12 @@ impl Picker {
             }
         }
         Self::new("status", "traces", counts.into(), line, true)
+    }
+
+    /// Takes itself apart, to be freed in slices.
+    pub(super) fn into_items(self) -> impl Iterator<Item = Items> {
+        let choices: Items = Box::new(self.choices.into_iter().map(drop));
+        self.gathering.map(Gathering::into_items).into_iter().chain([choices])
     }
 
     /// Whether typed text narrows the list.
@@ -170,7 +177,7 @@ impl Picker {
         }
         match key.code {
             KeyCode::Esc => return ControlFlow::Break(None),
-            KeyCode::Enter => return ControlFlow::Break(Some(std::mem::take(self).into_values())),
+            KeyCode::Enter => return ControlFlow::Break(Some(self.take_values())),
             KeyCode::Down | KeyCode::Tab => self.step(1),
             KeyCode::Up | KeyCode::BackTab => self.step(-1),
             KeyCode::Char('n') if control => self.step(1),
@@ -273,7 +280,7 @@ impl Picker {
 
     /// Returns the values to filter by: the selected ones. If the user has selected nothing, Enter selects only the value under the cursor,
     /// or deselects it.
-    fn into_values(mut self) -> Vec<String> {
+    fn take_values(&mut self) -> Vec<String> {
         if !self.is_touched {
             let was_selected = self.shown.get(self.cursor).is_some_and(|&at| self.choices[at].is_selected);
             self.choices.iter_mut().for_each(|choice| choice.is_selected = false);
@@ -281,6 +288,7 @@ impl Picker {
                 self.toggle();
             }
         }
-        self.choices.into_iter().filter(|choice| choice.is_selected).map(|choice| choice.value).collect()
+        let selected = self.choices.iter_mut().filter(|choice| choice.is_selected);
+        selected.map(|choice| std::mem::take(&mut choice.value)).collect()
     }
 }

@@ -1,39 +1,64 @@
 //! What is freed in slices: to free the lines of a view with 100,000 names at once takes longer than a frame.
 
+use std::hint::black_box;
+
 use crate::tui::slices::Slice;
 
 /// Freeing an item is as much work as so many pieces.
 const PIECES: usize = 4;
 
+/// How many items are freed before the allocator puts their memory in order.
+const UNSORTED: usize = 512;
+
+/// An allocation for which it does so.
+const LARGE: usize = 4096;
+
 /// Things to free.
 #[derive(Default)]
-pub(super) struct Trash(Vec<Items>);
+pub(super) struct Trash {
+    left: Vec<Items>,
+    /// The items that were freed since the allocator put their memory in order.
+    unsorted: usize,
+}
 
 /// Each step frees an item.
 pub(super) type Items = Box<dyn Iterator<Item = ()> + Send>;
 
 impl std::fmt::Debug for Trash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Trash").field(&self.0.len()).finish()
+        f.debug_tuple("Trash").field(&self.left.len()).finish()
     }
 }
 
 impl Trash {
     pub(super) fn put(&mut self, items: impl IntoIterator<Item = Items>) {
-        self.0.extend(items);
+        self.left.extend(items);
     }
 
     /// Frees for a moment. Returns whether anything is left.
     pub(super) fn advance(&mut self, mut slice: Slice) -> bool {
-        while let Some(items) = self.0.last_mut() {
-            while items.next().is_some() {
-                if !slice.goes_on(PIECES) {
-                    return true;
-                }
+        while let Some(items) = self.left.last_mut() {
+            if items.next().is_none() {
+                self.sort();
+                self.left.pop();
+                continue;
             }
-            self.0.pop();
+            self.unsorted += 1;
+            if self.unsorted == UNSORTED {
+                self.sort();
+            }
+            if !slice.goes_on(PIECES) {
+                return true;
+            }
         }
         false
+    }
+
+    /// Lets the allocator put the freed memory in order. glibc puts small pieces aside, and joins all of them when a large one is next asked for
+    /// or freed: after half a million of them, that takes 25 ms.
+    fn sort(&mut self) {
+        self.unsorted = 0;
+        drop(black_box(Vec::<u8>::with_capacity(LARGE)));
     }
 }
 

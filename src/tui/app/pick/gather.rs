@@ -1,27 +1,36 @@
 //! Collects the values of a list, in slices: there may be a name for every session of a month.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, hash_map};
 
+use crate::model::Nanos;
 use crate::store::{By, Store, Symbol, TraceIx};
+use crate::tui::app::trash::Items;
 use crate::tui::slices::Slice;
 
 /// A collection in progress.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Gathering {
     /// The names of a kind; the next place to look at.
     Labels(By, u32),
-    /// The sessions of the traces that are left, and how many traces each has.
-    Sessions(VecDeque<TraceIx>, HashMap<String, u64>),
+    /// The last trace that was looked at, with its start time, and how many traces each session has so far.
+    Sessions(Option<(Nanos, TraceIx)>, HashMap<String, u64>),
     /// What is not copied yet of that.
-    Counted(Vec<(String, u64)>),
+    Counted(hash_map::IntoIter<String, u64>),
 }
 
 impl Gathering {
     pub(super) fn sessions(store: &Store) -> Self {
-        let traces: VecDeque<TraceIx> = store.traces().collect();
         // A table that grows takes longer than a frame.
-        let counts = HashMap::with_capacity(traces.len());
-        Self::Sessions(traces, counts)
+        Self::Sessions(None, HashMap::with_capacity(store.trace_count()))
+    }
+
+    /// Takes itself apart, to be freed in slices.
+    pub(super) fn into_items(self) -> Items {
+        match self {
+            Self::Labels(..) => Box::new(std::iter::empty()),
+            Self::Sessions(_, counts) => Box::new(counts.into_keys().map(drop)),
+            Self::Counted(counted) => Box::new(counted.map(drop)),
+        }
     }
 
     /// Collects on; appends values with their counts to `found`. Returns whether all are known.
@@ -37,26 +46,23 @@ impl Gathering {
                     }
                 }
             }
-            Self::Sessions(traces, counts) => {
-                while let Some(&trace) = traces.front() {
-                    let is_held = store.is_trace_held(trace);
-                    let pieces = if is_held { 1 + store.trace(trace).counts().spans as usize } else { 1 };
+            Self::Sessions(last, counts) => {
+                while let Some(next) = store.newest_before(*last) {
+                    let pieces = 1 + store.trace(next.1).counts().spans as usize;
                     if !slice.allows(pieces) {
                         return false;
                     }
-                    traces.pop_front();
-                    if is_held {
-                        count(store, trace, counts);
-                    }
+                    *last = Some(next);
+                    count(store, next.1, counts);
                     if !slice.goes_on(pieces) {
                         return false;
                     }
                 }
-                *self = Self::Counted(counts.drain().collect());
+                *self = Self::Counted(std::mem::take(counts).into_iter());
                 return self.advance(store, found, slice);
             }
             Self::Counted(counted) => {
-                while let Some(value) = counted.pop() {
+                for value in counted.by_ref() {
                     found.push(value);
                     if !slice.goes_on(1) {
                         return false;

@@ -10,6 +10,14 @@ fn open(line: &str) -> Picker {
     Picker::new("agent", "runs", counts.map(|(name, count)| (name.to_owned(), count)).into(), line, false)
 }
 
+/// Returns the same list, without values that are still being collected.
+fn copy(picker: &Picker) -> Picker {
+    let &Picker { field, counted, cursor, selected, is_fixed, is_touched, .. } = picker;
+    let (typed, filtered, choices) = (picker.typed.clone(), picker.filtered.clone(), picker.choices.clone());
+    let (shown, narrowing) = (picker.shown.clone(), picker.narrowing.clone());
+    Picker { field, counted, typed, cursor, choices, gathering: None, filtered, selected, shown, narrowing, is_fixed, is_touched }
+}
+
 fn press(picker: &mut Picker, keys: &str) -> ControlFlow<Option<Vec<String>>> {
     let mut last = ControlFlow::Continue(());
     for c in keys.chars() {
@@ -42,7 +50,7 @@ fn typed_text_narrows_the_list() {
     assert!(!names(&picker).contains(&"Writer"));
     let _ = press(&mut picker, "zz");
     assert_eq!(names(&picker).len(), 0);
-    assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "nothing is under the cursor");
+    assert_eq!(press(&mut copy(&picker), "\n"), chosen(&[]), "nothing is under the cursor");
     let _ = press(&mut picker, "<<<<<");
     assert_eq!(names(&picker), ["Researcher", "Writer", "Refund Desk"]);
 }
@@ -62,7 +70,7 @@ fn enter_alone_toggles_the_value_under_the_cursor() {
     assert_eq!(press(&mut open(""), "E\n"), chosen(&["Refund Desk"]));
     let mut picker = open("agent:\"refund desk\"");
     assert_eq!(names(&picker), ["Refund Desk", "Researcher", "Writer"], "selected values come first");
-    assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "Enter deselects it");
+    assert_eq!(press(&mut copy(&picker), "\n"), chosen(&[]), "Enter deselects it");
     assert_eq!(press(&mut picker, "V\n"), chosen(&["Researcher"]));
 }
 
@@ -73,7 +81,7 @@ fn in_a_list_of_statuses_letters_move_the_cursor() {
     assert_eq!((picker.cursor, picker.typed.as_str(), names(&picker).len()), (1, "", 3));
     let _ = press(&mut picker, "Gx");
     assert_eq!((picker.cursor, names(&picker).len()), (2, 3));
-    assert_eq!(press(&mut picker.clone(), "\n"), chosen(&["Refund Desk"]));
+    assert_eq!(press(&mut copy(&picker), "\n"), chosen(&["Refund Desk"]));
     assert_eq!(press(&mut picker, "q"), ControlFlow::Break(None));
 }
 
@@ -104,18 +112,22 @@ fn runs(agents: u64) -> Store {
 #[test]
 fn the_values_are_collected_in_slices_and_enter_takes_what_the_whole_list_holds() {
     let store = runs(3000);
-    for (gathering, last) in [(Gathering::Labels(By::Agent, 0), "agent 2999"), (Gathering::sessions(&store), "session 2999")] {
+    let agents = || Gathering::Labels(By::Agent, 0);
+    let sessions = || Gathering::sessions(&store);
+    for (gathering, last) in [(&agents as &dyn Fn() -> Gathering, "agent 2999"), (&sessions, "session 2999")] {
         let filtered = vec!["agent 7".to_owned(), "session 7".to_owned()];
-        let mut picker = Picker { gathering: Some(gathering), filtered, ..Picker::default() };
+        let mut picker = Picker { gathering: Some(gathering()), filtered, ..Picker::default() };
         assert!(picker.advance(&store, Slice::of(Duration::ZERO)), "more work than a slice has time for");
         let _ = press(&mut picker, "2999");
         assert_eq!((picker.is_gathering(), names(&picker).len()), (true, 0));
-        let mut quick = picker.clone();
+        while picker.advance(&store, Slice::of(Duration::ZERO)) {}
+        assert_eq!((picker.count(), picker.selected_count(), picker.shown().next().unwrap().count), (3000, 1, 2));
+        let mut quick = Picker { gathering: Some(gathering()), ..Picker::default() };
+        assert!(quick.advance(&store, Slice::of(Duration::ZERO)));
+        let _ = press(&mut quick, "2999");
         quick.finish_gathering(&store);
         let ControlFlow::Break(Some(values)) = press(&mut quick, "\n") else { panic!("the list closes") };
         assert_eq!(values, [last], "nothing else matches");
-        while picker.advance(&store, Slice::of(Duration::ZERO)) {}
-        assert_eq!((picker.count(), picker.selected_count(), picker.shown().next().unwrap().count), (3000, 1, 2));
     }
 }
 
@@ -130,7 +142,7 @@ fn a_long_list_is_narrowed_in_slices_and_enter_takes_what_the_whole_text_finds()
         assert!(picker.advance_narrowing(&mut Slice::of(Duration::ZERO)), "more work than a slice has time for");
     }
     assert_eq!(picker.shown().len(), 20_000, "the list stays until the matches are known");
-    assert_eq!(press(&mut picker.clone(), "\n"), chosen(&["agent 19999"]));
+    assert_eq!(press(&mut copy(&picker), "\n"), chosen(&["agent 19999"]));
     while picker.advance_narrowing(&mut Slice::of(Duration::ZERO)) {}
     assert_eq!(picker.shown().next().map(|choice| choice.value.as_str()), Some("agent 19999"));
 }

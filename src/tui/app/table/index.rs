@@ -47,6 +47,9 @@ pub(super) struct Index {
     by_trace: HashMap<TraceIx, Vec<Entry>>,
     /// Nested turns of another session, by the enclosing turn; their usage does not count for it.
     nested: HashMap<RowIx, Vec<RowIx>>,
+    /// Whether the first pass over all traces goes on, and the last one that it came to, with its start time. With a filter, `queue` has them.
+    is_sweeping: bool,
+    last: Option<(Nanos, TraceIx)>,
     /// Traces to index.
     queue: VecDeque<TraceIx>,
     /// The traces in `queue` that changed since the first pass over all of them began, so that each is only once behind it.
@@ -55,15 +58,14 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
-        let traces = || {
-            let shown = || tree.traces().flat_map(|trace| store.group(trace)).collect();
-            if tree.is_filtered() { shown() } else { store.traces().rev().collect() }
-        };
-        let queue: VecDeque<TraceIx> = if is_indexed(view) { traces() } else { VecDeque::new() };
+        let is_sweeping = is_indexed(view) && !tree.is_filtered();
+        let shown = || tree.traces().flat_map(|trace| store.group(trace)).collect();
+        let queue: VecDeque<TraceIx> = if is_indexed(view) && tree.is_filtered() { shown() } else { VecDeque::new() };
         let (groups, free, nested, queued) = Default::default();
         // A table that grows takes longer than a frame.
-        let (places, by_trace) = (HashMap::with_capacity(queue.len()), HashMap::with_capacity(queue.len()));
-        Self { view, groups, free, places, by_trace, nested, queue, queued }
+        let count = if is_sweeping { store.trace_count() } else { queue.len() };
+        let (places, by_trace) = (HashMap::with_capacity(count), HashMap::with_capacity(count));
+        Self { view, groups, free, places, by_trace, nested, is_sweeping, last: None, queue, queued }
     }
 
     /// Takes itself apart, to be freed in slices.
@@ -139,23 +141,29 @@ impl Index {
 
     /// Indexes queued traces for a moment. Returns whether any are left.
     pub(super) fn advance(&mut self, store: &Store, tree: &TraceTree, slice: &mut Slice) -> bool {
-        while let Some(&trace) = self.queue.front() {
+        loop {
+            let swept = if self.is_sweeping { store.newest_before(self.last) } else { None };
+            self.is_sweeping = swept.is_some();
+            let Some(trace) = swept.map(|(_, trace)| trace).or_else(|| self.queue.front().copied()) else { return false };
             let counts = store.is_trace_held(trace) && tree.counts(store, trace);
             let pieces = if counts { 1 + store.trace(trace).counts().spans as usize } else { 1 };
             if !slice.allows(pieces) {
-                break;
+                return true;
             }
-            self.queue.pop_front();
-            self.queued.remove(&trace);
+            if self.is_sweeping {
+                self.last = swept;
+            } else {
+                self.queue.pop_front();
+                self.queued.remove(&trace);
+            }
             self.forget(&[trace]);
             if counts {
                 self.add(store, trace);
             }
             if !slice.goes_on(pieces) {
-                break;
+                return true;
             }
         }
-        !self.queue.is_empty()
     }
 
     fn add(&mut self, store: &Store, trace: TraceIx) {

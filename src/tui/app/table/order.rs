@@ -17,16 +17,17 @@ pub(super) struct Pass {
     lines: Vec<LineId>,
     /// The sort keys with the indexes of the lines.
     keys: Vec<(u64, u32)>,
-    /// The texts of a column of texts, in lower case.
-    texts: Vec<String>,
+    /// The texts of a column of texts, in lower case, and where each ends: to free them one by one takes longer than a frame.
+    texts: String,
+    ends: Vec<usize>,
     sort: Option<SlicedSort<(u64, u32)>>,
     took: Duration,
 }
 
 impl Pass {
     pub(super) fn new(column: TableColumn, is_reversed: bool) -> Self {
-        let (lines, keys, texts) = Default::default();
-        Self { column, is_reversed, next: 0, lines, keys, texts, sort: None, took: Duration::ZERO }
+        let (lines, keys, texts, ends) = Default::default();
+        Self { column, is_reversed, next: 0, lines, keys, texts, ends, sort: None, took: Duration::ZERO }
     }
 
     /// Returns the time of all slices.
@@ -51,7 +52,10 @@ impl Pass {
                 let (number, text) = cell.sort_key();
                 self.keys.push((number, self.lines.len() as u32));
                 self.lines.push(id);
-                self.texts.extend(text);
+                if let Some(text) = text {
+                    self.texts.push_str(&text);
+                    self.ends.push(self.texts.len());
+                }
             }
             self.next += 1;
             if !slice.goes_on(1) {
@@ -62,13 +66,14 @@ impl Pass {
     }
 
     fn sort(&mut self, source: Source<'_>, slice: &mut Slice) -> bool {
-        let Self { is_reversed, lines, keys, texts, sort, .. } = self;
+        let Self { is_reversed, lines, keys, texts, ends, sort, .. } = self;
         let in_order = |order: Ordering| if *is_reversed { order.reverse() } else { order };
         let compare = |one: &(u64, u32), other: &(u64, u32)| {
             let [a, b] = [one.1 as usize, other.1 as usize];
             let numbers = in_order(one.0.cmp(&other.0));
-            let texts = || in_order(texts.get(a).cmp(&texts.get(b)));
-            numbers.then_with(texts).then_with(|| source.compare_names(lines[a], lines[b]))
+            let end = |line: usize| ends.get(line).copied();
+            let text = |line: usize| end(line).map(|to| &texts[line.checked_sub(1).and_then(end).unwrap_or_default()..to]);
+            numbers.then_with(|| in_order(text(a).cmp(&text(b)))).then_with(|| source.compare_names(lines[a], lines[b]))
         };
         sort.get_or_insert_with(|| SlicedSort::new(std::mem::take(keys))).advance(slice, compare)
     }
