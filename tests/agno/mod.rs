@@ -93,15 +93,30 @@ pub(crate) const ABOUT_CONTEXTS: [(&[&str], bool); 11] = [
     (&["show", "--json", "last"], true),
 ];
 
+/// Runs the program. Returns what it prints.
+fn printed(arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
+    command.args(arguments).env("XDG_CONFIG_HOME", "/nonexistent").env("XDG_STATE_HOME", std::env::temp_dir());
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// Checks what a database that `beside.py` has written states of the run of the counter and of its session, which holds nothing but that run.
+pub(crate) fn check_stored(source: &str, flags: &[&str], trace: &serde_json::Value) {
+    let shown = printed(&[&["show", "--json", trace["trace_id"].as_str().unwrap(), source], flags].concat());
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let is_counter = |span: &&serde_json::Value| span["agent"] == "Counter" && !span["stored_run"].is_null();
+    let counter = shown["spans"].as_array().unwrap().iter().find(is_counter).unwrap_or_else(|| panic!("{shown}"));
+    for name in ["input_tokens", "output_tokens"] {
+        let stored = ["stored_run", "stored_session"].map(|record| &counter[record][name]);
+        assert!(stored[0].as_u64() > Some(0) && stored == [&trace[name]; 2], "{name}: {counter}");
+    }
+}
+
 /// Runs the program on a database that `beside.py` has written, and checks what it says of approvals, evaluations and stored runs.
 pub(crate) fn check_reviews(source: &str) {
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
-        command.args(arguments).arg(source).env("XDG_CONFIG_HOME", "/nonexistent").env("XDG_STATE_HOME", std::env::temp_dir());
-        let done = command.output().unwrap();
-        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap()
-    };
+    let run = |arguments: &[&str]| printed(&[arguments, &[source]].concat());
     let list = |arguments: &[&str]| -> Vec<serde_json::Value> {
         let output = run(&[&["list", "--json"], arguments].concat());
         output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -131,14 +146,6 @@ pub(crate) fn check_reviews(source: &str) {
     for name in ["input_tokens", "output_tokens"] {
         assert!(stored[name].as_u64() > Some(0) && stored[name] == clerks[0][name], "{name}: {stored}");
     }
-    // The session of the counter's first iteration holds nothing but that run.
-    let id = of("Counter")[0]["trace_id"].as_str().unwrap();
-    let shown: serde_json::Value = serde_json::from_str(&run(&["show", "--json", id])).unwrap();
-    let counter =
-        shown["spans"].as_array().unwrap().iter().find(|span| span["agent"] == "Counter" && !span["stored_run"].is_null()).unwrap();
-    let (in_run, in_session) = (&counter["stored_run"], &counter["stored_session"]);
-    for name in ["input_tokens", "output_tokens"] {
-        assert!(in_session[name].as_u64() > Some(0) && in_session[name] == in_run[name], "{name}: {counter}");
-    }
+    check_stored(source, &[], of("Counter")[0]);
     assert!(run(&["list"]).contains("waits for you"));
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::postgres;
-use crate::real::{ABOUT_CONTEXTS, models, models_with_script, python, write_contexts};
+use crate::real::{ABOUT_CONTEXTS, check_stored, models, models_with_script, python, write_contexts};
 use crate::server::{LOGIN, Server};
 
 /// Returns what `list --json` says of a source, without its name.
@@ -82,7 +82,7 @@ fn every_store_tells_the_same_of_contexts() {
 }
 
 #[test]
-fn accuracy_tests_that_agno_keeps_are_shown_with_the_runs() {
+fn accuracy_tests_and_sums_that_agno_keeps_are_shown_with_the_runs() {
     let (Some(server), Some(python)) = (Server::shared(), python()) else { return };
     let (_models, address) = models_with_script(&python, Path::new("tests/agno/beside.json"));
     let url = server.url(LOGIN, "mysql");
@@ -92,4 +92,5 @@ fn accuracy_tests_that_agno_keeps_are_shown_with_the_runs() {
     let of = |agent: &str| traces.iter().filter(|trace| trace["agent"] == agent).collect::<Vec<_>>();
     let scores: Vec<_> = of("Counter").iter().map(|trace| trace["scores"][0]["score"].as_f64()).collect();
     assert_eq!(scores, [Some(4.0); 2]);
+    check_stored(&url, &["--schema", "beside"], of("Counter")[0]);
 }

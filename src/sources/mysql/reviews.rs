@@ -1,15 +1,19 @@
-//! Reads evaluations from the table beside the traces. Agno keeps no approvals in MySQL. A table that the user may not read, or that has
+//! Reads evaluations, and the metrics of runs and sessions, from the tables beside the traces. Agno keeps no approvals in MySQL. A table that the user may not read, or that has
 //! other columns, is left aside.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::IDS;
 use super::connection::Session;
 use super::error::Error;
 use super::table::{identifier, literal};
-use crate::model::review::Reviews;
-use crate::model::{Batch, Origin};
-use crate::sources::UpdateSender;
-use crate::sources::agno_reviews::{self, EVALUATION, EVALUATIONS, Links, SentReviews, evaluation, evaluations_mark, select_evaluations};
+use crate::model::review::{Reviews, RunMetrics};
+use crate::model::{Batch, Origin, Payload};
+use crate::sources::agno_reviews::{
+    self, EVALUATION, EVALUATIONS, Links, RUN_METRICS, SESSION_METRICS, SentReviews, evaluation, evaluations_mark, select_evaluations,
+};
+use crate::sources::{UpdateSender, agno_row};
 
 /// The interval of reading.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -66,6 +70,43 @@ impl ReviewReader {
         // Of a judge, the run would have to be sought by its texts.
         Ok(Some(Reviews { evaluations: agno_reviews::linked(stored, &Links::new()), ..Reviews::default() }))
     }
+}
+
+/// Adds what Agno's records of runs and sessions state to the payloads of runs.
+pub(super) fn add_stored_metrics(session: &mut Session, schema: &str, mut payloads: Vec<&mut Payload>) -> Result<(), Error> {
+    payloads.retain(|payload| agno_row::run_id(payload).is_some());
+    let ids = |id: fn(&Payload) -> Option<&str>| payloads.iter().filter_map(|payload| id(payload)).map(str::to_owned).collect::<Vec<_>>();
+    let of_runs = stored_metrics(session, schema, RUN_METRICS, &ids(agno_row::run_id))?;
+    let of_sessions = stored_metrics(session, schema, SESSION_METRICS, &ids(agno_row::session_id))?;
+    for payload in payloads {
+        payload.run_metrics = agno_row::run_id(payload).and_then(|run| of_runs.get(run)).copied();
+        payload.session_metrics = agno_row::session_id(payload).and_then(|session| of_sessions.get(session)).copied();
+    }
+    Ok(())
+}
+
+/// Reads what the records with some ids state.
+fn stored_metrics(
+    session: &mut Session,
+    schema: &str,
+    [name, key, column, metrics]: [&str; 4],
+    ids: &[String],
+) -> Result<HashMap<String, RunMetrics>, Error> {
+    let mut found = HashMap::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let Some(table) = table(session, schema, name, &[key, column])? else { return Ok(found) };
+    for ids in ids.chunks(IDS) {
+        let ids = ids.iter().map(|id| literal(id.as_bytes())).collect::<Vec<_>>().join(", ");
+        let sql = format!("SELECT {key}, JSON_EXTRACT({column}, '$.{metrics}') FROM {table} WHERE {key} IN ({ids})");
+        session.query(&sql, |row| {
+            let value = |at: usize| row.get(at).copied().flatten();
+            let metrics = value(1).and_then(agno_reviews::stored_metrics);
+            found.extend(value(0).map(|id| String::from_utf8_lossy(id).into_owned()).zip(metrics));
+        })?;
+    }
+    Ok(found)
 }
 
 /// Returns the quoted name of a table if it has these columns and the user may read them.
