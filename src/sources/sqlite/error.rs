@@ -1,5 +1,7 @@
 //! The reasons why a database can't be read, and their messages.
 
+use std::path::Path;
+
 use rusqlite::ErrorCode;
 
 use super::Tables;
@@ -67,6 +69,13 @@ impl Error {
                     "{file}-wal holds rows that only a program with write access can apply; run the agent, or `sqlite3 {file} .tables`, once"
                 )
             }
+            // A file that is replaced leaves the log of the file before, which SQLite takes for its own.
+            Self::Damaged(reason) if Path::new(&format!("{file}-wal")).exists() => {
+                format!(
+                    "{file} is damaged ({reason}). If it was replaced, {file}-wal is that of the file before: stop the agents, and move {file}-wal and \
+                     {file}-shm away. Else `sqlite3 {file} .recover` may save its contents"
+                )
+            }
             Self::Damaged(reason) => format!("{file} is damaged ({reason}); `sqlite3 {file} .recover` may save its contents"),
             Self::Other(reason) => format!("{file} can't be read: {reason}"),
         }
@@ -106,5 +115,21 @@ impl From<rusqlite::Error> for Error {
             (ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied, _) => Self::Denied,
             _ => Self::Other(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_replaced_file_is_named_where_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("traces.db").display().to_string();
+        let message = || Error::Damaged("malformed".to_owned()).message(&file, &Tables::default(), true);
+        assert!(!message().contains("-wal"), "{}", message());
+        std::fs::write(format!("{file}-wal"), "").unwrap();
+        assert!(message().contains("If it was replaced") && message().contains(".recover"), "{}", message());
     }
 }
