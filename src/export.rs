@@ -8,6 +8,7 @@ pub mod jsonl;
 pub mod markdown;
 mod metrics;
 mod misses;
+mod new_file;
 mod otlp;
 pub mod record;
 pub mod redact;
@@ -18,6 +19,7 @@ mod svg;
 pub use context::{CallContextRecord, RunContextRecord, call_facts};
 pub use metrics::write_metrics;
 pub use misses::{Miss, MissSum, cost_of_misses, may_have_missed, misses_of};
+pub use new_file::NewFile;
 pub use otlp::{redacted_log, write_logs};
 pub use record::{AnswerRecord, FindingRecord, SpanRecord, TraceRecord, UsageRecord, WhyRecord};
 pub use redact::{Redaction, Redactor};
@@ -25,15 +27,13 @@ pub use run_contexts::{ContextPlan, context_markdown, run_title};
 pub use svg::Palette;
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 use std::str::FromStr;
 
 use chrono::NaiveDateTime;
 
 use crate::logs::{LogNumber, LogStore};
 use crate::model::{LogRecord, Nanos, Payload, Status, TraceId};
-use crate::regular_file;
 use crate::semconv::{is_open_span, mark_cut, remove_pending_marker};
 use crate::store::{RowIx, RunStatus, Store, TraceIx};
 
@@ -350,88 +350,6 @@ pub fn file_stem(traces: &[TraceRecord], at: NaiveDateTime) -> String {
     format!("agno-top-{what}-{}", at.format("%Y%m%d-%H%M%S"))
 }
 
-/// A file that appears under its name complete or not at all. Only its owner can read it.
-#[derive(Debug)]
-pub struct NewFile {
-    file: tempfile::NamedTempFile,
-    path: PathBuf,
-}
-
-impl NewFile {
-    /// Creates the file under a temporary name in the folder of `path`, which must exist.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Self { file: regular_file::temporary(dir)?, path: path.to_owned() })
-    }
-
-    /// Removes the file if a signal ends the process before the file has its name. For commands without a screen, which has its own way to end.
-    ///
-    /// # Errors
-    ///
-    /// If the signals can't be taken.
-    #[cfg(unix)]
-    pub fn remove_on_signal(&self) -> io::Result<()> {
-        let path = self.file.path().to_owned();
-        // Not SIGHUP, which `nohup` has had ignored.
-        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
-        let remove = move || {
-            if let Some(signal) = signals.forever().next() {
-                let _ = std::fs::remove_file(path);
-                let _ = signal_hook::low_level::emulate_default_handler(signal);
-            }
-        };
-        std::thread::Builder::new().name("signals".to_owned()).spawn(remove).map(|_| ())
-    }
-
-    /// Does nothing: there are no signals.
-    ///
-    /// # Errors
-    ///
-    /// None.
-    #[cfg(not(unix))]
-    pub fn remove_on_signal(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Returns a buffered writer.
-    pub fn writer(&mut self) -> BufWriter<&mut std::fs::File> {
-        BufWriter::with_capacity(1 << 18, self.file.as_file_mut())
-    }
-
-    /// Gives the file its name and replaces an existing file.
-    pub fn replace(self) -> io::Result<PathBuf> {
-        self.file.as_file().sync_all()?;
-        self.file.persist(&self.path).map_err(|error| error.error)?;
-        Ok(self.path)
-    }
-
-    /// Gives the file its name, for good: the folder is synchronized, too. Fails if the name is taken.
-    pub fn claim(self) -> io::Result<PathBuf> {
-        self.file.as_file().sync_all()?;
-        self.file.persist_noclobber(&self.path).map_err(|error| error.error)?;
-        #[cfg(unix)]
-        std::fs::File::open(self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
-        Ok(self.path)
-    }
-
-    /// Gives the file its name, or `name-2.json`, `name-3.json` and so on if the name is taken. Never replaces a file.
-    pub fn keep(self) -> io::Result<PathBuf> {
-        let Self { mut file, path } = self;
-        file.as_file().sync_all()?;
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
-        for n in 1..1000 {
-            let path = if n == 1 { path.clone() } else { path.with_file_name(format!("{stem}-{n}{extension}")) };
-            match file.persist_noclobber(&path) {
-                Ok(_) => return Ok(path),
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
-                Err(error) => return Err(error.error),
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("a thousand files have the name {stem}")))
-    }
-}
-
 /// Reduces a text to lower-case letters, digits and single dashes, which are safe in file systems, shells and terminals.
 fn slug(text: &str, limit: usize) -> String {
     let mut slug = String::new();
@@ -493,31 +411,6 @@ mod tests {
         assert_eq!(stem("…"), "agno-top-trace-bcbcbcbc-20261122-070102");
         assert_eq!(file_stem(&[trace(1, "a"), trace(2, "b"), trace(3, "c")], moment()), "agno-top-3-traces-20261122-070102");
         assert_eq!(stem(&"a b".repeat(99)).len(), "agno-top--01010101-20261122-070102".len() + NAME_LENGTH);
-    }
-
-    #[test]
-    fn an_existing_file_is_kept_unless_it_is_replaced_explicitly() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.json");
-        std::fs::write(&path, "mine").unwrap();
-        let new = |text: &str| {
-            let mut file = NewFile::create(&path).unwrap();
-            file.writer().write_all(text.as_bytes()).unwrap();
-            file
-        };
-        assert_eq!(new("x").keep().unwrap(), dir.path().join("a-2.json"));
-        assert_eq!(new("y").keep().unwrap(), dir.path().join("a-3.json"));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
-        drop(new("never"));
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "no temporary file is left");
-        assert_eq!(new("theirs").replace().unwrap(), path);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
-    }
-
-    #[test]
-    fn a_missing_directory_is_an_error() {
-        let error = NewFile::create(Path::new("no/such/directory/a.json")).unwrap_err().to_string();
-        assert!(error.starts_with("No such file") && !error.contains(".tmp"), "{error}");
     }
 
     #[test]

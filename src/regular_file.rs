@@ -1,10 +1,14 @@
 //! Files that the user names, read in bounded memory. Opening a pipe waits for its other end, and a device may never end.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
+
+/// How the names of [`temporary`] files begin and end.
+const TEMPORARY: [&str; 2] = [".agno-top-", ".tmp"];
 
 /// Opens a file to read.
 ///
@@ -46,11 +50,18 @@ pub(crate) fn read_to_string(path: &Path, max_size: u64) -> io::Result<String> {
 ///
 /// Fails if the system refuses. The error does not name the temporary file, of which the user knows nothing.
 pub(crate) fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let file = tempfile::Builder::new().prefix(".agno-top-").suffix(".tmp").tempfile_in(folder);
+    let [prefix, suffix] = TEMPORARY;
+    let file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder);
     file.map_err(|error| {
         let text = error.to_string();
         io::Error::new(error.kind(), text.split_once(" at path ").map_or(&*text, |(reason, _)| reason))
     })
+}
+
+/// Whether a file has the name of a [`temporary`] one.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    let [prefix, suffix] = TEMPORARY.map(str::as_bytes);
+    name.as_encoded_bytes().starts_with(prefix) && name.as_encoded_bytes().ends_with(suffix)
 }
 
 /// Fails if the path names something else than a regular file; a file that does not exist passes.

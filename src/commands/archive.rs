@@ -84,8 +84,7 @@ fn resume(path: &Path, args: &ArchiveArgs, config: &Config) -> Result<Outcome, R
 /// Writes the archive, reads it back, and compares it with the database.
 fn write(path: &Path, database: &mut OldDatabase) -> Result<(), Report> {
     let failed = |error: std::io::Error| Report::msg(format!("can't write {}: {error}", path.display()));
-    let mut file = NewFile::create(path).map_err(failed)?;
-    file.remove_on_signal().map_err(failed)?;
+    let mut file = NewFile::create_removed_by_signals(path).map_err(failed)?;
     let mut writer = Writer::new(file.writer(), &database.name, database.tables.columns().clone()).map_err(failed)?;
     let mut counts = Counts::default();
     for_each(database, "archived", |trace| {

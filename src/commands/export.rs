@@ -47,8 +47,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
         let stem = file_stem(&records, chrono::Local::now().naive_local());
         let path = std::env::temp_dir().join(format!("{stem}.{}", args.format().extension()));
         let cannot = || format!("can't write {}", path.display());
-        let mut file = NewFile::create(&path).wrap_err_with(cannot)?;
-        file.remove_on_signal().wrap_err_with(cannot)?;
+        let mut file = NewFile::create_removed_by_signals(&path).wrap_err_with(cannot)?;
         write(&mut snapshot, &traces, &options, file.writer()).wrap_err_with(cannot)?;
         let path = file.keep().wrap_err_with(cannot)?;
         print_message(&format!("wrote {}", path.display()));
@@ -83,8 +82,7 @@ fn write_file(path: &Path, snapshot: &mut Snapshot, traces: &[TraceIx], options:
         let file = File::options().write(true).open(path)?;
         return write(snapshot, traces, options, BufWriter::new(file));
     }
-    let mut file = NewFile::create(path)?;
-    file.remove_on_signal()?;
+    let mut file = NewFile::create_removed_by_signals(path)?;
     let spans = write(snapshot, traces, options, file.writer())?;
     file.replace()?;
     Ok(spans)

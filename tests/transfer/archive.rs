@@ -309,3 +309,65 @@ fn a_killed_archive_or_deletion_loses_nothing() {
     assert_eq!(code, 0, "{message}");
     assert_eq!(tables(&path), before);
 }
+
+/// Returns the names of the files in a folder.
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+#[cfg(unix)]
+fn an_archive_that_a_signal_ends_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("traces.db");
+    large(&path);
+    let before = tables(&path);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut program = std::process::Command::new(assert_cmd::cargo::cargo_bin("agno-top"));
+        program.args(["archive", "traces.db", "--older-than", "0s", "-o", "a.jsonl.zst", "--delete"]).current_dir(directory.path());
+        let mut child = program.stderr(std::process::Stdio::null()).spawn().unwrap();
+        while !names(directory.path()).iter().any(|name| name.contains(".tmp")) {
+            assert_eq!(child.try_wait().unwrap(), None);
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(signal.as_raw()));
+        assert_eq!((names(directory.path()), tables(&path)), (vec!["traces.db".to_owned()], before.clone()));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn what_does_not_fit_on_the_disk_leaves_nothing_and_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("traces.db");
+    large(&path);
+    let before = tables(&path);
+    let (code, message) = run(directory.path(), &["archive", "traces.db", "--older-than", "0s", "-o", "whole.jsonl.zst"]);
+    assert_eq!(code, 0, "{message}");
+    for (arguments, expected) in [
+        (&["archive", "traces.db", "--older-than", "0s", "-o", "a.jsonl.zst", "--delete"][..], "can't write a.jsonl.zst: File too large"),
+        (&["export", "traces.db", "-o", "a.json"], "can't write a.json"),
+        (&["restore", "whole.jsonl.zst", "--to", "new.db"], "new.db"),
+    ] {
+        // A limit on the size of files, in blocks of 512 bytes, ends a write as a full disk does, if its signal is ignored.
+        let mut limited = std::process::Command::new("/bin/sh");
+        limited.args(["-c", r#"trap '' XFSZ; ulimit -f 32; exec "$@""#, "sh"]).arg(assert_cmd::cargo::cargo_bin("agno-top"));
+        let done = limited
+            .args(arguments)
+            .current_dir(directory.path())
+            .env("HOME", "/nonexistent")
+            .env("XDG_STATE_HOME", "/nonexistent")
+            .output()
+            .unwrap();
+        let message = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.code() == Some(1) && message.contains(expected), "{arguments:?}: {:?} {message}", done.status);
+        assert_eq!(names(directory.path()), ["traces.db", "whole.jsonl.zst"], "{arguments:?}: {message}");
+        assert_eq!(tables(&path), before);
+    }
+}
