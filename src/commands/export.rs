@@ -124,7 +124,7 @@ pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Optio
         if options.format.holds_contexts() {
             exporter.context(&Contexts::read(snapshot, &snapshot.store.walk(trace).collect::<Vec<_>>())?.markdown(&snapshot.store));
         }
-        missing += spans::for_each(snapshot, trace, |span| {
+        missing += spans::for_each(snapshot, trace, options.format, |span| {
             count += 1;
             exporter.span(span)
         })?;

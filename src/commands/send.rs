@@ -11,7 +11,7 @@ use super::{Outcome, UsageError, ignore_broken_pipe, print_message, spans};
 use crate::cli::SendArgs;
 use crate::config::values::resolve_secret;
 use crate::config::{Config, Header};
-use crate::export::ExportedSpan;
+use crate::export::{ExportedSpan, Format};
 use crate::format;
 use crate::model::LogRecord;
 use crate::send::Sender;
@@ -95,7 +95,7 @@ fn send(
             }
             sender.push(span, report).map_err(failed)
         };
-        unsent.without_payload += spans::for_each(snapshot, trace, push)?;
+        unsent.without_payload += spans::for_each(snapshot, trace, Format::OtlpProto, push)?;
     }
     sender.finish(report).map_err(failed)
 }

@@ -99,6 +99,7 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
             out.write_all(text.as_bytes()).map_err(Report::new)
         }
         ShowFormat::Text => {
+            let rows = snapshot.store.told_once(rows);
             let facts = PayloadFacts::read(&mut snapshot, &rows)?;
             text::write(&mut out, &snapshot, trace, &rows, &facts, Output::stdout(config.ascii)).map_err(Report::new)
         }

@@ -32,6 +32,35 @@ impl Store {
             && self.sums_are_equal(above, row)
     }
 
+    /// Returns the rows of a walk without those that are [retold](Self::is_retold). What is below one of those stands below the row above it.
+    #[must_use]
+    pub fn told_once(&self, walk: impl IntoIterator<Item = (RowIx, usize)>) -> Vec<(RowIx, usize)> {
+        // The depths of the rows above that are left out.
+        let mut left_out: Vec<usize> = Vec::new();
+        let kept = walk.into_iter().filter_map(|(row, depth)| {
+            while left_out.pop_if(|above| *above >= depth).is_some() {}
+            let shown = depth - left_out.len();
+            // A walk that begins at a row holds it.
+            let is_left_out = depth > 0 && self.is_retold(row);
+            if is_left_out {
+                left_out.push(depth);
+            }
+            (!is_left_out).then_some((row, shown))
+        });
+        kept.collect()
+    }
+
+    /// Returns whether a row has no rows below it but [retold](Self::is_retold) ones.
+    #[must_use]
+    pub fn is_told_leaf(&self, mut row: RowIx) -> bool {
+        while let &[only] = self.children(row)
+            && self.is_retold(only)
+        {
+            row = only;
+        }
+        self.children(row).is_empty()
+    }
+
     /// Returns whether two rows are runs or tool calls of one kind. Not every instrumentation tells a team from an agent.
     fn is_same_kind(&self, above: RowIx, row: RowIx) -> bool {
         let is_member = |span_type: SpanType| span_type.is_agentic() && span_type != SpanType::Workflow;

@@ -7,11 +7,13 @@ use crate::store::{RowIx, ShortIds, Store, TraceIx};
 /// The most other traces that a sentence names.
 const MAX_NAMED: usize = 4;
 
-/// Returns what the numbers of a trace leave out or hold beside its run, up to `now`. Costs the traces if the trace has parts, and the
-/// rows of leaked runs.
+/// The most rows of a trace among which those that are told twice are counted.
+const MAX_COUNTED: usize = 10_000;
+
+/// Returns what the numbers of a trace leave out or hold beside its run, up to `now`. Costs the traces if the trace has parts, and its rows.
 #[must_use]
 pub fn scope(store: &Store, trace: TraceIx, now: Nanos) -> Vec<String> {
-    together(store, trace, now).into_iter().chain(leaked(store, trace, now)).collect()
+    together(store, trace, now).into_iter().chain(leaked(store, trace, now)).chain(told_twice(store, trace)).collect()
 }
 
 /// Returns the numbers of all traces that belong together, if there are others.
@@ -59,4 +61,15 @@ fn leaked(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
         ("began after their parents had ended (they leaked in)", "their")
     };
     Some(format!("{runs} {began}: tokens and cost include {their} {spans}, the time does not ({until} with them)"))
+}
+
+/// Returns how many spans of a trace tell again what others tell, if any do.
+fn told_twice(store: &Store, trace: TraceIx) -> Option<String> {
+    let count = store.walk(trace).take(MAX_COUNTED).filter(|&(row, _)| store.is_retold(row)).count() as u64;
+    let spans = format::plural(count, "span");
+    match count {
+        0 => None,
+        1 => Some(format!("{spans} tells again what the one above it tells: it counts once, and lists of steps leave it out")),
+        _ => Some(format!("{spans} tell again what those above them tell: they count once, and lists of steps leave them out")),
+    }
 }

@@ -48,7 +48,7 @@ impl Loop<'_> {
         let logs = export::logs_of(store, &self.session.app.logs, &chosen);
         let palette = self.session.app.themes.current().palette();
         for &trace in &chosen {
-            let mut rows = export::rows(store, trace);
+            let mut rows = export::rows(store, trace, export.format);
             let own = rows.len();
             let findings = export.format.holds_findings().then(|| WhyRecord::new(store, trace, now()));
             let contexts = if export.format.holds_contexts() {
