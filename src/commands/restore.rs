@@ -28,7 +28,11 @@ pub(super) fn run(args: &RestoreArgs, config: &Config) -> Result<Outcome, Report
     let restored = write(args, config, &columns, traces).inspect_err(|_| {
         if is_new {
             // A part of an archive must not be taken for all of it. On a full disk nothing more can be said.
-            let _ = std::fs::remove_file(to);
+            for end in ["", "-wal", "-shm", "-journal"] {
+                let mut file = to.as_os_str().to_owned();
+                file.push(end);
+                let _ = std::fs::remove_file(file);
+            }
         }
     })?;
     let (spans, traces) = (format::plural(restored.spans, "span"), format::plural(restored.traces, "trace"));
