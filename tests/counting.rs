@@ -73,10 +73,9 @@ fn runs_that_two_instrumentations_of_agno_report_count_once() {
             let fields = ["key", "calls", "failed_steps", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"];
             fields.map(|field| line[field].clone())
         };
-        // Where two report a tool, one is below the other: so are the tokens of the member that it runs.
         lines(&file(name), &["stats", "--by", by]).into_iter().map(fact).collect::<Vec<_>>()
     };
-    for by in ["agent", "model", "session"] {
+    for by in ["agent", "model", "session", "tool"] {
         let (one, both) = (facts("openinference", by), facts("both", by));
         assert!(one.len() > 2 && one == both, "{by}: {one:?} {both:?}");
     }

@@ -29,15 +29,7 @@ impl Store {
             let start = |row: RowIx| self.row(row).start;
             // A model call may be on the path for a part of its time only, and so are the rows below it.
             let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN).min(limit);
-            // The run of a team's member stands beside the call that hands the task to it, and is examined below that call.
-            let mut members: HashMap<RowIx, Vec<RowIx>> = HashMap::new();
-            latest.retain(|&row| match self.delegation_of(row) {
-                Some(call) if above != Some(call) => {
-                    members.entry(call).or_default().push(row);
-                    false
-                }
-                _ => start(row) <= limit,
-            });
+            latest.retain(|&row| start(row) <= limit);
             // Of two rows with the same end, the one that started later comes first.
             latest.sort_by_key(|&row| Reverse((end(row), start(row))));
             let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
@@ -57,9 +49,7 @@ impl Store {
                 if let Some(own) = above.and_then(|above| path.get_mut(&above)) {
                     *own = own.saturating_sub(time);
                 }
-                let mut below = self.children(row).to_vec();
-                below.extend(members.remove(&row).into_iter().flatten());
-                open.push((Some(row), below, start, end));
+                open.push((Some(row), self.children(row).to_vec(), start, end));
                 (until, asks_model) = (start, !is_model(row));
             }
         }

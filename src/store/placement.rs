@@ -7,9 +7,15 @@
 //! 2. A span that began after its parent had ended belongs to the nearest row above that was still open; if there is none, it is a root:
 //!    it *leaked* from a run that was over.
 //!
-//! The place depends only on the facts of the row, its parent, the rows above and the step's agents, not on the order of arrival. So it is
-//! decided again when one of those changes: for the children of the changed row, for the rows that passed it on their way up
-//! ([`Store::passed`]), and for the calls in a step whose agents changed. Everything else in the store follows the links that result.
+//! A third one is for runs of any sender, beside a [delegation](Store::is_delegation) of such a sender:
+//!
+//! 3. The run of a team's member is below the call that hands the task to it, as other senders tell it: the only one that was open when
+//!    the run began, or that names the member.
+//!
+//! The place depends only on the facts of the row, its parent, the rows above, the step's agents and the team's delegations, not on the order
+//! of arrival. So it is decided again when one of those changes: for the children of the changed row, for the rows that passed it on their way up
+//! ([`Store::passed`]), for the calls in a step whose agents changed, and for the runs beside a delegation that changed. Everything else in the
+//! store follows the links that result.
 
 use smallvec::SmallVec;
 
@@ -23,6 +29,9 @@ const MAX_PASSED: usize = 64;
 
 /// The maximum number of rows whose place one span decides again.
 const MAX_DECIDED: usize = 8192;
+
+/// The maximum number of rows beside a run that are examined for the call that delegates to it.
+const MAX_BESIDE: usize = 64;
 
 /// The parent that a row names and is not linked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +84,11 @@ impl Store {
 
     /// Returns the row that `row` ran in, given the row of the parent that it names, and the rows that it passes.
     pub(super) fn placed(&self, row: RowIx, stated: RowIx) -> (Option<RowIx>, Passed) {
+        let (place, passed) = self.place_without_delegation(row, stated);
+        (place.map(|place| self.delegation_beside(row, place).unwrap_or(place)), passed)
+    }
+
+    fn place_without_delegation(&self, row: RowIx, stated: RowIx) -> (Option<RowIx>, Passed) {
         let start = self.row(row).start;
         if !self.row(row).is_misplaced() || !self.row(stated).is_misplaced() {
             return (Some(stated), Passed::new());
@@ -107,17 +121,47 @@ impl Store {
         (agent_data.is_misplaced() && agent_data.start <= data.start && !agent_data.has_ended_before(data.start)).then_some(agent)
     }
 
+    /// Returns the call in a team that handed its task to a run there. A team that has not arrived may be any row.
+    fn delegation_beside(&self, run: RowIx, team: RowIx) -> Option<RowIx> {
+        let (data, above) = (self.row(run), self.row(team));
+        if !data.is_agent() || !(above.placeholder || above.span_type.is_agentic()) {
+            return None;
+        }
+        let calls = self.children(team);
+        let begun = calls.partition_point(|&call| self.row(call).order() < data.order());
+        let is_open = |&call: &RowIx| self.is_delegation(call) && !self.row(call).has_ended_before(data.start);
+        let mut open = calls[..begun].iter().rev().take(MAX_BESIDE).copied().filter(is_open);
+        match (open.next(), open.next()) {
+            (only, None) => only,
+            (first, second) => {
+                let agent = self.text(data.label);
+                let mut named = first.into_iter().chain(second).chain(open).filter(|&call| self.delegates_to(call, agent));
+                named.next().filter(|_| named.next().is_none())
+            }
+        }
+    }
+
+    /// Returns whether the arguments of a delegation name a member, whose id Agno makes of its name.
+    fn delegates_to(&self, call: RowIx, agent: &str) -> bool {
+        let named = self.text(self.row(call).input).split_once("\"member_id\"").and_then(|(_, rest)| rest.split('"').nth(1));
+        named.is_some_and(|id| {
+            !id.is_empty() && id.chars().eq(agent.chars().flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }))
+        })
+    }
+
     /// Decides the places again that depend on a row, which was inserted or updated and whose parent was `old_parent`.
     pub(super) fn place_dependents(&mut self, row: RowIx, old_parent: Option<RowIx>, was_agent: bool, changes: &mut Changes) {
         let mut undecided = Vec::new();
         self.add_passing(row, &mut undecided);
-        if self.row(row).is_misplaced() || !self.stated_parents.is_empty() {
+        let has_delegation = || self.children(row).iter().any(|&child| self.is_delegation(child));
+        if self.row(row).is_misplaced() || !self.stated_parents.is_empty() || has_delegation() {
             self.release_orphans(row, changes);
             self.add_children(row, &mut undecided);
         }
         if was_agent || self.row(row).is_agent() {
             self.add_calls_beside(row, old_parent, &mut undecided);
         }
+        self.add_runs_beside(row, old_parent, &mut undecided);
         for _ in 0..MAX_DECIDED {
             let Some(next) = undecided.pop() else { return };
             let old_parent = self.row(next).parent();
@@ -126,6 +170,7 @@ impl Store {
                 if self.row(next).is_agent() {
                     self.add_calls_beside(next, old_parent, &mut undecided);
                 }
+                self.add_runs_beside(next, old_parent, &mut undecided);
             }
         }
     }
@@ -147,7 +192,39 @@ impl Store {
     }
 
     fn add_children(&self, row: RowIx, undecided: &mut Vec<RowIx>) {
-        undecided.extend(self.children(row).iter().copied().filter(|&child| self.row(child).is_misplaced()));
+        for &child in self.children(row) {
+            if self.row(child).is_misplaced() || self.row(child).is_agent() {
+                undecided.push(child);
+            }
+            if self.is_delegation(child) {
+                self.add_members(child, undecided);
+            }
+        }
+    }
+
+    /// Adds the runs below a delegation that name another parent.
+    fn add_members(&self, call: RowIx, undecided: &mut Vec<RowIx>) {
+        undecided.extend(self.children(call).iter().copied().filter(|&run| self.is_moved(run)));
+    }
+
+    /// Adds the runs beside which a delegation is or was, and those below it and the others there.
+    fn add_runs_beside(&self, call: RowIx, old_parent: Option<RowIx>, undecided: &mut Vec<RowIx>) {
+        if !self.has_name_of_delegation(call) {
+            return;
+        }
+        self.add_members(call, undecided);
+        let (parent, order) = (self.row(call).parent(), self.row(call).order());
+        for team in [parent, old_parent.filter(|_| old_parent != parent)].into_iter().flatten() {
+            let beside = self.children(team);
+            let at = beside.partition_point(|&other| self.row(other).order() < order);
+            for &other in &beside[at.saturating_sub(MAX_BESIDE)..beside.len().min(at + MAX_BESIDE)] {
+                if self.row(other).is_agent() {
+                    undecided.push(other);
+                } else if other != call && self.is_delegation(other) {
+                    self.add_members(other, undecided);
+                }
+            }
+        }
     }
 
     /// Adds the calls in the steps that an agent is or was in.

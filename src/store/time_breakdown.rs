@@ -5,9 +5,6 @@ use super::ix::{RowIx, TraceIx};
 use super::row::{Phase, Row};
 use crate::model::{Nanos, SpanType};
 
-/// The maximum number of rows beside a run that are examined for the call that delegates to it.
-const MAX_SIBLINGS: usize = 64;
-
 /// The time in which anything ran in a trace, by what ran. Time in which several spans ran counts once: as model time if a model ran, else
 /// as tool time if a tool ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,26 +131,22 @@ impl Store {
         }
     }
 
-    /// Whether the row is the call with which a team hands a task to a member, whose run stands beside it.
+    /// Whether the row is the call with which a team hands a task to a member, whose run stands below it, though it names the team as its parent.
     #[must_use]
     pub fn is_delegation(&self, row: RowIx) -> bool {
+        self.row(row).is_misplaced() && self.has_name_of_delegation(row)
+    }
+
+    /// Whether the row is a tool call with the name of a delegation, whoever sent it.
+    pub(super) fn has_name_of_delegation(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        data.span_type == SpanType::Tool && data.is_misplaced() && is_delegation(self.text(data.label))
+        data.span_type == SpanType::Tool && is_delegation(self.text(data.label))
     }
 
     /// Whether the row is a call of a model that asks to hand a task to a member, as only that of a team does.
     pub(super) fn requests_delegation(&self, row: RowIx) -> bool {
         let data = self.row(row);
         data.span_type == SpanType::Model && data.is_misplaced() && self.text(data.requested_tools()).split(", ").any(is_delegation)
-    }
-
-    /// Returns the call that handed its task to a run: the last one beside it that ran when the run began.
-    #[must_use]
-    pub fn delegation_of(&self, run: RowIx) -> Option<RowIx> {
-        let data = self.row(run);
-        let siblings = self.children(data.parent().filter(|_| data.span_type.is_agentic())?);
-        let before = siblings[..self.position(run)].iter().rev().take(MAX_SIBLINGS).copied();
-        before.filter(|&call| self.is_delegation(call)).find(|&call| !self.row(call).has_ended_before(data.start))
     }
 
     /// Returns the part of the row's time, up to `now`, in which no child ran.

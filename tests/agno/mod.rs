@@ -107,7 +107,7 @@ pub(crate) fn check_stored(source: &str, flags: &[&str], trace: &serde_json::Val
     let shown = printed(&[&["show", "--json", trace["trace_id"].as_str().unwrap(), source], flags].concat());
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     let is_counter = |span: &&serde_json::Value| span["agent"] == "Counter" && !span["stored_run"].is_null();
-    let counter = shown["spans"].as_array().unwrap().iter().find(is_counter).unwrap_or_else(|| panic!("{shown}"));
+    let counter = shown["spans"].as_array().unwrap().iter().find(is_counter).unwrap();
     for name in ["input_tokens", "output_tokens"] {
         let stored = ["stored_run", "stored_session"].map(|record| &counter[record][name]);
         assert!(stored[0].as_u64() > Some(0) && stored == [&trace[name]; 2], "{name}: {counter}");

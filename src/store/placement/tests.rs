@@ -24,6 +24,7 @@ fn batch(specs: &[Spec], misplaced: bool) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for &(id, parent, span_type, start, end) in specs {
         let name = batch.intern(&format!("{span_type:?} {id}"));
+        let tool = if span_type == Tool && id >= 100 { batch.intern("delegate_task_to_member") } else { name };
         let usage = (span_type == Model).then(|| Usage { input: Some(id as u32 + 1), output: Some(1), ..Usage::default() });
         batch.spans.push(Span {
             trace: trace_id(),
@@ -33,7 +34,7 @@ fn batch(specs: &[Spec], misplaced: bool) -> Batch {
             end: Some(end * SECOND),
             status: Status::Ok,
             name,
-            facts: SpanFacts { span_type, usage, misplaced, agent: name, tool: name, model: name, ..SpanFacts::default() },
+            facts: SpanFacts { span_type, usage, misplaced, agent: name, tool, model: name, ..SpanFacts::default() },
             error: Text::default(),
             payload_ref: PayloadRef(0),
             retained_bytes: 0,
@@ -196,15 +197,54 @@ fn an_agent_in_a_tool_of_a_running_caller_is_no_second_root() {
 }
 
 #[test]
-fn the_run_of_a_member_belongs_to_the_call_that_delegates_to_it() {
-    let mut team = batch(&[(1, None, Team, 0, 9), (2, Some(1), Tool, 1, 5), (3, Some(1), Agent, 2, 4), (4, Some(1), Agent, 6, 7)], true);
-    team.spans[1].facts.tool = team.intern("delegate_task_to_member");
+fn the_run_of_a_member_is_below_the_call_that_delegates_to_it() {
+    let specs = [
+        (1, None, Team, 0, 20),
+        (100, Some(1), Tool, 1, 5),
+        (3, Some(1), Agent, 2, 4),
+        (4, Some(1), Agent, 6, 7),
+        (5, Some(1), Model, 2, 3),
+        // Two delegations at once, whose members are not known.
+        (102, Some(1), Tool, 8, 12),
+        (104, Some(1), Tool, 8, 14),
+        (6, Some(1), Agent, 9, 11),
+        (7, Some(1), Agent, 13, 14),
+    ];
+    let expected = [
+        (3, Some(100), false),
+        (4, Some(1), false),
+        (5, Some(1), false),
+        (6, Some(1), false),
+        (7, Some(104), false),
+        (100, Some(1), false),
+    ];
+    assert_places(&specs, true, &expected);
+    // While the team runs, it has not arrived.
+    assert_places(&specs[1..], true, &expected);
+    assert_places(&specs, false, &[(3, Some(1), false)]);
     let mut store = Store::new(Limits::default());
-    store.apply(&team, 10 * SECOND);
-    assert_eq!(store.delegation_of(row(&store, 3)), Some(row(&store, 2)));
-    assert_eq!(store.delegation_of(row(&store, 4)), None);
+    store.apply(&batch(&specs, true), 30 * SECOND);
     let tools = store.stats().groups(By::Tool).next().unwrap().1;
-    assert_eq!((tools.calls, tools.times.quantile(500)), (1, None), "its time is that of the run");
+    assert_eq!((tools.calls, tools.times.quantile(500)), (3, None), "its time is that of the run");
+}
+
+#[test]
+fn delegations_at_once_are_told_apart_by_the_member_that_they_name() {
+    let specs = [
+        (1, None, Team, 0, 20),
+        (100, Some(1), Tool, 1, 9),
+        (102, Some(1), Tool, 2, 9),
+        (3, Some(1), Agent, 3, 6),
+        (5, Some(1), Agent, 3, 7),
+    ];
+    let mut team = batch(&specs, true);
+    for (at, arguments) in [(1, r#"{"task": "x", "member_id": "agent-3"}"#), (2, r#"{"member_id":"agent-5","task":"x"}"#)] {
+        team.spans[at].facts.input = team.intern(arguments);
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&team, 30 * SECOND);
+    store.check_invariants();
+    assert_eq!([3, 5].map(|run| place(&store, run).0), [Some(span_id(100)), Some(span_id(102))]);
 }
 
 #[test]
@@ -276,7 +316,9 @@ fn trees() -> impl Strategy<Value = Vec<Spec>> {
                 _ if specs.is_empty() => None,
                 _ => Some(specs[parent.index(specs.len())].0),
             };
-            specs.push((at as u64 + 1, parent, [Agent, Team, Step, Step, Model, Tool][kind], start, start + length));
+            // Half of the tools are delegations.
+            let id = at as u64 + if kind == 5 && at % 2 == 0 { 100 } else { 1 };
+            specs.push((id, parent, [Agent, Team, Step, Step, Model, Tool][kind], start, start + length));
         }
         specs
     })

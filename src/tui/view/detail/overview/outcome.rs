@@ -88,7 +88,7 @@ impl Page {
         };
         self.fact("time", &text, TextRole::Plain);
         if store.is_delegation(row) {
-            self.fact("", "it waits for the run of a member beside it, whose time counts for the member", TextRole::Faint);
+            self.fact("", "it waits for the run of a member below it, whose time counts for the member", TextRole::Faint);
         }
     }
 }
