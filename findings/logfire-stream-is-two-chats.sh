@@ -5,15 +5,17 @@
 # Behaviour: with logfire.instrument_openai(), a call that streams for two seconds has a CLIENT span that ends when the stream object is
 #   handed out, and beside it, made at the end, a span that starts and ends at once, kind INTERNAL. Both say gen_ai.operation.name
 #   `chat`, provider, model and the input messages; usage, answer, `operation.cost` and response id are on the second alone, and how
-#   long it took is in its attribute `duration` and in its name. A stream that is left early has the second too, without usage.
+#   long it took is in its attribute `duration` and in its name. A stream that is left early has the second too, without usage. With no
+#   span around the call, the two are two traces.
 # Expected: one span of the call's length with all of it, as for a call that is not streamed.
 # Matters: model calls are counted twice, half of them without tokens, and the latency of a model is a mix of milliseconds and zeros. A
 #   `chat` with usage, no length, `logfire.span_type` "log" and a `duration` is the end of the `chat` before it: one call, from that one's
 #   start to this one's time.
-# Output seen (way: each chat span with kind, length against that of the call, tokens in and out, whether it has a cost; its `duration`):
+# Output seen (way: each chat span with kind, length against the call's, tokens in and out, whether it has a cost, its `duration`; then traces in all):
 #> whole: CLIENT full 1000 50 cost
 #> streamed: CLIENT shorter - - no cost; INTERNAL none 1000 50 cost, duration full
 #> left: CLIENT shorter - - no cost; INTERNAL none - - no cost
+#> traces: 5
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -78,6 +80,7 @@ def left():
     gc.collect()
 
 def length(seconds): return "none" if seconds == 0 else "shorter" if seconds < 1 else "full" if seconds > 1.9 else seconds
+traces = set()
 for way in (whole, streamed, left):
     memory.clear()
     way()
@@ -85,10 +88,12 @@ for way in (whole, streamed, left):
     for span in memory.get_finished_spans():
         a = span.attributes
         if a.get("gen_ai.operation.name") != "chat": continue
+        traces.add(span.context.trace_id)
         text = [span.kind.name, length((span.end_time - span.start_time) / 1e9), a.get("gen_ai.usage.input_tokens", "-"),
                 a.get("gen_ai.usage.output_tokens", "-"), "cost" if "operation.cost" in a else "no cost"]
         shown.append(" ".join(map(str, text)) + (f", duration {length(a['duration'])}" if "duration" in a and way is streamed else ""))
     print(f"{way.__name__}:", "; ".join(shown))
+print("traces:", len(traces))
 PY
 
 timeout 120 "$dir/venv/bin/python" "$dir/run.py" > "$dir/seen"
