@@ -17,7 +17,9 @@ impl Store {
         if self.selection_number == NOT_SELECTED {
             // An earlier selection may have had any number.
             let traces: Vec<TraceIx> = self.traces().collect();
-            traces.into_iter().for_each(|trace| self.traces[trace.0].selected_in = NOT_SELECTED);
+            for trace in traces {
+                self.traces[trace.0].selected_in = NOT_SELECTED;
+            }
             self.selection_number += 1;
         }
         self.selection = Some(Box::new(self.stats.empty_like()));
