@@ -18,6 +18,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::model::attributes::heap_bytes;
+use crate::model::sort;
 use crate::model::{Attribute, Metric, MetricBatch, MetricPoint, Nanos, is_identity};
 pub use chart::HOUR;
 use identity::{hash_metric, hash_series, is_same_attributes, is_same_metric};
@@ -255,7 +256,7 @@ impl MetricStore {
         let known = self.metrics.find(hash, |known| Arc::ptr_eq(&known.metric, &series.metric));
         let varying: &[String] = known.map_or(&[], |known| &known.varying);
         let mut attributes: Vec<&Attribute> = attributes.iter().collect();
-        attributes.sort_by_key(|(name, _)| (!varying.contains(name), is_identity(name)));
+        sort::by_key(&mut attributes, |(name, _)| (!varying.contains(name), is_identity(name)));
         let attributes = series::label(attributes);
         let parts = [&*attributes, service].into_iter().filter(|text| !text.is_empty());
         parts.collect::<Vec<_>>().join(" · ")

@@ -20,6 +20,7 @@ mod payload;
 pub mod payload_query;
 pub mod price;
 pub mod review;
+pub mod sort;
 mod span;
 mod span_kind;
 mod span_type;

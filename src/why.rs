@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 
 use crate::format;
 use crate::model::Nanos;
+use crate::model::sort;
 use crate::store::{Anomalies, MAX_ANALYZED_ROWS, RowIx, Store, TraceIx};
 use calls::{ToolCall, retried, tool_calls};
 
@@ -135,7 +136,7 @@ pub fn why(store: &Store, trace: TraceIx, now: Nanos) -> Why {
     analysis.numbers();
     let order: HashMap<RowIx, usize> = analysis.rows.iter().copied().zip(0..).collect();
     let mut findings = analysis.findings;
-    findings.sort_by_key(|finding| {
+    sort::by_key(&mut findings, |finding| {
         (finding.cause, Reverse(finding.weight), finding.rows.first().and_then(|row| order.get(row)).copied().unwrap_or(usize::MAX))
     });
     let (findings, left_out) = bounded(findings);
@@ -208,7 +209,7 @@ impl<'a> Analysis<'a> {
         let runs: Vec<(RowIx, Anomalies)> = runs.into_iter().map(|run| (run, store.anomalies(run))).collect();
         let mut path: Vec<(RowIx, Nanos)> =
             if is_truncated { Vec::new() } else { store.critical_path(trace, now).into_iter().filter(|(_, time)| *time > 0).collect() };
-        path.sort_by_key(|&(row, time)| (Reverse(time), store.row(row).start, store.row(row).id));
+        sort::by_key(&mut path, |&(row, time)| (Reverse(time), store.row(row).start, store.row(row).id));
         let tool_calls = tool_calls(store, &rows);
         let retried = retried(store, &runs, &tool_calls);
         Self { store, trace, now, rows, runs, tool_calls, retried, path, findings: Vec::new(), is_truncated }

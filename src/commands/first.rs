@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use crate::model::sort;
 use crate::model::{Nanos, TraceId};
 use crate::store::{Store, TraceIx};
 
@@ -26,7 +27,7 @@ pub(super) enum First {
 pub(super) fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
     let mut seen = HashSet::new();
     let mut mains: Vec<TraceIx> = traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect();
-    mains.sort_by_key(|&main| newest_first(store, main));
+    sort::by_key(&mut mains, |&main| newest_first(store, main));
     mains
 }
 

@@ -17,6 +17,7 @@ use crate::export::{Format, Redaction, redacted_log, write_logs};
 use crate::format;
 use crate::logs::LogNumber;
 use crate::model::attributes::AttributeMap;
+use crate::model::sort;
 use crate::model::{LogRecord, Value};
 use crate::sources::log_content;
 use crate::store::RunStatus;
@@ -36,7 +37,7 @@ pub(super) fn run(args: &LogsArgs, config: &Config) -> Result<Outcome, Report> {
         |record: &LogRecord| args.filter.as_ref().is_none_or(|query| query.matches_record(&FilteredLog::new(record), snapshot.now));
     let held = (logs.first()..logs.end()).filter_map(|number| Some((number, logs.get(number)?)));
     let mut shown: Vec<(LogNumber, &LogRecord)> = held.filter(|(_, record)| is_shown(record)).collect();
-    shown.sort_by_key(|(_, record)| record.time);
+    sort::by_key(&mut shown, |(_, record)| record.time);
     let left_out = shown.len().saturating_sub(args.limit.map_or(usize::MAX, |limit| limit as usize));
     shown.drain(..left_out);
     if logs.first() > 0 {

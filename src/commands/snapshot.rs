@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::logs::LogStore;
 use crate::metrics::MetricStore;
 use crate::model::price::Prices;
+use crate::model::sort;
 use crate::model::time::now;
 use crate::model::{Batch, MetricBatch, Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
@@ -233,7 +234,7 @@ impl Snapshot {
         let until = selection.until.as_ref().map_or(Nanos::MAX, |until| until.resolve(self.now));
         let later = self.store.traces().rev().skip_while(|&trace| self.store.trace(trace).start > until);
         let mut recent: Vec<TraceIx> = later.take_while(|&trace| self.store.trace(trace).start >= since).collect();
-        recent.sort_by_key(|&trace| newest_first(&self.store, trace));
+        sort::by_key(&mut recent, |&trace| newest_first(&self.store, trace));
         let is_selected = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| is_match(&self.store, matcher, trace, self.now));
         let is_named = |trace: &TraceIx| ids.is_empty() || ids.contains(trace);
         Ok(Some(

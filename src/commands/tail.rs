@@ -17,6 +17,7 @@ use crate::cli::TailArgs;
 use crate::config::Config;
 use crate::job_control::{self, Scope, Stops};
 use crate::model::clock::Clock;
+use crate::model::sort;
 use crate::model::time::now;
 use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic_hook;
@@ -273,7 +274,7 @@ impl Follower {
 
     /// Prints rows in the order of their ends.
     fn print_in_order(&mut self, mut rows: Vec<RowIx>) -> io::Result<()> {
-        rows.sort_by_key(|&row| (self.store.row(row).end, row));
+        sort::by_key(&mut rows, |&row| (self.store.row(row).end, row));
         rows.dedup();
         self.print_matching(&rows)
     }

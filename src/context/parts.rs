@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::content::{Content, Segment, SegmentKind};
+use crate::model::sort;
 
 /// The most pieces of a part; the smallest others are one together.
 const MAX_PIECES: usize = 50;
@@ -139,7 +140,7 @@ pub(super) fn parts(content: &Content, input: Option<u32>) -> (Parts, Vec<Piece>
     for piece in &pieces {
         parts.sizes[piece.kind as usize] += piece.size;
     }
-    pieces.sort_by(|one, other| (one.kind, other.size, &one.name).cmp(&(other.kind, one.size, &other.name)));
+    sort::by(&mut pieces, |one, other| (one.kind, other.size, &one.name).cmp(&(other.kind, one.size, &other.name)));
     let mut pieces = merge_small(pieces);
     divide(&parts, &mut pieces);
     (parts, pieces)
@@ -189,7 +190,7 @@ pub(super) fn apportion(whole: u64, sizes: &[u64]) -> Vec<u64> {
     let missing = whole - shares.iter().sum::<u64>();
     // The largest remainders round up.
     let mut order: Vec<usize> = (0..sizes.len()).collect();
-    order.sort_by_key(|&at| (std::cmp::Reverse(exact(sizes[at]) % sum), at));
+    sort::by_key(&mut order, |&at| (std::cmp::Reverse(exact(sizes[at]) % sum), at));
     order.into_iter().take(missing as usize).for_each(|at| shares[at] += 1);
     shares
 }

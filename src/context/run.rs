@@ -6,6 +6,7 @@ use super::CallFacts;
 use super::cache::{Earlier, Outcome, Verdict, verdict};
 use super::diff::Diff;
 use super::parts::{PartKind, Parts, Piece};
+use crate::model::sort;
 
 /// An earlier call that a call is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,7 +164,7 @@ impl RunReport {
     pub fn unused_tools(&self) -> Vec<(&str, &OfferedTool)> {
         let unused = self.tools.iter().filter(|(name, _)| !self.called.contains(*name));
         let mut unused: Vec<(&str, &OfferedTool)> = unused.map(|(name, tool)| (name.as_str(), tool)).collect();
-        unused.sort_by_key(|(name, tool)| (std::cmp::Reverse(tool.tokens), *name));
+        sort::by_key(&mut unused, |(name, tool)| (std::cmp::Reverse(tool.tokens), *name));
         unused
     }
 

@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use super::parts::{PartKind, kind_of, wrappers};
+use crate::model::sort;
 
 /// The most characters of a text.
 const MAX_CHARS: usize = 4000;
@@ -52,7 +53,7 @@ impl Content {
             }
         }
         if matches!(kind, PartKind::Tools | PartKind::Results) {
-            texts.sort_by_key(|(.., text)| std::cmp::Reverse(text.len()));
+            sort::by_key(&mut texts, |(.., text)| std::cmp::Reverse(text.len()));
         }
         let more = texts.len().saturating_sub(MAX_TEXTS);
         texts.truncate(MAX_TEXTS);

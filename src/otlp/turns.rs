@@ -29,6 +29,7 @@ use hashbrown::HashMap;
 use super::logs::{self, EncodedLog, LogHead};
 use super::value::{self, ShallowValue, decode_shallow, key_value};
 use super::wire::{DecodeError, Fields};
+use crate::model::sort;
 use crate::model::{Nanos, SpanId, TraceId, Withdrawn};
 use crate::semconv::log_events::{self, EventAttribute, EventAttributes, LogIds, Told};
 use state::Event;
@@ -138,7 +139,7 @@ impl Turns {
         }
         let mut output = Output::default();
         // Prompts must be known before the events that follow them.
-        records.sort_by_key(|record| record.time);
+        sort::by_key(&mut records, |record| record.time);
         // Which events a program logs must be known before the first of them is read.
         for record in records.iter().filter(|record| matches!(record.told, Told::Call | Told::Answer)) {
             if let Some(key) = session_key(record) {

@@ -6,6 +6,7 @@ use super::interner::Symbol;
 use super::ix::RowIx;
 use super::row::Phase;
 use super::{Store, Totals};
+use crate::model::sort;
 use crate::model::{Nanos, SpanType};
 
 /// The maximum number of rows of a run that are analyzed: the first ones.
@@ -91,7 +92,7 @@ impl Store {
                 stack.extend(children(row));
             }
         }
-        rows.sort_by_key(|&row| self.row(row).order());
+        sort::by_key(&mut rows, |&row| self.row(row).order());
         (rows, is_truncated)
     }
 

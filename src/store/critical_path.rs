@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use super::Store;
 use super::ix::{RowIx, TraceIx};
+use crate::model::sort;
 use crate::model::{Nanos, SpanType};
 
 impl Store {
@@ -31,10 +32,10 @@ impl Store {
             let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN).min(limit);
             latest.retain(|&row| start(row) <= limit);
             // Of two rows with the same end, the one that started later comes first.
-            latest.sort_by_key(|&row| Reverse((end(row), start(row))));
+            sort::by_key(&mut latest, |&row| Reverse((end(row), start(row))));
             let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
             let mut models: Vec<RowIx> = latest.iter().copied().filter(|&row| is_model(row)).collect();
-            models.sort_by_key(|&row| start(row));
+            sort::by_key(&mut models, |&row| start(row));
             let (mut latest, mut until, mut asks_model) = (latest.into_iter(), limit, false);
             while until > from {
                 while models.pop_if(|row| start(*row) >= until).is_some() {}

@@ -20,6 +20,7 @@ use super::pairing::Slot;
 use super::rare_tokens::parts_of;
 use super::totals::Totals;
 use super::{Changes, Store};
+use crate::model::sort;
 use crate::model::usage::RareTokens;
 use crate::model::{Nanos, SpanId, TraceId, Usage};
 
@@ -161,7 +162,7 @@ impl Store {
             return;
         }
         let mut duplicates: SmallVec<[RowIx; 2]> = reports.iter().copied().filter(|&row| self.is_duplicate(row)).collect();
-        duplicates.sort_by_key(|&row| std::cmp::Reverse(self.rank(row)));
+        sort::by_key(&mut duplicates, |&row| std::cmp::Reverse(self.rank(row)));
         let rare = duplicates.iter().map(|&row| self.rare_tokens.stated(self.row(row).usage)).fold(RareTokens::default(), RareTokens::or);
         let duplicates: SmallVec<[PackedUsage; 2]> =
             duplicates.iter().map(|&row| self.usages[self.row(row).usage].without_filled()).collect();

@@ -12,6 +12,7 @@ use super::ix::{RowIx, TraceIx};
 use super::memory::TREE;
 use super::{Changes, RunStatus, Store};
 use crate::model::review::{Approval, Evaluation, Reviews, Verdict};
+use crate::model::sort;
 use crate::model::{Batch, Origin, SourceId, Span};
 
 /// How the sessions begin that Agno makes for the runs of an evaluation.
@@ -189,7 +190,7 @@ impl Store {
         let mut keys: HashSet<u64> = self.reviews.approvals.drain().map(|(key, _)| key).collect();
         keys.extend(self.reviews.scores.drain().map(|(key, _)| key));
         self.reviews.listed = self.reviews.sources.values().flat_map(|reviews| reviews.approvals.iter().cloned()).collect();
-        self.reviews.listed.sort_by(|one, other| (one.asked, &one.id).cmp(&(other.asked, &other.id)));
+        sort::by(&mut self.reviews.listed, |one, other| (one.asked, &one.id).cmp(&(other.asked, &other.id)));
         for (approval, place) in self.reviews.listed.iter().zip(0..) {
             let key = self.hasher.hash_one(&*approval.run);
             self.reviews.approvals.entry(key).or_default().push(place);

@@ -11,6 +11,7 @@ use super::ix::{RowIx, TraceIx};
 use super::memory::TREE;
 use super::{RunCall, Store};
 use crate::model::Nanos;
+use crate::model::sort;
 
 /// The most traces and the most rows that are examined for the calls before a run.
 const MAX_TRACES: usize = 16;
@@ -61,7 +62,7 @@ impl Store {
                 other != run && self.row(other).start < start && self.agent(other) == agent && self.session(other) == session
             };
             let mut runs: Vec<RowIx> = self.runs_with_calls(trace).into_iter().filter(is_before).collect();
-            runs.sort_by_key(|&run| std::cmp::Reverse(self.row(run).order()));
+            sort::by_key(&mut runs, |&run| std::cmp::Reverse(self.row(run).order()));
             for run in runs {
                 let (mut calls, _) = self.calls_of_run(run);
                 calls.retain(|call| self.row(call.row).start < start);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Analysis, Cause, list, short};
 use crate::format;
+use crate::model::sort;
 use crate::model::{Nanos, SpanType};
 use crate::store::{Anomalies, RowIx, Store, Symbol};
 
@@ -116,7 +117,7 @@ pub(super) fn tool_calls(store: &Store, rows: &[RowIx]) -> HashMap<RowIx, Vec<To
         }
     }
     for calls in calls.values_mut() {
-        calls.sort_by_key(|&(row, _)| (store.row(row).start, store.row(row).id));
+        sort::by_key(calls, |&(row, _)| (store.row(row).start, store.row(row).id));
     }
     calls
 }

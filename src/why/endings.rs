@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Analysis, Cause, list, short};
 use crate::format;
+use crate::model::sort;
 use crate::model::{Ending, SpanType};
 use crate::store::{RowIx, RunStatus};
 
@@ -45,7 +46,7 @@ impl Analysis<'_> {
     fn failure(&mut self, mut rows: Vec<RowIx>) {
         let store = self.store;
         // The one that made most of the rows above fail comes first.
-        rows.sort_by_cached_key(|&row| std::cmp::Reverse(self.failed_with(row).len()));
+        sort::by_key(&mut rows, |&row| std::cmp::Reverse(self.failed_with(row).len()));
         let Some(&first) = rows.first() else { return };
         let data = store.row(first);
         let is_refusal = data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail;

@@ -3,6 +3,7 @@
 use super::super::snapshot::Snapshot;
 use super::super::sort::LargestFirst;
 use crate::cli::ListSort;
+use crate::model::sort;
 use crate::store::TraceIx;
 use crate::tui::display;
 
@@ -10,8 +11,8 @@ use crate::tui::display;
 pub(super) fn sort(snapshot: &Snapshot, traces: &mut [TraceIx], column: ListSort) {
     match column {
         ListSort::Began => {}
-        ListSort::Trace => traces.sort_by_cached_key(|&trace| display::lead_name(&snapshot.store, trace)),
-        _ => traces.sort_by_cached_key(|&trace| LargestFirst(number(snapshot, trace, column))),
+        ListSort::Trace => sort::by_key(traces, |&trace| display::lead_name(&snapshot.store, trace)),
+        _ => sort::by_key(traces, |&trace| LargestFirst(number(snapshot, trace, column))),
     }
 }
 

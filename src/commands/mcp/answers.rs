@@ -9,6 +9,7 @@ use crate::cli::GroupBy;
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
 use crate::model::Nanos;
+use crate::model::sort;
 use crate::store::{RowIx, ShortIds, Store, Totals, TraceIx};
 use crate::tui::display;
 use crate::why::{self, Why};
@@ -128,7 +129,7 @@ pub(super) fn compare(store: &Store, traces: [TraceIx; 2], now: Nanos) -> String
     }
     let mut steps: Vec<(String, [(u64, Nanos); 2])> = steps.into_iter().collect();
     // The largest differences of time first.
-    steps.sort_by_key(|(_, [a, b])| std::cmp::Reverse(a.1.abs_diff(b.1)));
+    sort::by_key(&mut steps, |(_, [a, b])| std::cmp::Reverse(a.1.abs_diff(b.1)));
     text.push_str("step: times and count in a, in b; the largest differences first\n");
     for (name, sides) in steps.iter().take(MAX_GROUPS) {
         let side =

@@ -8,6 +8,7 @@ use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::model::sort;
 use etcetera::BaseStrategy;
 use rustix::process::{Pid, geteuid, test_kill_process};
 use serde_json::{Value, json};
@@ -66,7 +67,7 @@ pub(super) fn screens(only_here: bool) -> Vec<PathBuf> {
         })
         .filter(|(is_here, ..)| *is_here || !only_here)
         .collect();
-    found.sort_by(|one, other| other.cmp(one));
+    sort::by(&mut found, |one, other| other.cmp(one));
     found.into_iter().map(|(.., path)| path).collect()
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::answers;
 use crate::model::Nanos;
+use crate::model::sort;
 use crate::store::{ShortIds, Store};
 use crate::tui::app::{App, Overlay, View};
 use crate::tui::display;
@@ -43,7 +44,7 @@ pub(super) fn current_view(app: &App, store: &Store, folder: &Path, now: Nanos) 
         fact("compared traces", &named(compared.map(|&trace| ids.id(store, trace)).collect()));
     }
     let mut marks: Vec<_> = app.marks.iter().copied().collect();
-    marks.sort_by_key(|&trace| (store.trace(trace).start, store.trace(trace).id));
+    sort::by_key(&mut marks, |&trace| (store.trace(trace).start, store.trace(trace).id));
     fact("marked traces", &named(marks.into_iter().map(|trace| ids.id(store, trace)).collect()));
     text
 }

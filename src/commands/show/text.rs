@@ -7,6 +7,7 @@ use super::super::snapshot::Snapshot;
 use super::PayloadFacts;
 use crate::export::record::status_name;
 use crate::format;
+use crate::model::sort;
 use crate::model::{Attribute, Dropped, Nanos, SpanType};
 use crate::store::{Phase, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::display::{self, INDENTED_LEVELS};
@@ -278,7 +279,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: 
     if failed.is_empty() {
         return Ok(());
     }
-    failed.sort_by_key(|&row| store.row(row).end);
+    sort::by_key(&mut failed, |&row| store.row(row).end);
     writeln!(out)?;
     for row in failed {
         let data = store.row(row);

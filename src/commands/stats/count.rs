@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::cli::GroupBy;
 use crate::export::MissSum;
 use crate::model::calendar::{self, Period, Unit};
+use crate::model::sort;
 use crate::model::usage::NanoUsd;
 use crate::model::{Nanos, Status};
 use crate::store::{By, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
@@ -118,7 +119,7 @@ pub(in crate::commands) fn count(store: &mut Store, traces: &[TraceIx], by: Grou
         GroupBy::Month => walk::from_periods(store, traces, Unit::Month),
     };
     groups.iter_mut().for_each(Group::sort);
-    groups.sort_by_cached_key(|group| (group.key.is_none(), group.start(), std::cmp::Reverse(group.calls), group.key.clone()));
+    sort::by_key(&mut groups, |group| (group.key.is_none(), group.start(), std::cmp::Reverse(group.calls), group.key.clone()));
     groups
 }
 

@@ -3,11 +3,12 @@
 use super::super::sort::LargestFirst;
 use super::count::Group;
 use crate::cli::SortBy;
+use crate::model::sort;
 
 /// Sorts by a column: numbers with the largest first, unknown ones last; names in their order.
 pub(super) fn sort(groups: &mut [Group], column: SortBy) {
     let ties = |group: &Group| (group.key.is_none(), group.start(), group.key.clone());
-    groups.sort_by_cached_key(|group| (LargestFirst(number(group, column)), ties(group)));
+    sort::by_key(groups, |group| (LargestFirst(number(group, column)), ties(group)));
 }
 
 /// Returns the number of a column; `None` if it is unknown, or for the key.

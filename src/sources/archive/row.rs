@@ -1,5 +1,7 @@
 //! Rows with all of their columns.
 
+use crate::model::sort;
+
 /// A value as the database stores it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -90,7 +92,7 @@ pub(super) fn by_trace(
     (mut spans, span_trace_id, span_id): (Vec<Vec<Value>>, usize, usize),
 ) -> Vec<TraceRows> {
     let text = |row: &[Value], column: usize| row.get(column).and_then(Value::text).unwrap_or_default().to_owned();
-    spans.sort_by_cached_key(|row| text(row, span_id));
+    sort::by_key(&mut spans, |row| text(row, span_id));
     let mut found: std::collections::HashMap<String, TraceRows> =
         ids.iter().map(|id| (id.clone(), TraceRows { id: id.clone(), ..TraceRows::default() })).collect();
     for row in traces {

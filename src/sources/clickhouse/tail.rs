@@ -17,6 +17,7 @@ use super::pager::{Extent, Pager};
 use super::rows::{self, Head};
 use super::server::{Condition, Parameter, Server};
 use super::table::Table;
+use crate::model::sort;
 use crate::model::{Batch, Nanos};
 
 /// By how much the clocks of senders and server may differ, with the time that a row may take to arrive.
@@ -155,7 +156,7 @@ impl Tail {
     fn push(&mut self, rows: &Rows, table: &Table, batches: &mut Vec<Batch>, empty: &Batch) {
         let mut batch = empty.next();
         rows::read(rows, table, &mut batch, |head| self.known.insert(head.key(), head.sent).is_none());
-        batch.spans.sort_by_key(|span| span.end);
+        sort::by_key(&mut batch.spans, |span| span.end);
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
             batches.push(batch);
         }

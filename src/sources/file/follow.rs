@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::decompress;
 use super::objects::syntax_error;
 use crate::model::Skipped;
+use crate::model::sort;
 use crate::regular_file;
 use rotated::{Known, Sibling};
 
@@ -139,7 +140,7 @@ impl Follower {
             let is_newer = last.is_none_or(|last| if is_compressed { sibling.modified > last } else { sibling.modified >= last });
             is_newer && !self.known.contains(sibling) && held().all(|identity| identity != sibling.identity)
         });
-        found.sort_by_key(|sibling| (sibling.created, std::cmp::Reverse(sibling.number()), sibling.modified));
+        sort::by_key(&mut found, |sibling| (sibling.created, std::cmp::Reverse(sibling.number()), sibling.modified));
         found
     }
 

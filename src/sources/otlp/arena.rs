@@ -16,6 +16,7 @@ use memmap2::Advice;
 use memmap2::MmapMut;
 
 use super::packed::{Memory, Packed, SEGMENT_SIZE, Stored};
+use crate::model::sort;
 
 /// A range of addresses in the arena.
 pub(super) type Extent = Range<u64>;
@@ -200,7 +201,7 @@ impl Arena {
             return Vec::new();
         };
         let free = |number: &u64| self.sealed.get(number).map_or(0, |segment| SEGMENT_SIZE - segment.used);
-        self.sparse.sort_by_cached_key(|number| free(number));
+        sort::by_key(&mut self.sparse, |number| free(number));
         let mut taken = Vec::new();
         while excess > 0
             && taken.len() < count

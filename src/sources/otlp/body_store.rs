@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::arena::{Arena, Extent};
 use super::compact::{Compacted, SpanExtent, span_extents};
 use super::packed::{Packed, SEGMENT_SIZE, Stored, Unpacked};
+use crate::model::sort;
 use crate::model::{PayloadMemory, PayloadRef};
 
 /// The fewest bytes that compacting a body must gain.
@@ -210,7 +211,7 @@ impl BodyStore {
     pub(super) fn parts(&self) -> Vec<Vec<u32>> {
         let mut numbers: Vec<u32> = self.by_number.keys().copied().collect();
         // Numbers wrap: those from the next one on are older.
-        numbers.sort_unstable_by_key(|number| (*number < self.next, *number));
+        sort::by_key(&mut numbers, |number| (*number < self.next, *number));
         let (mut parts, mut part, mut size) = (Vec::new(), Vec::new(), 0);
         for number in numbers {
             size += self.by_number.get(&number).map_or(0, Body::len);

@@ -7,6 +7,7 @@ use super::compact::compact;
 use super::packed::{Packer, Unpacked};
 use super::response::Rejection;
 use super::span_events::SpanEvents;
+use crate::model::sort;
 use crate::model::{Batch, Payload, PayloadRef, SpanId};
 use crate::otlp::payload;
 use crate::otlp::signals::SpanLog;
@@ -54,7 +55,7 @@ impl PayloadStore {
             let known = payload.events.len();
             payload.events.extend(lock(&self.events).get(trace, span).cloned());
             if payload.events.len() > known {
-                payload.events.sort_by_key(|event| event.time);
+                sort::by_key(&mut payload.events, |event| event.time);
             }
         }
         Ok(payload)

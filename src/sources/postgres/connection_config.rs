@@ -14,6 +14,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use super::passfile;
+use crate::model::sort;
 use crate::sources::secret::mask;
 use crate::sources::tls::{Identity, Mode, Roots, Tls};
 pub use url::is_url;
@@ -123,7 +124,7 @@ impl ConnectionConfig {
         let tls = tls(&mut settings, home.as_deref())?;
         refuse_unmet(&settings)?;
         secrets.retain(|secret| !secret.is_empty());
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        sort::by_key(&mut secrets, |secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         let name = format!("postgres://{user}@{name}/{database}");
         Ok(Self { name, user, config, tls, secrets })

@@ -7,6 +7,7 @@ mod parameters;
 use std::time::Instant;
 
 use super::refresh::Pace;
+use crate::model::sort;
 use crate::model::{Nanos, SpanId, SpanType};
 use crate::sources::PayloadRequest;
 use crate::store::{Row, RowIx, Store, Symbol, TraceIx};
@@ -98,7 +99,7 @@ impl Compare {
     #[must_use]
     pub fn new(store: &Store, traces: [TraceIx; 2]) -> Self {
         let mut traces = traces;
-        traces.sort_by_key(|&trace| (store.trace(trace).start, trace));
+        sort::by_key(&mut traces, |&trace| (store.trace(trace).start, trace));
         let mut compare = Self {
             traces,
             pairs: Vec::new(),

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use super::refresh::Pace;
+use crate::model::sort;
 use crate::store::{By, Group, Stats, Store, Symbol, TraceIx};
 use crate::tui::slices::Slice;
 
@@ -108,7 +109,7 @@ impl Ranks {
         let with_group = |&name: &Symbol| Some((name, stats.group(by.by(), name)?));
         let groups = ranking.first.iter().filter_map(with_group);
         let mut first: Vec<_> = groups.filter_map(|(name, group)| Some((name, by.amount(group)?, group))).collect();
-        first.sort_by(|one, other| (other.1, Reverse(store.text(other.0))).cmp(&(one.1, Reverse(store.text(one.0)))));
+        sort::by(&mut first, |one, other| (other.1, Reverse(store.text(other.0))).cmp(&(one.1, Reverse(store.text(one.0)))));
         let gone = ranking.first.len() - first.len();
         first.truncate(count);
         (first, ranking.count - gone)

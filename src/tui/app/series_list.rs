@@ -11,6 +11,7 @@ use super::list_pane::ListPane;
 use super::refresh::Pace;
 use crate::metrics::{Comparison, MetricStore, Series, UsageCounter};
 use crate::model::metric::Exemplar;
+use crate::model::sort;
 use crate::model::{Attribute, Nanos};
 use crate::query::{Query, Record};
 use crate::settings::named_enum;
@@ -352,7 +353,7 @@ impl SeriesList {
 
 /// Sorts indexes of series.
 pub fn sort_series(order: &mut [usize], all: &[Series], by: SeriesSort) {
-    order.sort_by(|&one, &other| key(&all[one], by).cmp(&key(&all[other], by)).then_with(|| by_name(&all[one], &all[other])));
+    sort::by(order, |&one, &other| key(&all[one], by).cmp(&key(&all[other], by)).then_with(|| by_name(&all[one], &all[other])));
 }
 
 /// Returns the sort key of a series, apart from its name: the largest and the newest come first, unknown values last.

@@ -10,6 +10,7 @@ use super::{
 use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::Nanos;
+use crate::model::sort;
 use crate::query::{values_of, with_values};
 use crate::store::{By, Store, TraceIx};
 use crate::tui::display;
@@ -240,7 +241,7 @@ impl App {
     /// are none.
     fn to_export(&self, store: &Store) -> Result<(Vec<TraceIx>, String), String> {
         let by_start = |mut traces: Vec<TraceIx>| {
-            traces.sort_by_key(|&trace| (store.trace(trace).start, trace));
+            sort::by_key(&mut traces, |&trace| (store.trace(trace).start, trace));
             traces.dedup();
             traces
         };

@@ -10,6 +10,7 @@ use ratatui::style::Style;
 use super::put;
 use super::styling::Styling;
 use crate::format;
+use crate::model::sort;
 use crate::sources::{Forwarding, State, Traffic};
 use crate::store::Store;
 use crate::tui::app::{App, SourceView};
@@ -79,7 +80,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
 /// Returns the sources in order: failing ones, listeners, readers, and last those that do not exist yet.
 pub(super) fn ranked(app: &App) -> Vec<&SourceView> {
     let mut sources: Vec<&SourceView> = app.sources.iter().collect();
-    sources.sort_by_key(|source| rank(source));
+    sort::by_key(&mut sources, |source| rank(source));
     sources
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tui_input::Input;
 
 use crate::model::SpanType;
+use crate::model::sort;
 use crate::query::{CursorContext, DAY_WORDS, FIELDS, KINDS, STATUSES, cursor_context, quote};
 use crate::semconv::{PARAMETERS, row_keys};
 use crate::store::{By, RowIx, Store, Symbol};
@@ -126,7 +127,7 @@ fn fitting(values: &[Completion], context: &CursorContext) -> Vec<Completion> {
         if name.starts_with(&typed) { Some(0) } else { name.contains(&typed).then_some(1) }
     };
     let mut fitting: Vec<(u8, &Completion)> = values.iter().filter_map(|value| rank(value).map(|rank| (rank, value))).collect();
-    fitting.sort_by_key(|(rank, _)| *rank);
+    sort::by_key(&mut fitting, |(rank, _)| *rank);
     // A complete value needs no completion.
     if let [(_, only)] = fitting.as_slice()
         && only.name.to_lowercase() == typed
@@ -189,6 +190,6 @@ fn texts(store: &Store, text: impl Fn(RowIx) -> Symbol) -> Vec<Completion> {
 }
 
 fn sorted(mut completions: Vec<Completion>) -> Vec<Completion> {
-    completions.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
+    sort::by(&mut completions, |one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
     completions
 }

@@ -7,6 +7,7 @@ use fuzzy_matcher::skim::SkimMatcherV2;
 
 use super::PaletteMatch;
 use crate::keymap::{Action, ENTRIES, Entry};
+use crate::model::sort;
 
 /// The actions that an empty palette lists first.
 const FIRST: [Action; 18] = [
@@ -107,7 +108,7 @@ fn offered(is_demo: bool) -> impl Iterator<Item = &'static Entry> {
 /// Returns all actions, the first ones in the order of [`FIRST`].
 fn all(is_demo: bool) -> Vec<PaletteMatch> {
     let mut entries: Vec<&Entry> = offered(is_demo).collect();
-    entries.sort_by_key(|entry| FIRST.iter().position(|first| *first == entry.action).unwrap_or(FIRST.len()));
+    sort::by_key(&mut entries, |entry| FIRST.iter().position(|first| *first == entry.action).unwrap_or(FIRST.len()));
     entries.into_iter().map(|entry| PaletteMatch { entry, matched: Vec::new(), synonym: None }).collect()
 }
 
@@ -136,7 +137,7 @@ pub(super) fn find(typed: &str, is_demo: bool) -> Vec<PaletteMatch> {
         Some(((0, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new(), synonym: None }))
     };
     let mut matches: Vec<_> = offered(is_demo).filter_map(rate).collect();
-    matches.sort_by_key(|(rank, _)| Reverse(*rank));
+    sort::by_key(&mut matches, |(rank, _)| Reverse(*rank));
     matches.into_iter().map(|(_, found)| found).collect()
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::TraceTree;
 use crate::model::Nanos;
+use crate::model::sort;
 use crate::store::{Idle, Store, TraceIx};
 
 /// The most lines at the foot of the pane.
@@ -53,7 +54,7 @@ impl TraceTree {
             return Vec::new();
         }
         let mut services = store.ordinary();
-        services.sort_by_key(|idle| (std::cmp::Reverse(idle.traces), idle.service));
+        sort::by_key(&mut services, |idle| (std::cmp::Reverse(idle.traces), idle.service));
         services.truncate(MAX_LINES.min(height.saturating_sub(MIN_ROWS)));
         let line = |idle: Idle| FootLine {
             idle,

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::visible_rows::Folded;
 use super::{TraceTree, TreeLine};
+use crate::model::sort;
 use crate::model::{SpanType, Status};
 use crate::store::{Row, RowIx, RunStatus, Store, TraceIx};
 
@@ -88,7 +89,7 @@ impl Fold {
             if !is_retold && !is_internal() {
                 below.reverse();
                 // Rows of several depths stand side by side.
-                below.sort_by_key(|&child| (store.row(child).start, store.row(child).id));
+                sort::by_key(&mut below, |&child| (store.row(child).start, store.row(child).id));
                 fold.places.extend(below.iter().enumerate().map(|(at, &child)| (child, (Some(row), at))));
                 fold.children.insert(row, below);
                 above.push(row);

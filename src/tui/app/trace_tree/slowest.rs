@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::TraceTree;
 use crate::model::Nanos;
+use crate::model::sort;
 use crate::store::{RowIx, Store};
 
 /// A step among those that decide how long its trace takes.
@@ -30,7 +31,7 @@ impl TraceTree {
             *sum = sum.saturating_add(time);
         }
         let mut steps: Vec<_> = times.into_iter().collect();
-        steps.sort_unstable_by_key(|&(row, time)| (std::cmp::Reverse(time), store.row(row).start, row));
+        sort::by_key(&mut steps, |&(row, time)| (std::cmp::Reverse(time), store.row(row).start, row));
         let current = self.slowest.filter(|&slowest| slowest == cursor);
         let current = current.and_then(|current| steps.iter().position(|&(row, _)| row == current));
         let index = current.map_or(0, |current| (current + 1) % steps.len());

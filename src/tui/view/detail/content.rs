@@ -2,6 +2,7 @@
 
 use super::{conversation, preview};
 use crate::format;
+use crate::model::sort;
 use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
 use crate::setup;
@@ -199,7 +200,7 @@ fn attributes(payload: &Payload) -> Page {
 pub(in super::super) fn attribute_table(document: &mut Document, attributes: &[Attribute], indent: usize) -> Vec<(usize, usize)> {
     let mut lines = Vec::with_capacity(attributes.len());
     let mut sorted: Vec<(usize, &Attribute)> = attributes.iter().enumerate().collect();
-    sorted.sort_by_cached_key(|(_, (name, _))| natural_key(name));
+    sort::by_key(&mut sorted, |(_, (name, _))| natural_key(name));
     let column = sorted.iter().map(|(_, (name, _))| format::width(&format::safe(name))).max().unwrap_or_default().min(44) + 2;
     for (index, (name, value)) in sorted {
         lines.push((document.lines(), index));

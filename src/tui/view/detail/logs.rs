@@ -2,6 +2,7 @@
 
 use crate::logs::LogStore;
 use crate::model::LogRecord;
+use crate::model::sort;
 use crate::store::{RowIx, Store};
 use crate::tui::app::LogLine;
 use crate::tui::display::log;
@@ -19,7 +20,7 @@ pub(super) fn page(store: &Store, logs: &LogStore, row: RowIx) -> Document {
         numbers.extend(logs.of_session(session, data.start, data.end).take(MAX_LISTED));
     }
     let mut records: Vec<&LogRecord> = numbers.into_iter().filter_map(|number| logs.get(number)).collect();
-    records.sort_by_key(|record| record.time);
+    sort::by_key(&mut records, |record| record.time);
     let mut page = Document::new();
     for record in &records {
         let line = LogLine::new(record);

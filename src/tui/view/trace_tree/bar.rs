@@ -9,6 +9,7 @@ use super::columns::{LOGGED, full_amount};
 use super::line::Line;
 use crate::format;
 use crate::model::Ending;
+use crate::model::sort;
 use crate::store::{Phase, RunStatus};
 use crate::tui::app::{Measure, TraceTree};
 use crate::tui::display::{log, row_bar};
@@ -161,7 +162,7 @@ impl Line<'_> {
             }
         }
         // An error is drawn over a warning.
-        marked.sort_by_key(|&(_, is_error)| is_error);
+        sort::by_key(&mut marked, |&(_, is_error)| is_error);
         for (x, is_error) in marked {
             put(buffer, x, area.y, 1, LOGGED, if is_error { styling.error() } else { styling.running() });
         }
