@@ -57,6 +57,24 @@ fn a_table_that_comes_later_is_waited_for_and_odd_rows_cost_no_others() {
 }
 
 #[test]
+fn a_connection_that_is_killed_loses_and_repeats_nothing() {
+    let Some(server) = Server::shared() else { return };
+    let schema = server.schema();
+    // A user of its own: the other tests share the server.
+    server.run("mysql", "CREATE USER 'lost'@'%' IDENTIFIED BY 'p@ss'; GRANT SELECT ON *.* TO 'lost'@'%'");
+    server.run(&schema, &spans(1..101, 0));
+    let mut watch = server.watch("lost:p%40ss", &schema, u64::MAX);
+    watch.until_watching();
+    for (first, count) in [(1000, 200), (2000, 300), (3000, 400)] {
+        server.run("mysql", "KILL USER 'lost'");
+        server.run(&schema, &spans(first..first + 100, 0));
+        watch.until_spans(count);
+    }
+    assert!(watch.spans.values().all(|span| span.times == 1));
+    assert!(watch.skipped.is_empty());
+}
+
+#[test]
 fn what_is_refused_is_said_without_the_password() {
     let Some(server) = Server::shared() else { return };
     let schema = server.schema();
