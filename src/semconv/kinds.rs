@@ -102,6 +102,12 @@ pub(super) fn call_in_name(name: &str) -> Option<SpanType> {
     call(one, other).or_else(|| call(other, one))
 }
 
+/// Whether a span name is that of a tool call in the Model Context Protocol, `tools/call add`. By itself it makes no call: the client names its
+/// request so, too.
+pub(super) fn is_mcp_call(name: &str) -> bool {
+    name.starts_with("tools/call ")
+}
+
 /// Whether a span name is that of the execution of a tool call, `app.tool.execution`. It names no tool: the span of the call does.
 pub(super) fn is_execution(name: &str) -> bool {
     name.ends_with(".execution")

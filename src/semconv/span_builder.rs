@@ -285,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn what_only_names_a_tool_watches_its_call_but_the_protocol_executes_it() {
+        for (name, expected) in [("after_tool", Ending::Watching), ("tools/call search", Ending::Plain)] {
+            for status in [Status::Ok, Status::Error] {
+                let mut builder = SpanBuilder::default();
+                builder.name(name.as_bytes());
+                builder.attribute(b"gen_ai.tool.name", Scalar::Text(b"search"));
+                builder.status(status, b"");
+                let facts = builder.build(header(), None, PayloadRef(0), &mut Batch::default()).facts;
+                assert_eq!((facts.span_type, facts.ending), (SpanType::Tool, expected), "{name} {status:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_guardrail_that_refuses_tells_its_reason_by_its_output() {
         for message in [&b""[..], b"tripped"] {
             let refused = |builder: &mut SpanBuilder<'_>| {

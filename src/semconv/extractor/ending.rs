@@ -100,7 +100,8 @@ impl<'a> Extractor<'a> {
 
     /// Whether nothing but the name of a tool tells that the span is a tool call.
     fn only_names_a_tool(&self, span: &EndedSpan<'_>) -> bool {
-        span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none()
+        let states_call = || kinds::from_name(span.name).is_some() || kinds::is_mcp_call(span.name);
+        span.span_type == SpanType::Tool && !self.has(Field::Kind) && !states_call()
     }
 
     pub(super) fn has_answer(&self) -> bool {
