@@ -143,8 +143,8 @@ impl Writer<'_> {
                 let _ = write!(text, " {}", status_name(status));
             }
         }
-        let below = store.told_once(store.walk_below(row)).len() - 1;
-        if is_last_level && below > 0 {
+        if is_last_level && !is_leaf {
+            let below = store.told_once(store.walk_below(row)).len() - 1;
             let _ = write!(text, " (+{})", format::plural(below as u64, "step"));
         }
         text.push('\n');

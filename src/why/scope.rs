@@ -63,10 +63,12 @@ fn leaked(store: &Store, trace: TraceIx, now: Nanos) -> Option<String> {
     Some(format!("{runs} {began}: tokens and cost include {their} {spans}, the time does not ({until} with them)"))
 }
 
-/// Returns how many spans of a trace tell again what others tell, if any do.
+/// Returns how many spans of a trace tell again what others tell, if any do; of a large trace, how many do at least.
 fn told_twice(store: &Store, trace: TraceIx) -> Option<String> {
-    let count = store.walk(trace).take(MAX_COUNTED).filter(|&(row, _)| store.is_retold(row)).count() as u64;
-    let spans = format::plural(count, "span");
+    let mut rows = store.walk(trace);
+    let count = rows.by_ref().take(MAX_COUNTED).filter(|&(row, _)| store.is_retold(row)).count() as u64;
+    let at_least = if rows.next().is_some() { "at least " } else { "" };
+    let spans = format!("{at_least}{}", format::plural(count, "span"));
     match count {
         0 => None,
         1 => Some(format!("{spans} tells again what the one above it tells: it counts once, and lists of steps leave it out")),
