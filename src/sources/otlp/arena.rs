@@ -295,15 +295,15 @@ fn allocate_segment(pool: &SegmentPool, lacks_huge_pages: &mut bool) -> io::Resu
 }
 
 /// Has the system fetch all pages of a segment at once, which takes two thirds of the time of one by one, and huge pages a fifth. But where no
-/// huge pages are free, the system makes some by moving others, which takes longer than all else. An optimization: a kernel that does not know
-/// these ignores them.
+/// huge pages are free, the system makes some by moving others, which takes longer than all else: then small pages are fetched, which the
+/// system may join later. An optimization: a kernel that does not know these ignores them.
 #[cfg(target_os = "linux")]
 fn fetch_pages(memory: &MmapMut, lacks_huge_pages: &mut bool) {
     let begun = Instant::now();
-    if !*lacks_huge_pages {
-        let _ = memory.advise(Advice::HugePage);
+    let advice = [Advice::HugePage, Advice::PopulateWrite];
+    for advice in if *lacks_huge_pages { [advice[1], advice[0]] } else { advice } {
+        let _ = memory.advise(advice);
     }
-    let _ = memory.advise(Advice::PopulateWrite);
     *lacks_huge_pages |= begun.elapsed() > HUGE_PAGES_TIME;
 }
 
