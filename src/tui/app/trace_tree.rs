@@ -234,7 +234,7 @@ impl TraceTree {
             self.zoom = self.zoom.filter(|zoom| zoom.trace != trace);
             self.critical_path.take_if(|(version, _)| version.trace == trace);
             if let Some(filter) = &mut self.filter {
-                filter.match_counts.remove(&trace);
+                filter.match_counts.forget(trace);
             }
         }
         if self.cursor.is_none() {

@@ -3,7 +3,7 @@
 //! A new filter is applied in a pass from the newest trace to the oldest: for a moment at once, and for another moment per frame. A key thus
 //! costs the same regardless of the number of rows. Rows that change during the pass are checked when they change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::TraceTree;
@@ -43,24 +43,50 @@ impl RowSet {
     }
 }
 
+/// The number of matching rows in each trace, by trace index: a hash table that grows by a hundred thousand traces takes longer than a frame.
+#[derive(Debug, Default)]
+pub(super) struct MatchCounts {
+    counts: Vec<u32>,
+}
+
+impl MatchCounts {
+    fn change(&mut self, trace: TraceIx, matches: bool) {
+        if trace.index() >= self.counts.len() {
+            self.counts.resize(trace.index() + 1, 0);
+        }
+        let count = &mut self.counts[trace.index()];
+        *count = if matches { *count + 1 } else { *count - 1 };
+    }
+
+    pub(super) fn forget(&mut self, trace: TraceIx) {
+        if let Some(count) = self.counts.get_mut(trace.index()) {
+            *count = 0;
+        }
+    }
+
+    fn has_any(&self, trace: TraceIx) -> bool {
+        self.counts.get(trace.index()).is_some_and(|&count| count > 0)
+    }
+}
+
 /// The filter in effect, with its matches.
 #[derive(Debug)]
 pub(super) struct Filter {
     pub(super) matcher: Matcher,
     pub(super) matches: RowSet,
-    pub(super) match_counts: HashMap<TraceIx, u32>,
+    pub(super) match_counts: MatchCounts,
     /// When rows must be checked again without a change, because the result depends on the time.
     due: BTreeSet<(Nanos, RowIx)>,
 }
 
 impl Filter {
     fn new(matcher: Matcher) -> Self {
-        Self { matcher, matches: RowSet::default(), match_counts: HashMap::new(), due: BTreeSet::new() }
+        Self { matcher, matches: RowSet::default(), match_counts: MatchCounts::default(), due: BTreeSet::new() }
     }
 
     /// Whether the trace is shown.
     pub(super) fn shows(&self, store: &Store, trace: TraceIx) -> bool {
-        self.match_counts.contains_key(&trace) && self.matcher.matches_trace(store, trace)
+        self.match_counts.has_any(trace) && self.matcher.matches_trace(store, trace)
     }
 
     /// Checks a row again.
@@ -71,12 +97,7 @@ impl Filter {
             return;
         }
         self.matches.set(row, after);
-        let trace = store.row(row).trace();
-        let count = self.match_counts.entry(trace).or_default();
-        *count = if after { *count + 1 } else { *count - 1 };
-        if *count == 0 {
-            self.match_counts.remove(&trace);
-        }
+        self.match_counts.change(store.row(row).trace(), after);
     }
 
     /// Checks a changed row, its subtree (which may inherit another agent or session), its ancestors (whose totals have changed) and the first
