@@ -43,7 +43,7 @@ impl RowSet {
     }
 }
 
-/// The number of matching rows in each trace, by trace index: a hash table that grows by a hundred thousand traces takes longer than a frame.
+/// The number of matching rows in each trace, by trace index.
 #[derive(Debug, Default)]
 pub(super) struct MatchCounts {
     counts: Vec<u32>,
