@@ -331,6 +331,20 @@ fn export_takes_marked_traces_or_the_current_one() {
 }
 
 #[test]
+fn an_export_of_marked_traces_that_are_hidden_says_so() {
+    let mut harness = three();
+    let told = |harness: &mut TestHarness| {
+        harness.act(Action::Export);
+        assert!(matches!(harness.app.overlay.take(), Some(Overlay::Export(_))));
+        harness.app.message.take().map(|message| message.text)
+    };
+    harness.act(Action::Mark);
+    assert_eq!(told(&mut harness), None);
+    harness.app.set_filter(&harness.store, "agent:nobody".to_owned());
+    assert_eq!(told(&mut harness).as_deref(), Some("the file will hold 1 marked trace not shown now; M clears the marks"));
+}
+
+#[test]
 fn an_export_names_what_the_seen_line_stands_for() {
     let mut harness = three();
     let what = |harness: &mut TestHarness| {

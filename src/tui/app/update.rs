@@ -281,6 +281,15 @@ impl App {
         if traces.is_empty() {
             return self.show_message("nothing to export yet", false, now);
         }
+        let hidden = self.marks.iter().filter(|&&marked| !self.tree.shows(store, marked)).count() as u64;
+        if hidden > 0 {
+            let clear = self.keymap.hint(Action::ClearMarks);
+            self.show_message(
+                format!("the file will hold {} not shown now; {clear} clears the marks", format::plural(hidden, "marked trace")),
+                false,
+                now,
+            );
+        }
         let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::from_trace(store, trace, "")).collect();
         let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
         self.overlay = Some(Overlay::Export(ExportDialog::new(traces, what, &stem)));
