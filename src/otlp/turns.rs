@@ -161,7 +161,7 @@ impl Turns {
         ToldSpans { body: output.writer.finish(), withdrawn: output.withdrawn }
     }
 
-    /// Reads a record that tells of a call.
+    /// Reads the record of a call.
     fn record<'a>(&mut self, log: &EncodedLog<'a>) -> Option<Record<'a>> {
         let head = &log.head;
         let name = String::from_utf8_lossy(head.name);

@@ -137,7 +137,7 @@ impl Store {
         self.row(row).is_misplaced() && self.has_name_of_delegation(row)
     }
 
-    /// Whether the row is a tool call with the name of a delegation, whoever sent it.
+    /// Whether the row is a tool call with the name of a delegation, of any sender.
     pub(super) fn has_name_of_delegation(&self, row: RowIx) -> bool {
         let data = self.row(row);
         data.span_type == SpanType::Tool && is_delegation(self.text(data.label))

@@ -40,7 +40,7 @@ use crate::tui::input::{Input, Inputs};
 use crate::tui::terminal::{ASK_BACKGROUND, Output, Screen};
 use crate::tui::view::{self, HitMap};
 
-/// The shortest time between two frames that no key asked for: nobody reads faster, and what streams in costs half of what 60 a second do.
+/// The shortest time between two frames without a key press: 30 frames a second cost half as much as 60, and nobody reads faster.
 const FRAME: Duration = Duration::from_millis(33);
 
 /// How long a slice of work between two frames is: a key waits no longer.

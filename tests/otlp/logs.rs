@@ -109,7 +109,7 @@ fn what_later_events_tell_otherwise_leaves_the_recording() {
     post(&events(&[(0, "user_prompt", &[]), (900, "gen_ai.client.inference.operation.details", details)]));
     let own = recorded("SELECT trace_id FROM agno_traces");
     assert_eq!((own.len(), recorded("SELECT name FROM agno_spans").len()), (1, 2));
-    // The trace that a later event names is that of the turn, and the program's own event tells of the call.
+    // A later event names the trace of the turn. The call is known from the program's own event.
     post(&in_trace(ExportLogsServiceRequest::decode(&events(&[(950, "api_request", call)])[..]).unwrap()));
     let named = "07".repeat(16);
     assert_ne!(own[0], named);

@@ -23,7 +23,7 @@ pub(super) struct Event {
     pub(super) told: Told,
     name: Box<str>,
     pub(super) origin: Arc<Origin>,
-    /// The name and the attributes of the call that it tells of, encoded.
+    /// The encoded name and attributes of the call in the event.
     pub(super) call: Box<[u8]>,
     /// How the call ended, and why.
     pub(super) status: Status,

@@ -1,4 +1,4 @@
-//! Encodes the spans that events tell of. Each event encodes its part once; its span may be told again and again.
+//! Encodes the spans that are made from events. Each event is encoded once, however often its span is sent again.
 
 use std::sync::Arc;
 
