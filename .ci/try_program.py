@@ -84,6 +84,11 @@ with tempfile.TemporaryDirectory() as home:
     assert "TRACE" in run("list", database), "list prints a table"
     assert "Refund Agent" in run("demo", "--once"), "demo --once prints a frame"
 
+    # A user who debugs may ask every program for backtraces. The packaged one has no tables for them.
+    missing = [options.program, "list", os.path.join(home, "missing.sqlite")]
+    failed = subprocess.run(missing, stderr=subprocess.PIPE, timeout=60, text=True, env=environment | {"RUST_BACKTRACE": "1"})
+    assert failed.returncode == 1 and re.fullmatch(r"agno-top: .*\n", failed.stderr), failed
+
     port = free_port()
     tail = subprocess.Popen(
         [options.program, "tail", "--http", f"127.0.0.1:{port}"], stdout=subprocess.PIPE, text=True, env=environment, cwd=home

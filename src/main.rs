@@ -1,6 +1,8 @@
 //! Parses the command line, loads the configuration, runs the subcommand. Exit codes: 0 found or ended by the user, 1 nothing found or failed,
 //! 2 wrong usage, 3 a trace matched `--fail-on`; of `run` else that of the program.
 
+use std::error::Error;
+use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -8,9 +10,11 @@ use agno_top::cli::{self, Command};
 use agno_top::config::{Config, ConfigError};
 use agno_top::{commands, format, log, panic_hook, run, version};
 use clap::error::ErrorKind;
-use eyre::Report;
+use eyre::{EyreHandler, Report};
 
 fn main() -> ExitCode {
+    // Fails if a hook is there, which only this line sets.
+    let _ = eyre::set_hook(Box::new(|_| Box::new(WithoutBacktrace)));
     if let Some((message, code)) = run::become_program(&std::env::args_os().collect::<Vec<_>>()) {
         return print(&format!("agno-top: {message}\n"), code.into());
     }
@@ -40,6 +44,15 @@ fn main() -> ExitCode {
         (Ok(outcome), None) => ExitCode::from(outcome.code()),
         (Err(error), _) => fail(&error),
         (Ok(_), Some(message)) => fail(&Report::msg(message)),
+    }
+}
+
+/// Takes no backtrace of an error: packaged programs have no tables to unwind the stack by, of which libunwind would complain.
+struct WithoutBacktrace;
+
+impl EyreHandler for WithoutBacktrace {
+    fn debug(&self, error: &(dyn Error + 'static), to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.display(error, to)
     }
 }
 
