@@ -7,6 +7,8 @@ use std::sync::Mutex;
 
 use etcetera::BaseStrategy;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::regular_file;
 
@@ -24,8 +26,10 @@ pub fn init(level: LevelFilter) -> io::Result<()> {
     // Only XDG has a state directory; other systems use the cache directory.
     let path = base.state_dir().unwrap_or_else(|| base.cache_dir()).join("agno-top").join("agno-top.log");
     let log = LogFile::open(path, MAX_SIZE)?;
+    // Below a warning, rmcp logs whole messages; the log holds no contents of traces.
+    let levels = Targets::new().with_default(level).with_target("rmcp", level.min(LevelFilter::WARN));
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(level).with_writer(Mutex::new(log)).finish();
-    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
+    tracing::subscriber::set_global_default(subscriber.with(levels)).map_err(io::Error::other)
 }
 
 /// A log file that is rotated when it grows too large.

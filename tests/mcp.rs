@@ -225,15 +225,22 @@ fn wrong_calls_are_errors_that_say_what_to_do_and_the_server_goes_on() {
     assert!(client.text("why", json!({"id": "a35b"})).contains("Nothing stands out."));
     // A flood is answered, each call once.
     let ids: Vec<u64> = (0..300).map(|_| client.begin("tools/call", json!({"name": "why", "arguments": {"id": "last"}}))).collect();
-    for id in ids {
-        let answer = client.answer(id);
-        assert!(answer["result"]["content"][0]["text"].is_string(), "{answer}");
+    let mut answered: Vec<u64> = Vec::new();
+    for _ in &ids {
+        let answer: Value = serde_json::from_str(&client.lines.recv_timeout(PATIENCE).expect("an answer")).unwrap();
+        assert!(answer["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("decided the time")), "{answer}");
+        answered.push(answer["id"].as_u64().unwrap());
     }
-    // What was asked before the end of the input is answered; a wait is not.
-    client.begin("tools/call", json!({"name": "wait_for", "arguments": {"filter": "name:never", "timeout": 300}}));
+    answered.sort_unstable();
+    assert_eq!(answered, ids);
+    // What was asked before the end of the input is answered; a wait ends with it.
+    let wait = client.begin("tools/call", json!({"name": "wait_for", "arguments": {"filter": "name:never", "timeout": 300}}));
     let asked = client.begin("tools/call", json!({"name": "get_span", "arguments": {"id": "8354", "span": "21ee"}}));
     drop(client.input.take());
-    assert!(client.answer(asked)["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("refund_order")));
+    let mut texts = [wait, asked].map(|_| serde_json::from_str::<Value>(&client.lines.recv_timeout(PATIENCE).unwrap()).unwrap());
+    texts.sort_by_key(|answer| answer["id"].as_u64());
+    assert_eq!(texts[0]["result"]["content"][0]["text"], "a wait ends when the client says nothing more");
+    assert!(texts[1]["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("refund_order")), "{texts:?}");
     assert_eq!(client.end(), Some(0));
     // A client that goes before it said anything.
     assert_eq!(Client::start(&[], &fixture(FIXTURE)).end(), Some(1));
@@ -294,28 +301,76 @@ fn a_wait_ends_with_a_trace_that_comes_or_with_its_time() {
 }
 
 #[test]
-fn a_batch_is_answered_together_and_a_null_id_is_an_error() {
-    let mut client = Client::connect(&[], &fixture(FIXTURE));
-    let call = |id: u64, tool: &str, arguments: Value| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
-    let batch = json!([
-        call(901, "why", json!({"id": "a35b"})),
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 902, "method": "ping"},
-        call(903, "get_span", json!({"id": "8354", "span": "21ee"})),
-        call(904, "wait_for", json!({"filter": "name:never", "timeout": 300})),
-        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 904}},
-    ]);
-    client.send(&batch.to_string());
-    let answers: Value = serde_json::from_str(&client.lines.recv_timeout(PATIENCE).unwrap()).unwrap();
-    let mut ids: Vec<u64> = answers.as_array().expect("a list").iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
-    ids.sort_unstable();
-    assert_eq!(ids, [901, 902, 903], "{answers}");
-    client.send("{\"jsonrpc\": \"2.0\", \"id\": null, \"method\": \"tools/list\"}");
-    let error: Value = serde_json::from_str(&client.lines.recv_timeout(PATIENCE).unwrap()).unwrap();
-    assert_eq!((&error["id"], &error["error"]["code"]), (&Value::Null, &json!(-32600)));
-    // A batch of notifications has no answer.
-    client.send("[{\"jsonrpc\": \"2.0\", \"method\": \"notifications/initialized\"}]");
-    assert!(client.text("find_traces", json!({"limit": 1})).contains("left out"));
+fn a_session_begins_as_the_protocol_says_and_what_is_no_message_is_an_error() {
+    let home = tempfile::tempdir().unwrap();
+    let log = home.path().join("agno-top/agno-top.log");
+    let mut command = command(home.path());
+    command.args(["--log-level", "debug"]).arg(fixture(FIXTURE));
+    let mut client = Client::spawn(command, home);
+    let exchange = |client: &mut Client, line: &str| -> Value {
+        client.send(line);
+        serde_json::from_str(&client.lines.recv_timeout(PATIENCE).expect("an answer")).expect("JSON")
+    };
+    let wrong = |client: &mut Client, line: &str| exchange(client, line)["error"]["code"].as_i64();
+    // A client may ask whether the server is there; other requests wait for the session.
+    assert_eq!(exchange(&mut client, "{\"jsonrpc\": \"2.0\", \"id\": \"a\", \"method\": \"ping\"}")["result"], json!({}));
+    assert_eq!(wrong(&mut client, "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"tools/list\"}"), Some(-32602));
+    assert_eq!(wrong(&mut client, "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"initialize\", \"params\": {}}"), Some(-32602));
+    assert_eq!(wrong(&mut client, "{"), Some(-32700));
+    let mut client = client.begun();
+    let ping = |id: &str| format!("{{\"jsonrpc\": \"2.0\", \"id\": {id}, \"method\": \"ping\"}}");
+    for id in ["null", "true", "[1]", "{}", "1.5", "9223372036854775808", "-9223372036854775809"] {
+        let answer = exchange(&mut client, &ping(id));
+        assert_eq!((answer.get("id"), answer["error"]["code"].as_i64()), (None, Some(-32600)), "{id}");
+    }
+    for id in ["9007199254740993", "9223372036854775807", "-9223372036854775808", "\"18446744073709551616\"", "\"\""] {
+        assert_eq!(exchange(&mut client, &ping(id))["id"].to_string(), id);
+    }
+    for (line, id, code) in [
+        ("5".to_owned(), None, -32600),
+        (format!("[{}]", ping("1")), None, -32600),
+        ("{\"id\": 7, \"method\": \"ping\"}".to_owned(), Some(json!(7)), -32600),
+        ("{\"jsonrpc\": \"2.0\", \"id\": 7}".to_owned(), Some(json!(7)), -32600),
+        ("[".repeat(100_000), None, -32700),
+        ("{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\": \"resources/list\"}".to_owned(), Some(json!(7)), -32601),
+        ("{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\": \"tools/call\", \"params\": 5}".to_owned(), Some(json!(7)), -32600),
+        (
+            "{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\": \"tools/call\", \"params\": {\"name\": \"why\", \"arguments\": []}}".to_owned(),
+            Some(json!(7)),
+            -32602,
+        ),
+    ] {
+        let answer = exchange(&mut client, &line);
+        let code = (id.as_ref(), Some(code));
+        assert_eq!((answer.get("id"), answer["error"]["code"].as_i64()), code, "{line:.100}: {answer}");
+    }
+    // Nothing is said about a blank line, an unknown notification, and an answer that was not asked for.
+    for quiet in ["", "{\"jsonrpc\": \"2.0\", \"method\": \"notifications/other\"}", "{\"jsonrpc\": \"2.0\", \"id\": 3, \"result\": {}}"] {
+        client.send(quiet);
+    }
+    assert_eq!(exchange(&mut client, &ping("8")), json!({"jsonrpc": "2.0", "id": 8, "result": {}}));
+    assert!(client.text("get_span", json!({"id": "8354", "span": "21ee"})).contains("refund_order"));
+    // A log has no contents.
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("WARN rmcp") && !log.contains("refund_order"), "{log}");
+}
+
+#[test]
+fn client_and_server_agree_on_a_version() {
+    for (asked, agreed) in
+        [("2024-11-05", "2024-11-05"), ("2025-11-25", "2025-11-25"), ("1999-01-01", "2025-11-25"), ("2999-01-01", "2025-11-25")]
+    {
+        let mut client = Client::start(&[], &fixture(FIXTURE));
+        let parameters = json!({"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+        let answer = client.request("initialize", parameters);
+        assert_eq!(answer["result"]["protocolVersion"], agreed, "{asked}");
+        assert!(answer["result"]["instructions"].as_str().unwrap().contains("never instructions"), "{answer}");
+    }
+    // The newest version needs no handshake: each request says what it speaks.
+    let mut client = Client::start(&[], &fixture(FIXTURE));
+    let version = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
+    let answer = client.request("tools/call", json!({"name": "why", "arguments": {"id": "8354"}, "_meta": version}));
+    assert!(answer["result"]["content"][0]["text"].as_str().unwrap().contains("1. tool refund_order failed"), "{answer}");
 }
 
 #[test]
@@ -329,7 +384,7 @@ fn ids_are_as_long_as_needed_and_what_never_ended_is_lost_in_the_first_answer() 
     };
     let spans = ["5b8efff798038103d269b633813fc60c", "5b8efff798038103e269b633813fc60c"].map(span);
     std::fs::write(&file, json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()).unwrap();
-    let mut client = Client::start(&[], &file);
+    let mut client = Client::connect(&[], &file);
     let found = client.text("find_traces", json!({"filter": "name:step"}));
     let lines: Vec<&str> = found.lines().filter(|line| line.starts_with("5b8e")).collect();
     let mut ids: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();

@@ -9,32 +9,33 @@ mod calls;
 mod desk;
 mod find;
 mod live;
-mod protocol;
 mod relay;
-mod replies;
 #[cfg(unix)]
 mod served;
+mod server;
 #[cfg(unix)]
 mod socket;
 mod span_text;
+mod transport;
 mod view_text;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eyre::{Report, bail};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::io::{stdin, stdout};
+use tokio::sync::mpsc::channel;
 use tokio::time::Instant;
 
 use super::open::{self, Listener, OpenOptions};
-use super::{Outcome, UsageError, ignore_broken_pipe};
+use super::{Outcome, UsageError};
 use crate::cli::McpArgs;
 use crate::config::Config;
 use crate::export::Redaction;
 use crate::panic_hook;
 use crate::sources::ReadLimits;
 use live::Live;
-use replies::Asked;
 #[cfg(unix)]
 pub(super) use served::serve;
 #[cfg(unix)]
@@ -43,8 +44,11 @@ pub(super) use socket::listening;
 /// Updates that may wait.
 const CAPACITY: usize = 64;
 
-/// The number of the client on standard input.
-const STDIN: u64 = 0;
+/// The most bytes of a message on standard input.
+const MAX_MESSAGE: usize = 1 << 20;
+
+/// Calls that may wait to be taken.
+const MAX_QUESTIONS: usize = 16;
 
 /// What a call of `current_view` is told without a screen.
 const NO_SCREEN: &str = "no screen of agno-top is open: its user starts it with agno-top in a terminal; find_traces needs none";
@@ -64,57 +68,31 @@ pub(super) fn run(args: &McpArgs, config: &Config) -> Result<Outcome, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut live = Live::new(hub, store, redactor, named.is_empty());
     let outcome = runtime.block_on(serve_stdin(&mut live));
+    // A thread may still read standard input.
+    runtime.shutdown_background();
     open::stop(live.into_hub());
     outcome
 }
 
 async fn serve_stdin(live: &mut Live) -> Result<Outcome, Report> {
-    let (sender, mut answers) = unbounded_channel();
-    // Dropped at the end of the input. What was asked before is still answered: each call holds a sender until then.
-    let mut sender = Some(sender);
-    let mut lines = protocol::lines();
+    let (sender, mut questions) = channel(MAX_QUESTIONS);
+    let mut serving = pin!(server::serve(stdin(), stdout(), MAX_MESSAGE, sender));
     let mut tick = tokio::time::interval(Duration::from_secs(1));
-    let mut has_begun = false;
     loop {
         let deadline = live.deadline();
-        let answer = tokio::select! {
+        tokio::select! {
             biased;
             message = panic_hook::happened() => bail!(message),
-            answer = answers.recv() => match answer {
-                None => break,
-                answer => answer,
-            },
-            received = lines.recv(), if sender.is_some() => {
-                if let (Some(text), Some(sender)) = (received, &sender) {
-                    has_begun = true;
-                    for asked in replies::read(text.as_deref(), STDIN, sender) {
-                        live.take(asked);
-                    }
-                } else {
-                    sender = None;
-                    live.take(Asked::End { client: STDIN });
+            has_begun = &mut serving => {
+                if !has_begun {
+                    bail!("no client began a session: agno-top mcp is started by an agent, which asks on standard input");
                 }
-                None
+                return Ok(Outcome::Done);
             }
-            event = live.next() => {
-                live.handle(event);
-                None
-            }
-            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                live.end_overdue();
-                None
-            }
-            _ = tick.tick() => {
-                live.tick();
-                None
-            }
-        };
-        if let Some(Err(error)) = answer.map(|answer| protocol::write(&answer)) {
-            return ignore_broken_pipe(Err(error), Outcome::Done);
+            Some(question) = questions.recv() => live.ask(question),
+            event = live.next() => live.handle(event),
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => live.end_overdue(),
+            _ = tick.tick() => live.tick(),
         }
     }
-    if !has_begun {
-        bail!("no client began a session: agno-top mcp is started by an agent, which asks on standard input");
-    }
-    Ok(Outcome::Done)
 }

@@ -252,6 +252,10 @@ fn a_client_that_floods_or_goes_harms_neither_the_screen_nor_others() {
     let mut answer = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!([answer()["error"]["code"].as_i64(), answer()["error"]["code"].as_i64()], [Some(-32600), Some(-32700)]);
     writer.join().unwrap();
+    let parameters = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": parameters});
+    stream.write_all(format!("{hello}\n").as_bytes()).unwrap();
+    assert_eq!(answer()["result"]["serverInfo"]["name"], "agno-top");
     // A flood is answered, each call once, by the time that the client has read it all.
     let mut flood = stream.try_clone().unwrap();
     let calls: String = (0..500).map(|id| request(id, "why", &json!({"id": "last"}))).collect();
@@ -260,13 +264,14 @@ fn a_client_that_floods_or_goes_harms_neither_the_screen_nor_others() {
     ids.sort_unstable();
     assert!(ids.into_iter().eq(0..500));
     writer.join().unwrap();
-    // What was asked before the end of what a client says is answered; a wait is not.
+    // What was asked before the end of what a client says is answered; a wait ends with it.
     let waits: String = (0..3).map(|id| request(id, "wait_for", &json!({"filter": "name:never", "timeout": 300}))).collect();
     stream.write_all((waits + &request(9, "get_span", &json!({"id": "8354", "span": "21ee"}))).as_bytes()).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
-    assert!(rest.lines().count() == 1 && rest.contains("refund_order"), "{rest}");
+    let waits = rest.lines().filter(|line| line.contains("a wait ends when the client says nothing more")).count();
+    assert!(waits == 3 && rest.lines().count() == 4 && rest.contains("refund_order"), "{rest}");
     // Clients that ask and go, and more of them than have a place.
     let idle: Vec<UnixStream> = (0..100).map(|_| screen.connect()).collect();
     for mut stream in &idle {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cli::GroupBy;
 use crate::query::Query;
@@ -111,7 +112,7 @@ impl Call {
     }
 
     /// Parses the arguments of a tool. The error is text for the client.
-    pub(super) fn parse(tool: &str, arguments: Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn parse(tool: &str, arguments: JsonObject) -> Result<Self, String> {
         if let Some(name) = arguments.iter().find(|(_, value)| value.as_str().is_some_and(|text| text.len() > MAX_ARGUMENT)) {
             return Err(format!("{} is longer than {MAX_ARGUMENT} bytes", name.0.chars().take(40).collect::<String>()));
         }
@@ -154,7 +155,7 @@ impl Call {
             }
             _ => {
                 let tools = tools();
-                let names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
+                let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
                 return Err(format!("there is no such tool; use one of {}", names.join(", ")));
             }
         })
@@ -185,7 +186,7 @@ fn groups() -> Vec<&'static str> {
 }
 
 /// Returns the tools with their schemas.
-pub(super) fn tools() -> Vec<Value> {
+pub(super) fn tools() -> Vec<Tool> {
     let text = |description: &str| json!({"type": "string", "description": description});
     let number = |description: &str, (usual, most): (u32, u32)| json!({"type": "integer", "minimum": 1, "maximum": most, "default": usual, "description": description});
     let filter = || text("words and fields: status:error agent:writer model:gpt-5 tool:search time:>2s cost:>0.1 since:1h name:/regex/");
@@ -256,10 +257,10 @@ pub(super) fn tools() -> Vec<Value> {
     ]
 }
 
-fn tool(name: &str, description: &str, required: &[&str], properties: Value) -> Value {
+fn tool(name: &'static str, description: &'static str, required: &[&str], properties: Value) -> Tool {
     let schema =
         [("type", "object".into()), ("properties", properties), ("required", json!(required)), ("additionalProperties", false.into())];
-    let schema: Map<String, Value> = schema.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let hints = json!({"readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false});
-    json!({"name": name, "description": description, "inputSchema": schema, "annotations": hints})
+    let schema: JsonObject = schema.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let hints = ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false);
+    Tool::new(name, description, schema).with_annotations(hints)
 }

@@ -3,14 +3,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::super::first::mains;
 use super::answers;
 use super::calls::{Call, Part};
 use super::find::{begins, find};
-use super::replies::Reply;
+use super::server::Reply;
 use super::span_text;
 use crate::export::{ExportedSpan, Redactor, span_of_row};
 use crate::format;
@@ -111,7 +110,9 @@ impl Desk {
 
     /// Answers a call, now or later.
     pub(super) fn ask(&mut self, held: &mut Held<'_>, call: Call, reply: Reply) {
-        if self.waiting() >= MAX_CALLS {
+        self.waits.retain(|wait| !wait.reply.is_closed());
+        self.readings.retain(|reading| !reading.reply.is_closed());
+        if self.waits.len() + self.readings.len() >= MAX_CALLS {
             return reply.send(Err(format!("{MAX_CALLS} calls wait for answers: call again later")));
         }
         let answer = match call {
@@ -135,22 +136,6 @@ impl Desk {
             Call::CurrentView => Err(super::NO_SCREEN.to_owned()),
         };
         reply.send(answer);
-    }
-
-    /// Returns how many calls wait for an answer.
-    pub(super) fn waiting(&self) -> usize {
-        self.waits.len() + self.readings.len()
-    }
-
-    /// Forgets the calls that a client has cancelled.
-    pub(super) fn cancel(&mut self, client: u64, id: &Value) {
-        self.waits.retain(|wait| !wait.reply.is(client, id));
-        self.readings.retain(|reading| !reading.reply.is(client, id));
-    }
-
-    /// Forgets the calls of a client that wait for traces: it says nothing more.
-    pub(super) fn end_waits(&mut self, client: u64) {
-        self.waits.retain(|wait| wait.reply.client() != client);
     }
 
     fn wait(&mut self, matcher: Option<Matcher>, seconds: u32, reply: Reply) {
@@ -337,10 +322,10 @@ fn is_match(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) ->
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-    use tokio::sync::mpsc::{channel, unbounded_channel};
+    use serde_json::{Value, json};
+    use tokio::sync::mpsc::channel;
+    use tokio::sync::oneshot;
 
-    use super::super::replies::{self, Asked, Question};
     use super::*;
     use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, Status, Text, TraceId};
     use crate::store::Limits;
@@ -366,11 +351,11 @@ mod tests {
         }
         let (mut store, mut hub) = (Store::new(Limits::default()), Hub::new(Vec::new(), channel(1).1));
         store.apply(&batch, 0);
-        let (sender, mut answers) = unbounded_channel();
-        let line = json!({"id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}).to_string();
-        let Some(Asked::Call(Question { call, reply, .. })) = replies::read(Some(&line), 0, &sender).pop() else { panic!("{line}") };
-        Desk::new(None, most_spans).ask(&mut Held { hub: &mut hub, store: &mut store, now: 100, notes: &[] }, call, reply);
-        answers.try_recv().unwrap()["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+        let (reply, mut answer) = oneshot::channel();
+        let call = Call::parse(tool, arguments.as_object().unwrap().clone()).unwrap();
+        Desk::new(None, most_spans).ask(&mut Held { hub: &mut hub, store: &mut store, now: 100, notes: &[] }, call, Reply(reply));
+        let (Ok(text) | Err(text)) = answer.try_recv().unwrap();
+        text
     }
 
     #[test]

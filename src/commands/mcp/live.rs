@@ -6,15 +6,12 @@ use super::calls::Call;
 use super::desk::{Desk, Held};
 use super::find;
 use super::relay::{self, Relayed, Relays};
-use super::replies::{Asked, Question};
+use super::server::Question;
 use crate::export::Redactor;
 use crate::model::clock::Clock;
 use crate::model::{Batch, Nanos};
 use crate::sources::{Hub, State, Update};
 use crate::store::Store;
-
-/// The most calls that wait until the sources are read, or for a screen.
-const MAX_CALLS: usize = 64;
 
 /// The sources, the store, and the calls that wait.
 pub(super) struct Live {
@@ -98,27 +95,8 @@ impl Live {
         self.desk.end_overdue();
     }
 
-    /// Takes what the client asks.
-    pub(super) fn take(&mut self, asked: Asked) {
-        match asked {
-            Asked::Call(question) if self.early.len() + self.relays.len() >= MAX_CALLS => {
-                question.reply.send(Err(format!("{MAX_CALLS} calls wait for answers: call again later")));
-            }
-            Asked::Call(question) => self.ask(question),
-            Asked::Cancel { client, id } => {
-                self.early.retain(|question| !question.reply.is(client, &id));
-                self.relays.cancel(client, &id);
-                self.desk.cancel(client, &id);
-            }
-            Asked::End { client } => {
-                self.early.retain(|question| !matches!(question.call, Call::WaitFor { .. }));
-                self.relays.end_waits();
-                self.desk.end_waits(client);
-            }
-        }
-    }
-
-    fn ask(&mut self, question: Question) {
+    /// Takes a call of the client.
+    pub(super) fn ask(&mut self, question: Question) {
         let screens = match question.call {
             Call::CurrentView => relay::screens(false),
             _ if self.prefers_screen => relay::screens(true),

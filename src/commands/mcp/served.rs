@@ -8,16 +8,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{Receiver, Sender, channel, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
 
 use super::calls::Call;
 use super::desk::{Desk, Held};
-use super::replies::{self, Asked, Question};
-use super::socket::{self, Lines, Socket};
+use super::server::{self, Question};
+use super::socket::{self, Socket};
 use super::view_text;
 use crate::config::Config;
 use crate::export::Redaction;
@@ -31,6 +31,9 @@ use crate::tui::event_loop::{self, Service};
 /// The most clients at a time.
 const MAX_CLIENTS: usize = 64;
 
+/// The most bytes of a message. Calls are small, and the screen reads them between frames.
+const MAX_MESSAGE: usize = 64 << 10;
+
 /// The most spans that a call may look at: meanwhile the screen draws nothing.
 const MAX_SPANS: u64 = 50_000;
 
@@ -43,8 +46,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Answers clients of the screen's socket.
 struct Served {
     desk: Desk,
-    asked: Receiver<Asked>,
-    next: Option<Asked>,
+    questions: Receiver<Question>,
+    next: Option<Question>,
     /// The working directory.
     folder: PathBuf,
     _socket: Socket,
@@ -74,14 +77,13 @@ fn start(config: &Config, runtime: &Handle, is_demo: bool) -> io::Result<Served>
     let redactor = Redaction::Secrets.redactor(&config.redact_patterns).map_err(io::Error::other)?;
     let _in_runtime = runtime.enter();
     let (listener, socket) = socket::bind(is_demo)?;
-    let (sender, asked) = channel(CAPACITY);
+    let (sender, questions) = channel(CAPACITY);
     runtime.spawn(accept(listener, sender));
-    Ok(Served { desk: Desk::new(redactor, MAX_SPANS), asked, next: None, folder: std::env::current_dir()?, _socket: socket })
+    Ok(Served { desk: Desk::new(redactor, MAX_SPANS), questions, next: None, folder: std::env::current_dir()?, _socket: socket })
 }
 
-async fn accept(listener: UnixListener, asked: Sender<Asked>) {
+async fn accept(listener: UnixListener, questions: Sender<Question>) {
     let places = Arc::new(Semaphore::new(MAX_CLIENTS));
-    let mut client = 0;
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -89,42 +91,11 @@ async fn accept(listener: UnixListener, asked: Sender<Asked>) {
         };
         // A client without a place, or of another user, finds its connection closed.
         if let Some(place) = places.clone().try_acquire_owned().ok().filter(|_| socket::is_own(&stream)) {
-            client += 1;
-            tokio::spawn(converse(stream, client, asked.clone(), place));
+            let (input, output) = stream.into_split();
+            let serving = server::serve(input, output, MAX_MESSAGE, questions.clone());
+            tokio::spawn(async move { (serving.await, place) });
         }
     }
-}
-
-/// Reads what a client asks, and writes the answers. No more is read while an answer waits for the client to take it.
-async fn converse(stream: UnixStream, client: u64, asked: Sender<Asked>, _place: OwnedSemaphorePermit) {
-    let (sender, mut answers) = unbounded_channel();
-    // Dropped at the end of what the client says: then each waiting call holds one.
-    let mut sender = Some(sender);
-    let mut lines = Lines::of_client(&stream);
-    loop {
-        tokio::select! {
-            biased;
-            answer = answers.recv() => match answer {
-                Some(answer) if socket::write(&stream, &answer).await.is_ok() => {}
-                _ => break,
-            },
-            line = lines.next(), if sender.is_some() => {
-                let messages = if let (Some(text), Some(sender)) = (line, &sender) {
-                    replies::read(text.as_deref(), client, sender)
-                } else {
-                    sender = None;
-                    vec![Asked::End { client }]
-                };
-                for message in messages {
-                    // Without a receiver the screen is ending.
-                    if asked.send(message).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-    let _ = asked.send(Asked::End { client }).await;
 }
 
 impl Service for Served {
@@ -136,7 +107,7 @@ impl Service for Served {
         Box::pin(async move {
             let deadline = self.desk.deadline();
             tokio::select! {
-                Some(asked) = self.asked.recv(), if self.next.is_none() => self.next = Some(asked),
+                Some(question) = self.questions.recv(), if self.next.is_none() => self.next = Some(question),
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
                 else => if self.next.is_none() { std::future::pending().await },
             }
@@ -145,13 +116,11 @@ impl Service for Served {
 
     fn answer(&mut self, held: event_loop::Held<'_>) {
         match self.next.take() {
-            Some(Asked::Call(Question { call: Call::CurrentView, reply, .. })) => {
+            Some(Question { call: Call::CurrentView, reply, .. }) => {
                 let text = view_text::current_view(held.app, held.store, &self.folder, held.now);
                 reply.send(Ok(self.desk.finish(&text, "")));
             }
-            Some(Asked::Call(Question { call, reply, .. })) => with(held, |held| self.desk.ask(held, call, reply)),
-            Some(Asked::Cancel { client, id }) => self.desk.cancel(client, &id),
-            Some(Asked::End { client }) => self.desk.end_waits(client),
+            Some(Question { call, reply, .. }) => with(held, |held| self.desk.ask(held, call, reply)),
             None => {}
         }
         self.desk.end_overdue();

@@ -10,18 +10,17 @@ use std::time::SystemTime;
 
 use crate::model::sort;
 use etcetera::BaseStrategy;
+use rmcp::model::{CallToolRequestParams, ClientCapabilities, Implementation, ProtocolVersion, RequestMetaObject};
 use rustix::process::{Pid, geteuid, test_kill_process};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 /// The end of the name of a socket.
 const EXTENSION: &str = "sock";
 
-/// The most bytes of a message of a client. Calls are small, and the screen reads them between frames.
-const MAX_MESSAGE: usize = 64 << 10;
-
 /// The most bytes of an answer.
-const MAX_ANSWER: usize = 1 << 20;
+const MAX_ANSWER: u64 = 1 << 20;
 
 /// The socket of this screen. Its file is removed when it is dropped.
 pub(super) struct Socket(PathBuf);
@@ -93,84 +92,21 @@ pub(super) fn is_own(stream: &UnixStream) -> bool {
 }
 
 /// Asks a screen. The error is text for the client.
-pub(super) async fn ask(stream: &UnixStream, parameters: &Value) -> Result<String, String> {
+pub(super) async fn ask(mut stream: UnixStream, request: &CallToolRequestParams) -> Result<String, String> {
     let ended = || "the screen has ended, or answers others: call again".to_owned();
-    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters});
-    write(stream, &request).await.map_err(|_| ended())?;
-    let line = Lines::new(stream, MAX_ANSWER).next().await.flatten().ok_or_else(ended)?;
+    let client = Implementation::new("agno-top mcp", env!("CARGO_PKG_VERSION"));
+    // With it, a session needs no other message.
+    let meta = RequestMetaObject::with_client_context(ProtocolVersion::LATEST, client, ClientCapabilities::default());
+    let mut request = request.clone();
+    request.meta = Some(meta);
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": request}).to_string() + "\n";
+    stream.write_all(message.as_bytes()).await.map_err(|_| ended())?;
+    let mut line = String::new();
+    BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut line).await.map_err(|_| ended())?;
     let answer: Value = serde_json::from_str(&line).map_err(|_| ended())?;
     let result = &answer["result"];
     let text = result["content"][0]["text"].as_str().ok_or_else(ended)?.to_owned();
     if result["isError"] == true { Err(text) } else { Ok(text) }
-}
-
-/// Writes a message.
-pub(super) async fn write(stream: &UnixStream, message: &Value) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    let mut rest = &line[..];
-    while !rest.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(rest) {
-            Ok(count) => rest = &rest[count..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Reads lines of bounded length.
-pub(super) struct Lines<'a> {
-    stream: &'a UnixStream,
-    most: usize,
-    read: Vec<u8>,
-    /// The bytes of `read` that hold no line break.
-    searched: usize,
-    /// Whether the line that is read was too long.
-    is_skipping: bool,
-}
-
-impl<'a> Lines<'a> {
-    pub(super) fn new(stream: &'a UnixStream, most: usize) -> Self {
-        Self { stream, most, read: Vec::new(), searched: 0, is_skipping: false }
-    }
-
-    /// Returns lines of what clients ask.
-    pub(super) fn of_client(stream: &'a UnixStream) -> Self {
-        Self::new(stream, MAX_MESSAGE)
-    }
-
-    /// Returns the next line, an inner `None` for one that was too long, or `None` at the end. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Option<String>> {
-        loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.read[self.searched..]) {
-                let line: Vec<u8> = self.read.drain(..=self.searched + at).collect();
-                self.searched = 0;
-                let is_whole = !std::mem::take(&mut self.is_skipping);
-                return Some(is_whole.then(|| String::from_utf8_lossy(&line).into_owned()));
-            }
-            self.searched = self.read.len();
-            if self.read.len() > self.most {
-                (self.searched, self.is_skipping) = (0, true);
-                self.read.clear();
-            }
-            self.stream.readable().await.ok()?;
-            let mut bytes = [0; 4096];
-            match self.stream.try_read(&mut bytes) {
-                Ok(0) => {
-                    // The last line may have no end.
-                    let line = std::mem::take(&mut self.read);
-                    let is_whole = !std::mem::take(&mut self.is_skipping);
-                    self.searched = 0;
-                    return (!line.is_empty()).then(|| is_whole.then(|| String::from_utf8_lossy(&line).into_owned()));
-                }
-                Ok(count) => self.read.extend_from_slice(&bytes[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return None,
-            }
-        }
-    }
 }
 
 /// Returns the folder of the sockets.
@@ -229,29 +165,6 @@ fn remove_stale(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-    }
-
-    #[test]
-    fn lines_are_read_up_to_a_size_and_the_next_one_after_it() {
-        runtime().block_on(async {
-            let (client, server) = UnixStream::pair().unwrap();
-            let writing = tokio::spawn(async move {
-                for value in [json!("a"), json!("x".repeat(300_000)), json!("b")] {
-                    write(&client, &value).await.unwrap();
-                }
-                client.writable().await.unwrap();
-                assert_eq!(client.try_write(b"end").unwrap(), 3);
-            });
-            let mut lines = Lines::of_client(&server);
-            let line = |text: &str| Some(Some(text.to_owned()));
-            let read = [lines.next().await, lines.next().await, lines.next().await, lines.next().await, lines.next().await];
-            assert_eq!(read, [line("\"a\"\n"), Some(None), line("\"b\"\n"), line("end"), None]);
-            writing.await.unwrap();
-        });
-    }
 
     #[test]
     fn sockets_of_killed_screens_are_removed_and_those_of_others_stay() {
