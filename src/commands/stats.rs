@@ -1,6 +1,7 @@
 //! `agno-top stats`: calls, errors, durations, tokens and cost by group.
 
 pub(super) mod count;
+mod covered;
 mod missed;
 mod prefix;
 mod sort;
@@ -24,6 +25,7 @@ use crate::format;
 use crate::store::RunStatus;
 use crate::tui::display;
 use count::{Group, count};
+use covered::{Covered, CoveredRecord};
 
 /// A group as JSON.
 #[derive(Serialize)]
@@ -52,6 +54,8 @@ struct Record<'a> {
     /// What caches missed, if that was asked for.
     #[serde(flatten)]
     missed: Option<MissRecord>,
+    /// What all records of this output cover.
+    covers: CoveredRecord,
 }
 
 /// How fast a model answers, over the calls that state it.
@@ -115,19 +119,23 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
         sort::sort(&mut groups, column);
     }
     let total = Group::total(&groups);
+    let covered = Covered::new(&snapshot.store, &traces, &args.selection, snapshot.now);
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        let total = args.total.then(|| Record::new("total", args.by, &total, counts_misses));
-        let records = groups.iter().map(|group| Record::new(args.by.name(), args.by, group, counts_misses)).chain(total);
+        let record = |by, group| Record::new(by, args.by, group, counts_misses, covered.record());
+        let total = args.total.then(|| record("total", &total));
+        let records = groups.iter().map(|group| record(args.by.name(), group)).chain(total);
         records.into_iter().try_for_each(|record| json::line(&mut out, &record))
     } else {
-        table(args.by, &groups, &total, args.total, counts_misses).write(&mut out, Output::stdout(config.ascii))
+        let output = Output::stdout(config.ascii);
+        let line = [StyledText::new(&covered.sentence(), Style::Dim)];
+        table(args.by, &groups, &total, args.total, counts_misses).write(&mut out, output).and_then(|()| output.line(&mut out, &line))
     };
     ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
 }
 
 impl<'a> Record<'a> {
-    fn new(by: &'static str, counted: GroupBy, group: &'a Group, counts_misses: bool) -> Self {
+    fn new(by: &'static str, counted: GroupBy, group: &'a Group, counts_misses: bool, covers: CoveredRecord) -> Self {
         let ms = |percent| group.percentile(percent).map(millis);
         Self {
             by,
@@ -146,6 +154,7 @@ impl<'a> Record<'a> {
             cost_usd_per_1k_tokens: group.cost_per_1k_tokens().map(|cost| cost / 1e9),
             answers: (counted == GroupBy::Model).then(|| AnswersRecord::new(group)),
             missed: counts_misses.then(|| MissRecord::new(group.misses)),
+            covers,
         }
     }
 }

@@ -254,6 +254,8 @@ fn stats_writes_these_fields() {
             if ["hour", "day", "month"].contains(&by) {
                 fields.insert(2, "start");
             }
+            fields.push("covers");
+            assert_eq!(line["covers"]["traces"], 11, "{line}");
             assert_eq!(names(&line), fields);
             assert_eq!(line["by"], by);
         }
