@@ -39,7 +39,14 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         _ => First::All,
     };
     let selected = Snapshot::select_readable(&selection, first, config, needs_numbers_only)?;
-    let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::Missing) };
+    let Some((mut snapshot, traces)) = selected else {
+        for (flag, condition) in [("--fail-on", &args.fail_on), ("--fail-on-total", &args.fail_on_total)] {
+            if condition.is_some() {
+                print_message(&format!("{flag} had no trace to judge"));
+            }
+        }
+        return Ok(Outcome::Missing);
+    };
     let mut mains = mains(&snapshot.store, traces);
     sort::sort(&snapshot, &mut mains, args.sort);
     let (mut folded, mut listed): (Vec<TraceIx>, Vec<TraceIx>) =

@@ -207,6 +207,11 @@ fn a_trace_that_matches_fail_on_is_a_3() {
     let (code, message) = run(&program, &["list", "traces.db", "--fail-on", "error"]);
     assert_eq!(code, Some(3));
     assert!(message.starts_with("agno-top: 3 of 11 traces match --fail-on: 244858b1"), "{message}");
+    for flags in [&["--fail-on", "error"][..], &["--fail-on-total", "cost>1"]] {
+        let (code, message) = run(&program, &[&["list", "traces.db", "--filter", "agent:nobody"], flags].concat());
+        assert_eq!(code, Some(1), "a gate that saw nothing is not passed");
+        assert!(message.ends_with(&format!("agno-top: {} had no trace to judge\n", flags[0])), "{message}");
+    }
     for (arguments, code) in [
         (&["--fail-on", "error", "--filter", "agent:chatty"][..], 0),
         (&["--fail-on", "dur>400ms"], 3),
