@@ -73,7 +73,7 @@ pub fn synonyms(action: Action) -> &'static [&'static str] {
 }
 
 /// Words that ask for what no action does.
-const DELETION: [&str; 2] = ["delete", "remove"];
+const DELETION: [&str; 4] = ["delete", "remove", "clean", "erase"];
 
 /// Subcommands that no action stands for, and what to type in a shell.
 const COMMANDS: [(&str, &str); 8] = [
@@ -87,14 +87,20 @@ const COMMANDS: [(&str, &str); 8] = [
     ("mcp", "in the shell: agno-top mcp"),
 ];
 
+/// Whether the typed text asks to delete traces.
+fn asks_to_delete(typed: &str) -> bool {
+    typed.len() > 2 && DELETION.iter().any(|word| word.starts_with(typed))
+}
+
 /// Returns why no action matches.
 pub(super) fn reason_for_nothing(typed: &str) -> &'static str {
     let typed = typed.to_lowercase();
     if let Some((_, hint)) = COMMANDS.iter().find(|(name, _)| *name == typed) {
         return hint;
     }
-    if typed.len() > 2 && DELETION.iter().any(|word| word.starts_with(&typed)) {
-        "nothing on this screen deletes traces"
+    if asks_to_delete(&typed) {
+        // The screen only reads.
+        "in the shell: agno-top archive (moves to a file) or agno-top prune"
     } else {
         "no such action"
     }
@@ -120,8 +126,8 @@ pub(super) fn find(typed: &str, is_demo: bool) -> Vec<PaletteMatch> {
     }
     let fuzzy = SkimMatcherV2::default().ignore_case();
     let typed = typed.replace(' ', "-");
-    let is_deletion = reason_for_nothing(&typed).contains("deletes");
     let prefix = typed.to_lowercase();
+    let is_deletion = asks_to_delete(&prefix);
     let synonym_of = |action| synonyms(action).iter().copied().find(|word| prefix.len() > 1 && word.starts_with(&prefix));
     let rate = |entry: &'static Entry| {
         let begins_name = entry.name.starts_with(&prefix);
@@ -184,10 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_deletes() {
+    fn nothing_deletes_and_the_commands_that_do_are_named() {
         for words in ["delete", "Remove", "del"] {
             assert!(find(words, true).is_empty(), "{words}");
-            assert!(reason_for_nothing(words).contains("deletes"), "{words}");
+            assert!(reason_for_nothing(words).contains("archive"), "{words}");
         }
         assert_eq!(reason_for_nothing("zzzz"), "no such action");
         assert_eq!(reason_for_nothing("archive"), "in the shell: agno-top archive");
