@@ -4,6 +4,7 @@ use crate::format;
 use crate::model::Nanos;
 use crate::store::{MAX_ANALYZED_ROWS, RowIx, Store};
 use crate::tui::app::Page;
+use crate::tui::display;
 use crate::tui::widget::text::{Document, TextRole};
 use crate::why::{self, Cause, Why};
 
@@ -21,6 +22,9 @@ pub(super) fn page(store: &Store, row: RowIx, chosen: usize, now: Nanos) -> Page
     let trace = store.row(row).trace();
     let Why { findings, times, left_out, is_truncated } = why::why(store, trace, now);
     let mut page = Lines { document: Document::new(), targets: Vec::new(), chosen };
+    if store.lead(trace) != Some(row) {
+        page.faint(&format!("About the whole trace of {}:", display::lead_name(store, trace)));
+    }
     for sentence in why::scope(store, trace, now) {
         page.faint(&sentence);
     }
