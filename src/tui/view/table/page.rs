@@ -93,9 +93,9 @@ impl Page {
             self.fact("guardrails", &format!("refused {}", format::plural(u64::from(group.usage.refused), "time")));
         }
         if by == By::Agent {
-            self.fact("", "includes spans below it, except those of nested agents");
+            self.fact("includes", "the spans below its runs, except those of nested agents");
         } else if by == By::Tool && group.usage.tokens().is_some() {
-            self.fact("", "includes spans below its calls, except those of nested tools");
+            self.fact("includes", "the spans below its calls, except those of nested tools");
         }
     }
 
