@@ -38,7 +38,7 @@ const NAME_MIN_WIDTH: u16 = 60;
 /// The width of a name that is never shortened.
 const SHORT_NAME: usize = 10;
 
-/// Cells between two sources.
+/// Cells between two sources, and before the totals.
 const GAP: u16 = 2;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
@@ -47,7 +47,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
     }
     let sources = ranked(app);
     let name = if area.width < NAME_MIN_WIDTH { " " } else { " agno-top  " };
-    let room = |totals: &[Part]| area.width.saturating_sub(width(totals) + name.len() as u16 + 1);
+    let gap = if area.width < NAME_MIN_WIDTH { 1 } else { GAP };
+    let room = |totals: &[Part]| area.width.saturating_sub(width(totals) + name.len() as u16 + gap);
     // Every source should be named; failing sources and listeners must be, so the totals make room for them.
     let [all, ranked_width] = [u8::MAX, LISTENER_RANK].map(|last| width_needed(&sources, last, detail_beside_others, styling));
     let first = sources.first().map_or(0, |source| width(&describe(source, 0, styling)));
@@ -69,10 +70,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
         parts.iter().fold(x, |x, (text, style)| put(buffer, x, area.y, end.saturating_sub(x), text, *style))
     };
     for parts in &shown {
-        x = draw(x, parts, end.saturating_sub(1)) + GAP;
+        x = draw(x, parts, end.saturating_sub(gap)) + GAP;
     }
     if left_out > 0 {
-        draw(x, &[(format!("+{left_out}"), styling.dim())], end.saturating_sub(1));
+        draw(x, &[(format!("+{left_out}"), styling.dim())], end.saturating_sub(gap));
     }
     draw(end.max(area.x), &totals, area.right());
 }
