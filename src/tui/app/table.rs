@@ -373,6 +373,21 @@ impl Table {
         self.indexed().into_iter().flat_map(|indexed| &indexed.rows).map(|&(_, row)| row).collect()
     }
 
+    /// Returns the first turn of the session or the first failed span under the cursor, the last `count` ones by start time, and their number.
+    #[must_use]
+    pub fn last_rows(&self, count: usize) -> Option<(RowIx, Vec<RowIx>, usize)> {
+        let rows = &self.indexed()?.rows;
+        let mut last: Vec<RowIx> = rows.iter().rev().take(count).map(|&(_, row)| row).collect();
+        last.reverse();
+        Some((rows.first()?.1, last, rows.len()))
+    }
+
+    /// Returns the totals of all turns of the session under the cursor.
+    #[must_use]
+    pub fn session_totals(&self) -> Option<&Totals> {
+        self.indexed().map(|indexed| &indexed.totals)
+    }
+
     /// Returns the last turn of the session, or the last of the failed spans under the cursor.
     #[must_use]
     pub fn last_row(&self) -> Option<RowIx> {

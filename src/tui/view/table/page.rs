@@ -35,7 +35,7 @@ pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggr
                 page.approval(store, approval, *trace, now);
             }
         }
-        (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
+        (GroupKey::Error(..), _) => page.failures(store, table, now),
         (GroupKey::Name(name), _) => {
             if let Some((by, group)) = table.group(store, aggregates) {
                 page.group(by, name, group, table.missed(store, aggregates), table.missed_hours(store, aggregates));
@@ -174,8 +174,7 @@ impl Page {
 
     /// Lists the turns of a session in order, with the running cost.
     fn session(&mut self, store: &Store, table: &Table, aggregates: &Aggregates, stored: Option<&RunMetrics>, now: Nanos) {
-        let turns = table.rows();
-        let usage = table.turn_totals(store, &turns);
+        let (Some((_, turns, count)), Some(usage)) = (table.last_rows(MAX_LISTED), table.session_totals().copied()) else { return };
         self.usage(&usage);
         self.misses(&usage, table.missed(store, aggregates));
         self.hours(table.missed_hours(store, aggregates));
@@ -185,19 +184,20 @@ impl Page {
                 self.fact("", &difference);
             }
         }
-        let left_out = turns.len().saturating_sub(MAX_LISTED);
+        let left_out = count - turns.len();
         if left_out > 0 {
-            self.fact("turns", &format!("the last {MAX_LISTED} of {}", format::count(turns.len() as u64)));
+            self.fact("turns", &format!("the last {MAX_LISTED} of {}", format::count(count as u64)));
         }
-        let mut running = table.turn_totals(store, &turns[..left_out]);
+        let mut running = usage;
+        running.subtract(&table.turn_totals(store, &turns));
         self.0.begin_line(0, 0);
         self.0.push("TURN  BEGAN        TIME    TOK       COST     SO FAR  INPUT", TextRole::Faint);
-        for (at, &row) in turns.iter().enumerate().skip(left_out) {
+        for (at, &row) in turns.iter().enumerate() {
             let (data, totals) = (store.row(row), table.turn_totals(store, &[row]));
             running.add(&totals);
             let text = format!(
                 "{:>4}  {:<9}{:>8}{:>7}{:>11}{:>11}  ",
-                at + 1,
+                left_out + at + 1,
                 format::time_of_day(data.start),
                 display::elapsed(data, now),
                 display::tokens(&totals),
@@ -211,12 +211,13 @@ impl Page {
         }
     }
 
-    fn failures(&mut self, store: &Store, rows: &[RowIx], now: Nanos) {
-        let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return };
+    fn failures(&mut self, store: &Store, table: &Table, now: Nanos) {
+        let Some((first, rows, count)) = table.last_rows(MAX_LISTED) else { return };
+        let last = rows.last().copied().unwrap_or(first);
         let moment = |row: RowIx| format::moment(store.row(row).start, now);
         self.fact(
             "seen",
-            &match rows.len() {
+            &match count {
                 1 => format!("once, {}", moment(first)),
                 count => format!("{} times, first {}, last {}", format::count(count as u64), moment(first), moment(last)),
             },
@@ -224,11 +225,10 @@ impl Page {
         self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right("last message", LABEL_WIDTH), TextRole::Label);
         self.0.push(store.text(store.failure_text(last)), TextRole::Error);
-        let left_out = rows.len().saturating_sub(MAX_LISTED);
-        if left_out > 0 {
+        if count > rows.len() {
             self.fact("listed", &format!("the last {MAX_LISTED}"));
         }
-        for &row in rows[left_out..].iter().rev() {
+        for &row in rows.iter().rev() {
             let data = store.row(row);
             let agent = store.text(store.agent(row));
             let text = format!("{}  {}  {}", moment(row), store.trace(data.trace()).id, agent);
