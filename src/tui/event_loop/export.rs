@@ -43,8 +43,7 @@ impl Loop<'_> {
         let store = &self.session.store;
         let (mut traces, mut spans, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
         // A trace may have been evicted while the dialog was open.
-        let held: std::collections::HashSet<_> = store.traces().collect();
-        let chosen: Vec<_> = export.traces.iter().copied().filter(|trace| held.contains(trace)).collect();
+        let chosen: Vec<_> = export.traces.iter().copied().filter(|&trace| store.is_trace_held(trace)).collect();
         let logs = export::logs_of(store, &self.session.app.logs, &chosen);
         let palette = self.session.app.themes.current().palette();
         for &trace in &chosen {
