@@ -10,9 +10,6 @@ use crate::tui::app::TraceTree;
 use crate::tui::app::trash::Items;
 use crate::tui::slices::Slice;
 
-/// A group and one of its rows with its start time.
-type Found = (GroupKey, (Nanos, RowIx));
-
 /// The rows of a group by start time.
 pub(super) type Rows = BTreeSet<(Nanos, RowIx)>;
 
@@ -54,18 +51,45 @@ pub(super) struct Index {
     queue: VecDeque<TraceIx>,
     /// The traces in `queue` that changed since the first pass over all of them began, so that each is only once behind it.
     queued: HashSet<TraceIx>,
+    /// The trace in work.
+    work: Option<TraceWork>,
 }
+
+/// The work on a trace: what it added before is taken away, its rows are searched, and what is found is added. A large trace is left and
+/// taken up again, and begun anew if it has changed meanwhile.
+#[derive(Debug)]
+struct TraceWork {
+    trace: TraceIx,
+    /// The version of the trace; `None` if it is not to be counted.
+    version: Option<u32>,
+    /// How often the work was begun.
+    begun: u32,
+    /// Whether what the trace added before is taken away.
+    is_cleared: bool,
+    open: Vec<OpenRow>,
+    /// The rows that are found, each with its session if that is what is searched for.
+    found: Vec<(RowIx, Symbol)>,
+}
+
+/// A row to search, with the session and the turn around it.
+type OpenRow = (RowIx, Symbol, Option<RowIx>);
+
+/// A trace that changes again and again while it is in work is in the end indexed at once.
+const MAX_BEGUN: u32 = 5;
+
+/// Adding or taking away a row is as much work as looking at so many.
+const PIECES: usize = 4;
 
 impl Index {
     pub(super) fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
         let is_sweeping = is_indexed(view) && !tree.is_filtered();
         let shown = || tree.traces().flat_map(|trace| store.group(trace)).collect();
         let queue: VecDeque<TraceIx> = if is_indexed(view) && tree.is_filtered() { shown() } else { VecDeque::new() };
-        let (groups, free, nested, queued) = Default::default();
+        let (groups, free, nested, queued, work) = Default::default();
         // A table that grows takes longer than a frame.
         let count = if is_sweeping { store.trace_count() } else { queue.len() };
         let (places, by_trace) = (HashMap::with_capacity(count), HashMap::with_capacity(count));
-        Self { view, groups, free, places, by_trace, nested, is_sweeping, last: None, queue, queued }
+        Self { view, groups, free, places, by_trace, nested, is_sweeping, last: None, queue, queued, work }
     }
 
     /// Takes itself apart, to be freed in slices.
@@ -108,21 +132,26 @@ impl Index {
     pub(super) fn forget(&mut self, traces: &[TraceIx]) {
         for trace in traces {
             for entry in self.by_trace.remove(trace).unwrap_or_default() {
-                self.nested.remove(&entry.row.1);
-                let Some(group) = self.groups.get_mut(entry.place as usize) else { continue };
-                let Some(indexed) = group else { continue };
-                indexed.rows.remove(&entry.row);
-                if indexed.rows.is_empty() {
-                    self.places.remove(&indexed.key);
-                    self.free.push(entry.place);
-                    *group = None;
-                } else {
-                    if let Some(totals) = &entry.totals {
-                        indexed.totals.subtract(totals);
-                    }
-                    indexed.parts -= u64::from(entry.is_part);
-                }
+                self.take_away(&entry);
             }
+            self.work.take_if(|work| work.trace == *trace);
+        }
+    }
+
+    fn take_away(&mut self, entry: &Entry) {
+        self.nested.remove(&entry.row.1);
+        let Some(group) = self.groups.get_mut(entry.place as usize) else { return };
+        let Some(indexed) = group else { return };
+        indexed.rows.remove(&entry.row);
+        if indexed.rows.is_empty() {
+            self.places.remove(&indexed.key);
+            self.free.push(entry.place);
+            *group = None;
+        } else {
+            if let Some(totals) = &entry.totals {
+                indexed.totals.subtract(totals);
+            }
+            indexed.parts -= u64::from(entry.is_part);
         }
     }
 
@@ -142,89 +171,126 @@ impl Index {
     /// Indexes queued traces for a moment. Returns whether any are left.
     pub(super) fn advance(&mut self, store: &Store, tree: &TraceTree, slice: &mut Slice) -> bool {
         loop {
-            let swept = if self.is_sweeping { store.newest_before(self.last) } else { None };
-            self.is_sweeping = swept.is_some();
-            let Some(trace) = swept.map(|(_, trace)| trace).or_else(|| self.queue.front().copied()) else { return false };
-            let counts = store.is_trace_held(trace) && tree.counts(store, trace);
-            let pieces = if counts { 1 + store.trace(trace).counts().spans as usize } else { 1 };
-            if !slice.allows(pieces) {
+            let Some(mut work) = self.work.take().or_else(|| self.next_work(store)) else { return false };
+            if !self.continue_work(store, tree, &mut work, slice) {
+                self.work = Some(work);
                 return true;
             }
-            if self.is_sweeping {
-                self.last = swept;
-            } else {
-                self.queue.pop_front();
-                self.queued.remove(&trace);
-            }
-            self.forget(&[trace]);
-            if counts {
-                self.add(store, trace);
-            }
-            if !slice.goes_on(pieces) {
+            if !slice.goes_on(1) {
                 return true;
             }
         }
     }
 
-    fn add(&mut self, store: &Store, trace: TraceIx) {
-        let is_session = self.view == View::Sessions;
-        let found = if is_session { turns(store, trace, &mut self.nested) } else { failures(store, trace) };
-        let is_part = is_session && store.is_part(trace);
-        let mut entries = Vec::with_capacity(found.len());
-        for (key, row) in found {
-            let totals = is_session.then(|| Box::new(self.turn_totals(store, std::iter::once(row.1))));
-            let place = self.place(key);
-            if let Some(Some(group)) = self.groups.get_mut(place as usize) {
-                group.rows.insert(row);
-                if let Some(totals) = &totals {
-                    group.totals.add(totals);
-                }
-                group.parts += u64::from(is_part);
+    /// Returns the next trace to index.
+    fn next_work(&mut self, store: &Store) -> Option<TraceWork> {
+        let swept = if self.is_sweeping { store.newest_before(self.last) } else { None };
+        self.is_sweeping = swept.is_some();
+        if let Some((_, trace)) = swept {
+            self.last = swept;
+            return Some(TraceWork::new(trace));
+        }
+        let trace = self.queue.pop_front()?;
+        self.queued.remove(&trace);
+        Some(TraceWork::new(trace))
+    }
+
+    /// Works on a trace for a moment. Returns whether it is done.
+    fn continue_work(&mut self, store: &Store, tree: &TraceTree, work: &mut TraceWork, slice: &mut Slice) -> bool {
+        let trace = work.trace;
+        let counts = store.is_trace_held(trace) && tree.counts(store, trace);
+        let version = counts.then(|| store.trace(trace).version());
+        if work.begun == 0 || work.version != version {
+            work.found.iter().for_each(|(row, _)| _ = self.nested.remove(row));
+            let (is_cleared, begun, found) = (false, work.begun + 1, Vec::new());
+            *work = TraceWork { version, begun, is_cleared, open: self.rows_to_search(store, trace, counts), found, ..*work };
+        }
+        let is_last_time = work.begun > MAX_BEGUN;
+        let mut goes_on = |pieces| slice.goes_on(pieces) || is_last_time;
+        while !work.is_cleared {
+            match self.by_trace.get_mut(&trace).and_then(Vec::pop) {
+                Some(entry) => self.take_away(&entry),
+                None => work.is_cleared = true,
             }
-            entries.push(Entry { place, row, totals, is_part });
+            if !goes_on(PIECES) {
+                return false;
+            }
         }
-        if !entries.is_empty() {
-            self.by_trace.insert(trace, entries);
+        while let Some(row) = work.open.pop() {
+            self.search(store, row, work);
+            if !goes_on(1) {
+                return false;
+            }
         }
+        while let Some(found) = work.found.pop() {
+            self.add(store, trace, found);
+            if !goes_on(PIECES) {
+                return false;
+            }
+        }
+        if self.by_trace.get(&trace).is_some_and(Vec::is_empty) {
+            self.by_trace.remove(&trace);
+        }
+        true
+    }
+
+    fn rows_to_search(&self, store: &Store, trace: TraceIx, counts: bool) -> Vec<OpenRow> {
+        let may_have = |trace: TraceIx| self.view == View::Sessions || store.trace(trace).counts().failed > 0;
+        let roots = if counts && may_have(trace) { store.trace(trace).roots() } else { &[] };
+        roots.iter().map(|&root| (root, Symbol::EMPTY, None)).collect()
+    }
+
+    /// Looks at a row: does it begin a turn of a session, which it does if it states one that no row above it states, or is it a failed step?
+    fn search(&mut self, store: &Store, (row, inherited, enclosing): OpenRow, work: &mut TraceWork) {
+        if self.view != View::Sessions {
+            work.found.extend(store.is_failed_step(row).then_some((row, Symbol::EMPTY)));
+            work.open.extend(store.children(row).iter().map(|&child| (child, inherited, enclosing)));
+            return;
+        }
+        let stated = store.stated_session(row);
+        let session = if stated.is_empty() { inherited } else { stated };
+        let begins = session != inherited;
+        if begins {
+            work.found.push((row, session));
+            if let Some(enclosing) = enclosing {
+                self.nested.entry(enclosing).or_default().push(row);
+            }
+        }
+        let turn = if begins { Some(row) } else { enclosing };
+        work.open.extend(store.children(row).iter().map(|&child| (child, session, turn)));
+    }
+
+    /// Adds a turn of a session or a failed step.
+    fn add(&mut self, store: &Store, trace: TraceIx, (row, session): (RowIx, Symbol)) {
+        let is_session = self.view == View::Sessions;
+        let data = store.row(row);
+        let key = if is_session {
+            GroupKey::Name(store.text(session).to_owned())
+        } else {
+            let place = store.text(if data.label.is_empty() { data.name } else { data.label });
+            GroupKey::Error(data.span_type, place.to_owned(), errors::normalize(store.text(store.failure_text(row))))
+        };
+        let is_part = is_session && store.is_part(trace);
+        let totals = is_session.then(|| Box::new(self.turn_totals(store, std::iter::once(row))));
+        let (place, row) = (self.place(key), (data.start, row));
+        if let Some(Some(group)) = self.groups.get_mut(place as usize) {
+            group.rows.insert(row);
+            if let Some(totals) = &totals {
+                group.totals.add(totals);
+            }
+            group.parts += u64::from(is_part);
+        }
+        self.by_trace.entry(trace).or_default().push(Entry { place, row, totals, is_part });
+    }
+}
+
+impl TraceWork {
+    fn new(trace: TraceIx) -> Self {
+        Self { trace, version: None, begun: 0, is_cleared: false, open: Vec::new(), found: Vec::new() }
     }
 }
 
 /// Whether the lines of a view come from the index instead of the store's statistics.
 fn is_indexed(view: View) -> bool {
     matches!(view, View::Sessions | View::Errors)
-}
-
-/// Returns the rows that begin a turn of a session: they state a session that no row above them states. Adds nested turns to `nested`.
-fn turns(store: &Store, trace: TraceIx, nested: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<Found> {
-    let mut entries = Vec::new();
-    let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> =
-        store.trace(trace).roots().iter().map(|&root| (root, Symbol::EMPTY, None)).collect();
-    while let Some((row, inherited, enclosing)) = open.pop() {
-        let data = store.row(row);
-        let stated = store.stated_session(row);
-        let session = if stated.is_empty() { inherited } else { stated };
-        let begins = session != inherited;
-        if begins {
-            entries.push((GroupKey::Name(store.text(session).to_owned()), (data.start, row)));
-            if let Some(enclosing) = enclosing {
-                nested.entry(enclosing).or_default().push(row);
-            }
-        }
-        let turn = if begins { Some(row) } else { enclosing };
-        open.extend(store.children(row).iter().map(|&child| (child, session, turn)));
-    }
-    entries
-}
-
-fn failures(store: &Store, trace: TraceIx) -> Vec<Found> {
-    if store.trace(trace).counts().failed == 0 {
-        return Vec::new();
-    }
-    let failed = store.rows_of(trace).into_iter().filter(|&row| store.is_failed_step(row));
-    let entries = failed.map(|row| {
-        let data = store.row(row);
-        let place = store.text(if data.label.is_empty() { data.name } else { data.label });
-        (GroupKey::Error(data.span_type, place.to_owned(), errors::normalize(store.text(store.failure_text(row)))), (data.start, row))
-    });
-    entries.collect()
 }
