@@ -264,6 +264,7 @@ impl App {
             has_more |= list.refresh(&self.metrics, self.now, slice.share());
             has_more |= list.compare(&self.metrics, store, slice.share());
         }
+        self.trash.put(self.tree.take_discarded());
         has_more |= self.trash.advance(slice.share());
         has_more || self.tree.is_filtering()
     }

@@ -10,6 +10,7 @@ mod internal;
 mod navigation;
 mod order;
 mod scale;
+mod shown;
 mod slowest;
 #[cfg(test)]
 mod tests;
@@ -31,18 +32,17 @@ use crate::tui::slices::Slice;
 use filter::{Filter, FilterPass, RowSet};
 use foot::Ordinary;
 use internal::Internal;
-use order::{Entry, Order};
-use scale::{Scales, Sizes};
+use shown::{OrderPass, Shown};
 use time::Zoom;
 
 /// The shown traces, their folds and the cursor.
 #[derive(Debug, Default)]
 pub struct TraceTree {
-    /// The shown traces in order.
-    order: Order,
-    /// How each shown trace is entered in `order` and `scales`.
-    placements: Placements,
-    scales: Scales,
+    shown: Shown,
+    /// The shown traces in another order, while that is being found.
+    pass: Option<OrderPass>,
+    /// What is left to free of former orders.
+    discarded: Vec<Shown>,
     /// Traces that the filter newly shows or hides, possibly repeated.
     visibility_changes: Vec<TraceIx>,
     filter: Option<Filter>,
@@ -76,54 +76,6 @@ pub struct TraceTree {
     pub follow: bool,
 }
 
-/// How a shown trace is entered in the order and in the scales.
-#[derive(Debug, PartialEq, Eq)]
-struct Placement {
-    entry: Entry,
-    sizes: Sizes,
-}
-
-/// The placements of the shown traces, by trace index. Pages without any take no memory.
-#[derive(Debug, Default)]
-struct Placements(Vec<PlacementPage>);
-
-#[derive(Debug, Default)]
-struct PlacementPage {
-    placements: Vec<Option<Placement>>,
-    live: usize,
-}
-
-/// Traces of a page.
-const PAGE: usize = 256;
-
-impl Placements {
-    fn get(&self, trace: TraceIx) -> Option<&Placement> {
-        self.0.get(trace.index() / PAGE)?.placements.get(trace.index() % PAGE)?.as_ref()
-    }
-
-    fn insert(&mut self, placement: Placement) {
-        let index = placement.entry.trace.index();
-        if index / PAGE >= self.0.len() {
-            self.0.resize_with(index / PAGE + 1, PlacementPage::default);
-        }
-        let page = &mut self.0[index / PAGE];
-        if page.placements.is_empty() {
-            page.placements.resize_with(PAGE, || None);
-        }
-        page.live += usize::from(page.placements[index % PAGE].replace(placement).is_none());
-    }
-
-    fn remove(&mut self, trace: TraceIx) -> Option<Placement> {
-        let page = self.0.get_mut(trace.index() / PAGE)?;
-        let removed = page.placements.get_mut(trace.index() % PAGE)?.take()?;
-        page.live -= 1;
-        if page.live == 0 {
-            page.placements = Vec::new();
-        }
-        Some(removed)
-    }
-}
-
 impl TraceTree {
     /// Returns the row under the cursor.
     #[must_use]
@@ -134,13 +86,13 @@ impl TraceTree {
     /// Returns the number of shown traces.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.shown.order.len()
     }
 
     /// Whether no trace is shown.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.order.len() == 0
+        self.shown.order.len() == 0
     }
 
     /// Whether a filter is in effect.
@@ -157,7 +109,7 @@ impl TraceTree {
 
     /// Returns the shown traces from top to bottom.
     pub fn traces(&self) -> impl Iterator<Item = TraceIx> {
-        self.order.iter()
+        self.shown.order.iter()
     }
 
     /// Returns the number of traces above the trace under the cursor.
@@ -168,19 +120,19 @@ impl TraceTree {
     }
 
     fn position_of(&self, store: &Store, trace: TraceIx) -> Option<usize> {
-        self.order.position(&self.placements.get(store.main_of(trace))?.entry)
+        self.shown.position(store.main_of(trace))
     }
 
     /// Returns the sort key and direction.
     #[must_use]
     pub fn sorting(&self) -> Sorting {
-        self.order.sorting()
+        self.pass.as_ref().map_or(&self.shown, |pass| &pass.shown).order.sorting()
     }
 
     /// Returns what a full bar of a trace's first line stands for, in nanoseconds, tokens or nano-dollars.
     #[must_use]
     pub fn scale(&self) -> u64 {
-        self.scales.fitting(self.measure)
+        self.shown.scales.fitting(self.measure)
     }
 
     // --- changes of the store ---
@@ -265,9 +217,27 @@ impl TraceTree {
             }
     }
 
+    /// Shows a trace where it belongs, or hides it. A cursor in a hidden trace moves to the trace that takes its position.
     fn show_or_hide(&mut self, store: &Store, trace: TraceIx, now: Nanos) {
-        let is_shown = self.lists(store, trace);
-        self.place(trace, is_shown.then(|| self.placement(store, trace, now)), store);
+        let (is_shown, was_shown) = (self.lists(store, trace), self.shown.contains(trace));
+        if let Some(pass) = &mut self.pass {
+            pass.shown.place(store, trace, is_shown, now);
+        }
+        let vacated = self.shown.place(store, trace, is_shown, now);
+        if is_shown != was_shown {
+            self.visibility_changes.extend(store.group(trace));
+        }
+        if was_shown && !is_shown && self.cursor.is_some_and(|(_, cursor)| cursor == trace) {
+            self.go_near(store, vacated);
+        }
+    }
+
+    /// Hides a trace. Returns its former position.
+    fn hide(&mut self, trace: TraceIx) -> Option<usize> {
+        if let Some(pass) = &mut self.pass {
+            pass.shown.hide(trace);
+        }
+        self.shown.hide(trace)
     }
 
     /// Returns the traces that the filter newly shows or hides since the last call, possibly repeated.
@@ -278,67 +248,13 @@ impl TraceTree {
     /// Whether the trace, or the one that it is part of, is shown.
     #[must_use]
     pub fn shows(&self, store: &Store, trace: TraceIx) -> bool {
-        self.placements.get(store.main_of(trace)).is_some()
+        self.shown.contains(store.main_of(trace))
     }
 
     /// Whether the trace counts in tables: it is shown, or hidden only as an ordinary one.
     #[must_use]
     pub fn counts(&self, store: &Store, trace: TraceIx) -> bool {
         self.filter.is_none() || self.shows(store, trace)
-    }
-
-    fn placement(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placement {
-        Placement { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
-    }
-
-    /// Shows a trace with a placement, or hides it. A cursor in a hidden trace moves to the trace that takes its position.
-    fn place(&mut self, trace: TraceIx, placement: Option<Placement>, store: &Store) {
-        if self.placements.get(trace) == placement.as_ref() {
-            return;
-        }
-        if self.placements.get(trace).is_some() != placement.is_some() {
-            self.visibility_changes.extend(store.group(trace));
-        }
-        let vacated = self.hide(trace);
-        if let Some(placement) = placement {
-            self.order.insert(placement.entry.clone());
-            self.scales.add(placement.sizes);
-            self.placements.insert(placement);
-        } else if self.cursor.is_some_and(|(_, cursor)| cursor == trace) {
-            self.go_near(store, vacated);
-        }
-    }
-
-    /// Hides a trace. Returns its former position.
-    fn hide(&mut self, trace: TraceIx) -> Option<usize> {
-        let placement = self.placements.remove(trace)?;
-        self.scales.remove(placement.sizes);
-        self.order.remove(&placement.entry)
-    }
-
-    /// Hides all traces, without moving the cursor.
-    fn hide_all(&mut self) {
-        self.order = Order::new(self.sorting(), Vec::new());
-        self.placements = Placements::default();
-        self.scales = Scales::default();
-    }
-
-    /// Sorts the traces and goes to the top. Costs the traces in memory.
-    pub fn sort(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
-        self.place_all(store, sorting, now);
-        self.go_top(store);
-    }
-
-    fn place_all(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
-        self.hide_all();
-        self.order = Order::new(sorting, Vec::new());
-        let shown = store.traces().filter(|&trace| self.lists(store, trace));
-        let placements: Vec<Placement> = shown.map(|trace| self.placement(store, trace, now)).collect();
-        self.order = Order::new(sorting, placements.iter().map(|placement| placement.entry.clone()).collect());
-        for placement in placements {
-            self.scales.add(placement.sizes);
-            self.placements.insert(placement);
-        }
     }
 
     // --- the critical path ---
@@ -376,17 +292,23 @@ impl TraceTree {
 
     /// Follows the newest trace from now on. Sorts the newest trace to the top if it is not there.
     pub fn start_following(&mut self, store: &Store, now: Nanos) {
-        if !self.sorting().is_newest_first() {
-            self.place_all(store, Sorting::default(), now);
-        }
         self.follow = true;
-        self.follow_newest(store);
+        if self.sorting().is_newest_first() {
+            self.follow_newest(store);
+        } else {
+            self.begin_order(Sorting::default(), true);
+            self.continue_order(store, now, Slice::on_key());
+        }
     }
 
     fn follow_newest(&mut self, store: &Store) {
+        // It is not at the top before the order is found.
+        if self.pass.is_some() {
+            return;
+        }
         // Those that wait for a person stand above it.
-        let waiting = Some(self.order.waiting()).filter(|waiting| *waiting < self.order.len()).unwrap_or_default();
-        let Some(newest) = self.order.get(waiting) else { return };
+        let waiting = Some(self.shown.order.waiting()).filter(|waiting| *waiting < self.shown.order.len()).unwrap_or_default();
+        let Some(newest) = self.shown.order.get(waiting) else { return };
         let is_running = |trace: TraceIx| store.group_counts(trace).running > 0;
         for trace in std::mem::take(&mut self.followed) {
             if trace == newest || (!store.is_part(trace) && is_running(trace)) {

@@ -105,47 +105,34 @@ impl TraceTree {
         at.is_some() || self.is_at_foot()
     }
 
-    /// Lists the ordinary traces of the line under the cursor, or hides them. Returns whether the cursor is on such a line. Costs the traces
-    /// in memory.
+    /// Lists the ordinary traces of the line under the cursor, or hides them. Returns whether the cursor is on such a line.
     pub fn toggle_foot(&mut self, store: &Store, now: Nanos) -> bool {
         let Some(service) = self.ordinary.cursor else { return false };
         self.toggle_service(store, service, now);
         true
     }
 
-    /// Lists the ordinary traces of a service, or hides them. Costs the traces in memory.
+    /// Lists the ordinary traces of a service, or hides them.
     pub fn toggle_service(&mut self, store: &Store, service: u16, now: Nanos) {
         if !self.ordinary.opened.remove(&service) {
             self.ordinary.opened.insert(service);
         }
         self.ordinary.cursor = Some(service);
-        self.show_or_hide_ordinary(store, now);
+        self.place_all(store, now);
     }
 
-    /// Hides the traces that have become ordinary since their service has sent its first agent, model or tool. Costs the shown traces then.
+    /// Hides the traces that have become ordinary since their service has sent its first agent, model or tool.
     pub(super) fn hide_ordinary(&mut self, store: &Store, now: Nanos) {
         if std::mem::replace(&mut self.ordinary.services, store.working_services()) != store.working_services() {
-            for trace in self.traces().collect::<Vec<_>>() {
-                self.show_or_hide(store, trace, now);
-            }
+            self.place_all(store, now);
         }
     }
 
-    /// Lists all ordinary traces and shows all internal spans, or hides them. Costs the traces in memory.
+    /// Lists all ordinary traces and shows all internal spans, or hides them.
     pub fn toggle_ordinary(&mut self, store: &Store, now: Nanos) {
         self.ordinary.all = !self.ordinary.all;
         self.fold_internal();
         (self.ordinary.opened, self.ordinary.cursor) = Default::default();
-        self.show_or_hide_ordinary(store, now);
-    }
-
-    fn show_or_hide_ordinary(&mut self, store: &Store, now: Nanos) {
-        for trace in store.traces().filter(|&trace| store.is_ordinary(trace)).collect::<Vec<_>>() {
-            self.show_or_hide(store, trace, now);
-        }
-        if self.cursor.is_none() {
-            self.go_to_trace(store, 0);
-        }
-        self.leave_folds(store);
+        self.place_all(store, now);
     }
 }

@@ -72,19 +72,19 @@ impl TraceTree {
     /// Goes to the last visible row.
     pub fn go_bottom(&mut self, store: &Store) {
         self.follow = false;
-        let Some(trace) = self.order.len().checked_sub(1).and_then(|last| self.order.get(last)) else { return };
+        let Some(trace) = self.shown.order.len().checked_sub(1).and_then(|last| self.shown.order.get(last)) else { return };
         let last = self.last_descendant(store, Self::head(store, trace));
         self.line = self.height.saturating_sub(self.lines_to(store, last, None));
         self.set_cursor(store, last);
     }
 
     pub(super) fn go_to_trace(&mut self, store: &Store, position: usize) {
-        self.cursor = self.order.get(position).map(|trace| (Self::head(store, trace), trace));
+        self.cursor = self.shown.order.get(position).map(|trace| (Self::head(store, trace), trace));
     }
 
     /// Goes to the trace at a position, or to the last trace.
     pub(super) fn go_near(&mut self, store: &Store, position: Option<usize>) {
-        self.go_to_trace(store, position.unwrap_or_default().min(self.order.len().saturating_sub(1)));
+        self.go_to_trace(store, position.unwrap_or_default().min(self.shown.order.len().saturating_sub(1)));
     }
 
     pub(super) fn set_cursor(&mut self, store: &Store, row: RowIx) {
@@ -258,9 +258,9 @@ impl TraceTree {
         } else if back {
             position.checked_sub(1)
         } else {
-            Some(position + 1).filter(|&next| next < self.order.len())
+            Some(position + 1).filter(|&next| next < self.shown.order.len())
         };
-        let Some(trace) = next.and_then(|next| self.order.get(next)) else { return false };
+        let Some(trace) = next.and_then(|next| self.shown.order.get(next)) else { return false };
         self.follow = false;
         self.go_to_visible(store, Self::head(store, trace));
         true

@@ -130,6 +130,11 @@ impl Order {
         self.len
     }
 
+    /// Takes itself apart.
+    pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
+        self.chunks.into_iter().flatten()
+    }
+
     /// Returns the index of the chunk that an entry belongs to.
     fn chunk_of(&self, entry: &Entry) -> usize {
         self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| last < entry))

@@ -405,7 +405,7 @@ impl TestHarness {
         prop_assert_eq!(&down[start..start + window.len()], &window[..], "the window is not contiguous");
         let mut traces: Vec<TraceIx> = tree.traces().collect();
         let sorted = traces.clone();
-        traces.sort_by_key(|&trace| tree.placements.get(trace).unwrap().entry.clone());
+        traces.sort_by_key(|&trace| tree.shown.entry(trace).unwrap().clone());
         if tree.sorting().is_reversed == (tree.sorting().by == Sort::Name) {
             traces.reverse();
         }
@@ -425,6 +425,26 @@ proptest! {
             harness.step(step)?;
         }
     }
+}
+
+#[test]
+fn many_traces_are_sorted_in_slices_while_spans_arrive() {
+    let specs: Vec<SpanSpec> = (1..=250).map(|at| (at, 1, 0, 1000 + i64::from(at), Some(3000))).collect();
+    let mut harness = TestHarness::with_spans(&specs);
+    let longest_first = Sorting { by: Sort::Duration, is_reversed: false };
+    harness.app.tree.begin_order(longest_first, true);
+    let zero = || crate::tui::slices::Slice::of(std::time::Duration::ZERO);
+    assert!(harness.app.tree.continue_order(&harness.store, 1, zero()), "more work than a slice has time for");
+    assert_eq!((harness.app.tree.sorting(), harness.order()[0]), (longest_first, 250), "the former order stays until the other is found");
+    // One that was placed, one that was not, and a new one.
+    for spans in [(240, 2, 1, 1500, Some(9000)), (10, 2, 1, 1500, Some(8000)), (251, 1, 0, 2000, Some(2001))] {
+        harness.receive(batch(&[spans]), 1);
+    }
+    while harness.app.tree.continue_order(&harness.store, 1, zero()) {}
+    let order = harness.order();
+    assert_eq!((&order[..3], order[250], order.len()), (&[240, 10, 1][..], 251, 251));
+    assert_eq!(harness.cursor_ids().map(|(trace, _)| trace), Some(trace_id(240)), "the cursor goes to the top");
+    harness.check().unwrap();
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl TraceTree {
     #[must_use]
     pub fn shared_axis(&self, store: &Store, trace: TraceIx) -> Axis {
         let start = store.trace(trace).start;
-        Axis { start, end: start.saturating_add_unsigned(self.scales.fitting(Measure::Time)) }
+        Axis { start, end: start.saturating_add_unsigned(self.shown.scales.fitting(Measure::Time)) }
     }
 
     /// Halves the time range around the span under the cursor, or doubles it. Returns `false` if the cursor is not in an unfolded trace.

@@ -191,7 +191,7 @@ impl TraceTree {
             row = parent;
         }
         let position = self.position_of(store, store.row(row).trace())? + 1;
-        Some(Self::head(store, self.order.get(position)?))
+        Some(Self::head(store, self.shown.order.get(position)?))
     }
 
     /// Returns the visible row above a row.
@@ -203,7 +203,7 @@ impl TraceTree {
             });
         }
         let position = self.position_of(store, store.row(row).trace())?.checked_sub(1)?;
-        Some(self.last_descendant(store, Self::head(store, self.order.get(position)?)))
+        Some(self.last_descendant(store, Self::head(store, self.shown.order.get(position)?)))
     }
 
     /// Returns the last visible row of a subtree.
