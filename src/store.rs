@@ -343,7 +343,19 @@ impl Store {
 
     /// Returns all rows, including placeholders, in no order.
     pub fn rows(&self) -> impl Iterator<Item = RowIx> {
-        (0..self.rows.end()).map(RowIx).filter(|&row| self.is_held(row))
+        (0..self.row_places()).filter_map(|place| self.row_at(place))
+    }
+
+    /// Returns the number of places of rows, for a pass over them that pauses.
+    #[must_use]
+    pub fn row_places(&self) -> u32 {
+        self.rows.end()
+    }
+
+    /// Returns the row at a place; `None` if it has none.
+    #[must_use]
+    pub fn row_at(&self, place: u32) -> Option<RowIx> {
+        Some(RowIx(place)).filter(|&row| self.is_held(row))
     }
 
     /// Returns the running rows.

@@ -202,7 +202,8 @@ impl Store {
     }
 
     /// Returns the number of the service that sent the row.
-    pub(super) fn service_number(&self, row: RowIx) -> Option<u16> {
+    #[must_use]
+    pub fn service_number(&self, row: RowIx) -> Option<u16> {
         self.services.by_row.get(row.0 as usize).copied().filter(|number| *number != UNNAMED)
     }
 

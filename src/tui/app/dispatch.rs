@@ -67,8 +67,8 @@ impl App {
                 return export.map(Effect::Export);
             }
             (Some(Overlay::Picker(picker)), code, _) => {
-                if matches!(code, KeyCode::Enter | KeyCode::Char(' ')) {
-                    // They act on what the whole list holds.
+                if matches!(code, KeyCode::Enter | KeyCode::Char(' ')) || !picker.takes_text() {
+                    // They act on what the whole list holds, and keys move the cursor in a short list at once.
                     picker.finish_gathering(store);
                 }
                 let (field, values) = (picker.field, picker.key(key, action).break_value()?);

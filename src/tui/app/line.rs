@@ -1,6 +1,7 @@
 //! The line editor: a filter with completions and history, or a text to find in the detail pane.
 
 mod completions;
+mod values;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
@@ -65,7 +66,8 @@ impl LineEditor {
     /// Whether an error at this position is only an incomplete word that a completion can finish.
     #[must_use]
     pub fn is_completable(&self, position: usize) -> bool {
-        !self.completions.list.is_empty() && (self.completions.start..=self.input.cursor()).contains(&position)
+        let has_completions = !self.completions.list.is_empty() || self.completions.is_searching();
+        has_completions && (self.completions.start..=self.input.cursor()).contains(&position)
     }
 
     /// Goes back in the history, or forward if `by` is negative. Returns whether the line has changed.
@@ -134,7 +136,7 @@ impl App {
             }
             KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if editor.is_search => {}
             KeyCode::Tab | KeyCode::BackTab => {
-                editor.completions.refresh(store, &editor.input, true);
+                editor.completions.finish(store, &editor.input);
                 if editor.completions.cycle(&mut editor.input, key.code == KeyCode::Tab) {
                     self.parse_line();
                 }
@@ -184,10 +186,12 @@ impl App {
         }
     }
 
-    /// Applies the last typed filter (at most once per frame), or continues an unfinished filter pass. Updates the critical path.
+    /// Applies the last typed filter (at most once per frame), or continues an unfinished filter pass. Looks for
+    /// completions, sorts the traces, and updates the critical path. Returns whether work is left.
     pub fn advance_filter(&mut self, store: &Store, slice: Slice) -> bool {
+        let mut has_more = false;
         if let Some(editor) = self.editor.as_mut().filter(|editor| !editor.is_search) {
-            editor.completions.refresh(store, &editor.input, false);
+            has_more |= editor.completions.refresh(store, &editor.input, false, &mut slice.share());
         }
         if let Some(line) = self.typed.take() {
             self.set_filter(store, line);
@@ -195,7 +199,12 @@ impl App {
             self.tree.continue_filtering(store, self.now, slice);
             self.show_detail(store);
         }
-        self.tree.update_critical_path(store, self.now, slice)
+        if self.tree.is_ordering() {
+            has_more |= self.tree.continue_order(store, self.now, slice.share());
+            self.show_detail(store);
+        }
+        has_more |= self.tree.update_critical_path(store, self.now, slice);
+        has_more
     }
 
     /// Applies a filter line. An invalid line changes nothing.

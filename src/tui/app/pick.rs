@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::trash::Items;
 use super::{Action, Slice};
-use crate::query::{STATUSES, values_of};
+use crate::query::values_of;
 use crate::store::{By, Store};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use gather::Gathering;
@@ -82,25 +82,20 @@ impl Picker {
             By::Model => ("model", "calls"),
             By::Tool => ("tool", "calls"),
         };
-        Self::gather(store, line, (field, counted), Gathering::Labels(by, 0))
+        Self::default().gather(store, line, (field, counted), Gathering::Labels(by, 0))
     }
 
     /// Lists sessions by their traces.
     #[must_use]
     pub fn sessions(store: &Store, line: &str) -> Self {
-        Self::gather(store, line, ("session", "traces"), Gathering::sessions(store))
+        Self::default().gather(store, line, ("session", "traces"), Gathering::sessions(store))
     }
 
-    /// Lists statuses by their traces. Costs the traces in memory.
+    /// Lists statuses by their traces.
     #[must_use]
     pub fn statuses(store: &Store, line: &str) -> Self {
-        let mut counts = STATUSES.map(|(name, _)| (name.to_owned(), 0));
-        for status in store.traces().map(|trace| store.trace(trace).run_status()) {
-            if let Some(at) = STATUSES.iter().position(|&(_, known)| known == status) {
-                counts[at].1 += 1;
-            }
-        }
-        Self::new("status", "traces", counts.into(), line, true)
+        let picker = Self { is_fixed: true, ..Self::default() };
+        picker.gather(store, line, ("status", "traces"), Gathering::Statuses(None, Default::default()))
     }
 
     /// Takes itself apart, to be freed in slices.
@@ -115,16 +110,9 @@ impl Picker {
         !self.is_fixed
     }
 
-    fn gather(store: &Store, line: &str, (field, counted): (&'static str, &'static str), gathering: Gathering) -> Self {
-        let mut picker = Self { field, counted, gathering: Some(gathering), filtered: values_of(line, field), ..Self::default() };
+    fn gather(self, store: &Store, line: &str, (field, counted): (&'static str, &'static str), gathering: Gathering) -> Self {
+        let mut picker = Self { field, counted, gathering: Some(gathering), filtered: values_of(line, field), ..self };
         picker.advance(store, Slice::on_key());
-        picker
-    }
-
-    fn new(field: &'static str, counted: &'static str, counts: Vec<(String, u64)>, line: &str, is_fixed: bool) -> Self {
-        let mut picker = Self { field, counted, filtered: values_of(line, field), is_fixed, ..Self::default() };
-        picker.add(counts);
-        picker.narrow(false);
         picker
     }
 

@@ -64,7 +64,7 @@ pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editor: &LineE
     // The names are aligned with the word that they complete.
     let x = (line.x + u16::try_from(completions.start).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
     let outer = Rect { x, y: line.y - height, width, height };
-    let more = completions.list.len() - lines;
+    let more = completions.list.len() - lines + completions.unlisted;
     let note = if more > 0 { format!(" {} more ", format::count(more as u64)) } else { String::new() };
     let area = popup::draw_at(buffer, outer, Block::new().title_bottom(note), styling);
     for (item, Rect { y, .. }) in popup::draw_list(buffer, area, completions.list.len(), completions.chosen, styling) {

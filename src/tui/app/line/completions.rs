@@ -1,14 +1,17 @@
 //! Completions: the names of fields, and the values that occur in the store.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 use tui_input::Input;
 
-use crate::model::SpanType;
+use super::values::{Fitting, Values};
 use crate::model::sort;
-use crate::query::{CursorContext, DAY_WORDS, FIELDS, KINDS, STATUSES, cursor_context, quote};
+use crate::query::{DAY_WORDS, FIELDS, cursor_context, quote};
 use crate::semconv::{PARAMETERS, row_keys};
-use crate::store::{By, RowIx, Store, Symbol};
+use crate::store::Store;
+use crate::tui::slices::Slice;
 
 /// A possible completion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,31 +35,84 @@ pub struct Completions {
     pub chosen: Option<usize>,
     /// Where completions begin in the line, in characters.
     pub start: usize,
+    /// How many completions there are beside those in the list.
+    pub unlisted: usize,
     /// The line and the cursor that `list` was computed for.
     computed_for: Option<(String, usize)>,
+    /// The line and the cursor for which fitting values are looked for.
+    fitting: Option<((String, usize), Fitting)>,
     /// Values by field, counted once while the editor is open.
-    values: HashMap<String, Vec<Completion>>,
+    values: HashMap<String, Values>,
 }
 
+/// A slice of time in which any list is completed.
+const WHOLE: Duration = Duration::from_secs(60);
+
 impl Completions {
-    /// Computes the completions at the cursor. Before the first character of a word there are none unless `is_requested`.
-    pub(super) fn refresh(&mut self, store: &Store, input: &Input, is_requested: bool) {
+    /// Looks for the completions at the cursor for a moment. Before the first character of a word there are none unless `is_requested`. Returns
+    /// whether work is left; until it is done, the list shows what fitted before.
+    pub(super) fn refresh(&mut self, store: &Store, input: &Input, is_requested: bool, slice: &mut Slice) -> bool {
         let line = (input.value().to_owned(), input.cursor());
         if self.chosen.is_some() || (self.computed_for.as_ref() == Some(&line) && !(is_requested && self.list.is_empty())) {
-            return;
+            self.fitting = None;
+            return false;
         }
         let context = cursor_context(input.value(), input.cursor());
+        if self.start != context.at {
+            self.list.clear();
+        }
         self.start = context.at;
-        self.list = match &context.field {
-            None if context.typed.is_empty() && !is_requested => Vec::new(),
-            None => fields(&context.typed),
-            Some(field) => {
-                let field = field.to_ascii_lowercase();
-                let values = self.values.entry(field).or_insert_with_key(|field| values(store, field));
-                fitting(values, &context)
-            }
+        (self.list, self.unlisted) = match context.field.map(|field| field.to_ascii_lowercase()) {
+            None if context.typed.is_empty() && !is_requested => (Vec::new(), 0),
+            None => (fields(&context.typed), 0),
+            Some(field) if matches!(field.as_str(), "since" | "until") => (days(&context.typed), 0),
+            Some(field) => match self.look_for_values(store, field, &context.typed, &line, slice) {
+                Some(found) => found,
+                None => return true,
+            },
         };
-        self.computed_for = Some(line);
+        (self.fitting, self.computed_for) = (None, Some(line));
+        false
+    }
+
+    /// Looks for values of a field. Returns the first ones and the number of the others; `None` if work is left.
+    fn look_for_values(
+        &mut self,
+        store: &Store,
+        field: String,
+        typed: &str,
+        line: &(String, usize),
+        slice: &mut Slice,
+    ) -> Option<(Vec<Completion>, usize)> {
+        let values = match self.values.entry(field) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => match Values::new(new.key()) {
+                Some(values) => new.insert(values),
+                None => return Some((Vec::new(), 0)),
+            },
+        };
+        let fitting = self.fitting.take().filter(|(known, _)| known == line);
+        let (_, fitting) = self.fitting.insert(fitting.unwrap_or_else(|| (line.clone(), Fitting::new(typed))));
+        if !values.advance(store, slice) || !fitting.advance(values, slice) {
+            return None;
+        }
+        let list: Vec<Completion> = fitting
+            .list(values)
+            .map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: quote(name) })
+            .collect();
+        let unlisted = if list.is_empty() { 0 } else { fitting.count - list.len() };
+        Some((list, unlisted))
+    }
+
+    /// Looks for all completions at the cursor.
+    pub(super) fn finish(&mut self, store: &Store, input: &Input) {
+        while self.refresh(store, input, true, &mut Slice::of(WHOLE)) {}
+    }
+
+    /// Whether fitting values are still being looked for.
+    #[must_use]
+    pub fn is_searching(&self) -> bool {
+        self.fitting.is_some()
     }
 
     /// Whether the user cycles through the completions.
@@ -67,7 +123,7 @@ impl Completions {
     /// Hides the completions until the line changes.
     pub(super) fn close(&mut self, input: &Input) {
         self.list.clear();
-        self.chosen = None;
+        (self.chosen, self.fitting) = (None, None);
         self.computed_for = Some((input.value().to_owned(), input.cursor()));
     }
 
@@ -119,77 +175,14 @@ fn fields(typed: &str) -> Vec<Completion> {
     FIELDS.iter().filter(|(name, _)| name.starts_with(&typed)).map(completion).collect()
 }
 
-/// Returns the values that contain the typed text; those that begin with it first.
-fn fitting(values: &[Completion], context: &CursorContext) -> Vec<Completion> {
-    let typed = context.typed.to_lowercase();
-    let rank = |value: &Completion| {
-        let name = value.name.to_lowercase();
-        if name.starts_with(&typed) { Some(0) } else { name.contains(&typed).then_some(1) }
-    };
-    let mut fitting: Vec<(u8, &Completion)> = values.iter().filter_map(|value| rank(value).map(|rank| (rank, value))).collect();
-    sort::by_key(&mut fitting, |(rank, _)| *rank);
-    // A complete value needs no completion.
-    if let [(_, only)] = fitting.as_slice()
-        && only.name.to_lowercase() == typed
-    {
-        return Vec::new();
+/// Returns the days that contain the typed text.
+fn days(typed: &str) -> Vec<Completion> {
+    let typed = typed.to_lowercase();
+    let mut days: Vec<&str> = DAY_WORDS.iter().copied().filter(|word| word.contains(&typed)).collect();
+    sort::by_key(&mut days, |word| !word.starts_with(&typed));
+    // A complete word needs no completion.
+    if days == [typed.as_str()] {
+        days.clear();
     }
-    fitting.into_iter().map(|(_, value)| value.clone()).collect()
-}
-
-/// Returns the values of a field that occur in the store, the most frequent first. Costs the rows in memory.
-fn values(store: &Store, field: &str) -> Vec<Completion> {
-    match field {
-        "status" => named(
-            STATUSES.iter().map(|(name, status)| (*name, store.rows().filter(|&row| store.run_status(row) == *status).count() as u64)),
-        ),
-        "kind" => {
-            let mut counts: HashMap<SpanType, u64> = HashMap::new();
-            store.rows().for_each(|row| *counts.entry(store.row(row).span_type).or_default() += 1);
-            named(KINDS.iter().map(|(name, kinds)| (*name, kinds.iter().filter_map(|kind| counts.get(kind)).sum())))
-        }
-        "since" | "until" => {
-            DAY_WORDS.iter().map(|word| Completion { name: (*word).to_owned(), count: None, help: "", text: (*word).to_owned() }).collect()
-        }
-        "agent" => texts(store, |row| store.label(By::Agent, row)),
-        "model" => texts(store, |row| store.attributed_model(row)),
-        "tool" => texts(store, |row| store.label(By::Tool, row)),
-        "name" => texts(store, |row| store.row(row).name),
-        "session" => texts(store, |row| store.stated_session(row)),
-        "user" => texts(store, |row| store.row(row).user),
-        "error" => texts(store, |row| store.error(row)),
-        "provider" => texts(store, |row| store.provider(row)),
-        "service" => {
-            let mut counts: HashMap<&str, u64> = HashMap::new();
-            store.rows().for_each(|row| *counts.entry(store.service(row)).or_default() += 1);
-            let known = counts.into_iter().filter(|(name, _)| !name.is_empty());
-            sorted(
-                known.map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: quote(name) }).collect(),
-            )
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn named<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<Completion> {
-    sorted(counts.map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: name.to_owned() }).collect())
-}
-
-/// Counts the distinct texts of rows.
-fn texts(store: &Store, text: impl Fn(RowIx) -> Symbol) -> Vec<Completion> {
-    let mut counts = vec![(Symbol::EMPTY, 0_u64); store.texts().end()];
-    for symbol in store.rows().map(text) {
-        let (known, count) = &mut counts[symbol.index()];
-        (*known, *count) = (symbol, *count + 1);
-    }
-    let completion = |(symbol, count): (Symbol, u64)| {
-        let name = store.text(symbol).to_owned();
-        Completion { text: quote(&name), name, count: Some(count), help: "" }
-    };
-    sorted(counts.into_iter().filter(|(symbol, _)| !symbol.is_empty()).map(completion).collect())
-}
-
-fn sorted(mut completions: Vec<Completion>) -> Vec<Completion> {
-    sort::by(&mut completions, |one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
-    completions
+    days.into_iter().map(|word| Completion { name: word.to_owned(), count: None, help: "", text: word.to_owned() }).collect()
 }

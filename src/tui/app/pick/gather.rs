@@ -3,6 +3,7 @@
 use std::collections::{HashMap, hash_map};
 
 use crate::model::Nanos;
+use crate::query::STATUSES;
 use crate::store::{By, Store, Symbol, TraceIx};
 use crate::tui::app::trash::Items;
 use crate::tui::slices::Slice;
@@ -14,7 +15,9 @@ pub(super) enum Gathering {
     Labels(By, u32),
     /// The last trace that was looked at, with its start time, and how many traces each session has so far.
     Sessions(Option<(Nanos, TraceIx)>, HashMap<String, u64>),
-    /// What is not copied yet of that.
+    /// The last trace that was looked at, with its start time, and how many traces have each of the statuses so far.
+    Statuses(Option<(Nanos, TraceIx)>, [u64; STATUSES.len()]),
+    /// What is not copied yet of the sessions.
     Counted(hash_map::IntoIter<String, u64>),
 }
 
@@ -27,7 +30,7 @@ impl Gathering {
     /// Takes itself apart, to be freed in slices.
     pub(super) fn into_items(self) -> Items {
         match self {
-            Self::Labels(..) => Box::new(std::iter::empty()),
+            Self::Labels(..) | Self::Statuses(..) => Box::new(std::iter::empty()),
             Self::Sessions(_, counts) => Box::new(counts.into_keys().map(drop)),
             Self::Counted(counted) => Box::new(counted.map(drop)),
         }
@@ -60,6 +63,17 @@ impl Gathering {
                 }
                 *self = Self::Counted(std::mem::take(counts).into_iter());
                 return self.advance(store, found, slice);
+            }
+            Self::Statuses(last, counts) => {
+                while let Some(next) = store.newest_before(*last) {
+                    *last = Some(next);
+                    let status = store.trace(next.1).run_status();
+                    STATUSES.iter().zip(&mut *counts).filter(|((_, known), _)| *known == status).for_each(|(_, count)| *count += 1);
+                    if !slice.goes_on(1) {
+                        return false;
+                    }
+                }
+                found.extend(STATUSES.iter().zip(counts).map(|((name, _), count)| ((*name).to_owned(), *count)));
             }
             Self::Counted(counted) => {
                 for value in counted.by_ref() {

@@ -5,9 +5,17 @@ use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId,
 use crate::store::Limits;
 use crate::tui::app::Keymap;
 
+/// Returns a list of these agents with the numbers of their runs.
+fn agents(line: &str, counts: Vec<(String, u64)>) -> Picker {
+    let mut picker = Picker { field: "agent", counted: "runs", filtered: values_of(line, "agent"), ..Picker::default() };
+    picker.add(counts);
+    picker.narrow(false);
+    picker
+}
+
 fn open(line: &str) -> Picker {
     let counts = [("Researcher", 9), ("Writer", 5), ("Refund Desk", 2)];
-    Picker::new("agent", "runs", counts.map(|(name, count)| (name.to_owned(), count)).into(), line, false)
+    agents(line, counts.map(|(name, count)| (name.to_owned(), count)).into())
 }
 
 /// Returns the same list, without values that are still being collected.
@@ -129,12 +137,18 @@ fn the_values_are_collected_in_slices_and_enter_takes_what_the_whole_list_holds(
         let ControlFlow::Break(Some(values)) = press(&mut quick, "\n") else { panic!("the list closes") };
         assert_eq!(values, [last], "nothing else matches");
     }
+    let mut statuses = Picker { gathering: Some(Gathering::Statuses(None, Default::default())), is_fixed: true, ..Picker::default() };
+    assert!(statuses.advance(&store, Slice::of(Duration::ZERO)), "more work than a slice has time for");
+    while statuses.advance(&store, Slice::of(Duration::ZERO)) {}
+    let mut found: Vec<(&str, u64)> = statuses.shown().map(|choice| (choice.value.as_str(), choice.count)).collect();
+    found.retain(|(_, count)| *count > 0);
+    assert_eq!(found, [("ok", 6000)]);
 }
 
 #[test]
 fn a_long_list_is_narrowed_in_slices_and_enter_takes_what_the_whole_text_finds() {
     let names: Vec<(String, u64)> = (0..20_000).map(|number| (format!("agent {number}"), 1)).collect();
-    let mut picker = Picker::new("agent", "runs", names, "", false);
+    let mut picker = agents("", names);
     picker.finish_narrowing();
     for c in "19999".chars() {
         picker.typed.push(c);
