@@ -100,7 +100,7 @@ pub(super) fn reason_for_nothing(typed: &str) -> &'static str {
     }
     if asks_to_delete(&typed) {
         // The screen only reads.
-        "in the shell: agno-top archive (moves to a file) or agno-top prune"
+        "in the shell: agno-top prune; or agno-top archive --delete, which keeps a copy"
     } else {
         "no such action"
     }
