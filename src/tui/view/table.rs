@@ -10,6 +10,7 @@ use ratatui::widgets::Block;
 use super::styling::Styling;
 use super::{HitMap, detail, layout, put, put_right, tabs};
 use crate::format;
+use crate::model::sort;
 use crate::tui::app::{App, Cell, Focus, HitTarget, Table, TableColumn, View};
 pub(super) use page::page;
 
@@ -88,7 +89,7 @@ fn priorities(view: View) -> (usize, u16) {
     if matches!(view, View::Errors | View::Approvals) { (3, 80) } else { (5, 40) }
 }
 
-/// Returns the leading columns that fit, each with its index and its width. Cells go to the essential columns, to moments of other days for
+/// Returns the leading columns that fit, in the order of [`TableColumn`], each with its index and its width. Cells go to the essential columns, to moments of other days for
 /// their dates, to the names in the first column, to further columns, and what is left to the first column.
 fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn, u16)> {
     let width = inner.width.saturating_sub(2);
@@ -126,6 +127,8 @@ fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn
     if let Some(first) = fitting.first_mut() {
         first.2 = name + left;
     }
+    // What belongs together stands together.
+    sort::by_key(&mut fitting, |&(_, column, _)| column as usize);
     fitting
 }
 

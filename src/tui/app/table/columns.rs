@@ -7,7 +7,7 @@ use crate::settings::named_enum;
 use crate::store::Totals;
 
 named_enum! {
-    /// A column of a table.
+    /// A column of a table, in the order on the screen.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum TableColumn {
         /// The name of a session, an agent, a model or a tool, or an error message.
@@ -66,12 +66,6 @@ named_enum! {
         MissCost = "MISS $",
         /// Share of output tokens that were used for reasoning.
         Reasoning = "REASON",
-        /// User of a session.
-        User = "USER",
-        /// Agent, model or tool that failed.
-        Where = "WHERE",
-        /// Type of the failed spans.
-        Kind = "KIND",
         /// The answer to an approval.
         Answer = "ANSWER",
         /// When a person was asked.
@@ -80,6 +74,12 @@ named_enum! {
         Waited = "WAITED",
         /// Who answered.
         By = "BY",
+        /// User of a session.
+        User = "USER",
+        /// Agent, model or tool that failed.
+        Where = "WHERE",
+        /// Type of the failed spans.
+        Kind = "KIND",
     }
 }
 
