@@ -32,7 +32,7 @@ use crate::tui::event_loop::{self, Service};
 const MAX_CLIENTS: usize = 64;
 
 /// The most bytes of a message. Calls are small, and the screen reads them between frames.
-const MAX_MESSAGE: usize = 64 << 10;
+const MAX_MESSAGE: usize = 16 << 10;
 
 /// The most spans that a call may look at: meanwhile the screen draws nothing.
 const MAX_SPANS: u64 = 50_000;

@@ -102,6 +102,8 @@ where
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
+            // Long lines take time to parse: the screen and other clients have their turn between two.
+            tokio::task::yield_now().await;
             let place = self.places.clone().acquire_owned().await.ok()?;
             // Nothing is read while answers wait for the client to take them.
             drop(self.output.lock().await);
