@@ -211,7 +211,7 @@ impl Store {
             let uses = |row| self.usage(row).is_some() && has_no_usage_below(row);
             let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
             let has_model_below = || self.inner(row).spans > 0;
-            let counts_above = || data.parent().is_some_and(|parent| is_model(parent) && uses(parent) && self.lies_within(row, parent));
+            let counts_above = || data.parent().is_some_and(|parent| is_model(parent) && uses(parent) && self.runs_within(row, parent));
             return uses(row) || (has_no_usage_below(row) && !has_model_below() && !counts_above());
         }
         match By::of(data.span_type) {
@@ -251,9 +251,10 @@ impl Store {
     /// Returns whether a row and its child report the same operation: same group, same name, and the child runs within the row's time. The
     /// execution of a tool call need not state the tool's name.
     pub(super) fn is_same_operation(&self, row: RowIx, child: RowIx) -> bool {
+        let ran_by_other_clock = || self.lies_within_by_other_clock(child, row);
         let (row, child) = (self.row(row), self.row(child));
         let have_arrived = !row.placeholder && !child.placeholder;
-        let is_within = row.start <= child.start && child.end <= row.end;
+        let is_within = (row.start <= child.start && child.end <= row.end) || ran_by_other_clock();
         let is_same = row.label == child.label || (child.span_type == SpanType::Tool && child.label.is_empty());
         have_arrived && is_within && is_same && By::of(row.span_type) == By::of(child.span_type)
     }

@@ -283,13 +283,17 @@ impl Store {
 
     /// Removes the endings of a linked row, which other rows may depend on.
     pub(super) fn leave_endings(&mut self, row: RowIx, changes: &mut Changes) {
-        self.services.remove(row);
-        self.hosts.remove(row);
         if let Some(part) = self.pauses.remove(row)
             && let Some(last) = self.pauses.last(part.run)
         {
             self.mark(last.row, Mark::Continued, false, changes);
         }
+    }
+
+    /// Forgets who sent an unlinked row. While it is linked, the sums above it may depend on that.
+    pub(super) fn forget_sender(&mut self, row: RowIx) {
+        self.services.remove(row);
+        self.hosts.remove(row);
     }
 
     /// Decides whether a row, and those below it, only watch the calls above them. A hook is no call, and if it fails, the call does not;
@@ -404,7 +408,7 @@ impl Store {
     pub(super) fn failed_nested_call(&self, row: RowIx, calls: &[RowIx]) -> Option<RowIx> {
         let data = self.row(row);
         let is_told_above = data.span_type == SpanType::Model && data.own_failure() && !calls.iter().any(|&call| self.row(call).fails());
-        calls.last().copied().filter(|&call| is_told_above && self.lies_within(call, row))
+        calls.last().copied().filter(|&call| is_told_above && self.runs_within(call, row))
     }
 
     fn mark(&mut self, row: RowIx, mark: Mark, value: bool, changes: &mut Changes) {

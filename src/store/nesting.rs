@@ -3,7 +3,8 @@
 //! A framework, its instrumentation and the provider's library may each report a call, one row below the other. Then the lowest row counts.
 //! Another call may stand below a call, too: of a tool that the model called, of a later agent, or since the sender left a span open. Then
 //! both count. A row reports the same call as the nearest reporting row above it if both are calls of the same kind, it lies within that
-//! row's time, and no row between them begins a call of its own. An embedding within a chat is no part of the chat's usage.
+//! row's time, and no row between them begins a call of its own. Where another service took its times, their [clocks](super::skew) may
+//! differ; then either count must be the same. An embedding within a chat is no part of the chat's usage.
 
 use super::ix::{NONE, RowIx};
 use super::row::{FINAL, Phase, Row, RunStatus};
@@ -174,7 +175,26 @@ impl Store {
             (Some(upper), Some(lower)) => upper == lower,
             _ => true,
         };
-        is_same_kind && self.lies_within(lower, upper)
+        is_same_kind
+            && (self.lies_within(lower, upper) || (self.lies_within_by_other_clock(lower, upper) && self.may_count_the_same(lower, upper)))
+    }
+
+    /// Returns whether a row ran within a row above it, by its times or by those of another clock.
+    pub(super) fn runs_within(&self, row: RowIx, above: RowIx) -> bool {
+        self.lies_within(row, above) || self.lies_within_by_other_clock(row, above)
+    }
+
+    /// Returns whether two rows may state the counts of one call: either count is equal, or one of the rows states none.
+    fn may_count_the_same(&self, row: RowIx, other: RowIx) -> bool {
+        let counts = |row: RowIx| match self.row(row).usage {
+            NONE => [None, None],
+            index => {
+                let usage = self.usages[index].without_filled().usage();
+                [usage.input, usage.output]
+            }
+        };
+        let mut both = counts(row).into_iter().zip(counts(other)).filter_map(|(one, other)| one.zip(other)).peekable();
+        both.peek().is_none() || both.any(|(one, other)| one == other)
     }
 
     /// Returns whether the time of a row lies within that of a row above it. A row without duration is a record of what is above it.

@@ -101,8 +101,7 @@ impl Store {
         self.forget_caller(row);
         self.stated_parents.remove(&row);
         self.forget_passing(row);
-        self.services.remove(row);
-        self.hosts.remove(row);
+        self.forget_sender(row);
         // A continuation that was evicted remains one.
         self.pauses.remove(row);
         self.leave_review(row);

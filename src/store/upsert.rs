@@ -95,9 +95,10 @@ impl Store {
             Removed::default()
         };
         self.fill(row, batch, span);
-        self.refresh_inner(row);
         self.traces[trace.0].work += u32::from(self.row(row).is_work());
         let freed = self.enter_endings(row, batch, span);
+        // The clock of its sender must be known.
+        self.refresh_inner(row);
         self.enter_review(row, batch, span);
         self.attribute(row, true);
         let is_remote = span.facts.has_remote_parent;
@@ -165,6 +166,7 @@ impl Store {
         let id_slot = self.leave_recurring(row);
         let slot = self.leave_pairing(row);
         self.unlink(row);
+        self.forget_sender(row);
         self.set_counted(row, false);
         self.attribute(row, false);
         self.cost_models.remove(&row);

@@ -412,14 +412,17 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             sets[from].clear();
         }
     }
-    // All reports above a report, and those of them that give way to it: each lies within the time of the next one.
+    // All reports above a report, and those of them that give way to it: each lies within the time of the next one, or may do so by the
+    // clock of another service.
     let above = |report: &Report| {
         let (mut all, mut giving_way, mut at, mut lower) = (Vec::new(), Vec::new(), report.parent, report);
         while let Some(parent) = at {
             let Some(upper) = calls.iter().find(|other| id(other) == (report.trace, parent)) else { break };
             all.push(id(upper));
             let is_within = upper.start <= lower.start + 5 && lower.start <= upper.end && lower.end <= upper.end + 5;
-            if giving_way.len() + 1 == all.len() && (is_within || lower.start == lower.end) {
+            let has_other_clock = [upper, lower].iter().all(|report| !report.service.is_empty()) && upper.service != lower.service;
+            let may_be_within = has_other_clock && lower.end - lower.start <= upper.end - upper.start + 5;
+            if giving_way.len() + 1 == all.len() && (is_within || may_be_within || lower.start == lower.end) {
                 giving_way.push(id(upper));
             }
             (at, lower) = (upper.parent, upper);

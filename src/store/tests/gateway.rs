@@ -349,3 +349,73 @@ fn a_gateway_whose_clock_differs_a_little_reports_the_call_of_the_agent() {
         assert_eq!(counted(&all), expected, "{what}");
     }
 }
+
+#[test]
+fn a_gateway_below_the_call_of_an_agent_reports_that_call_whatever_its_clock() {
+    let agent = sent(&Call(1, 1, None, (1000, 9000), SpanType::Agent, "agno", "Weather", None), "app", "", "");
+    let call = sent(&Call(1, 2, Some(1), (1010, 3000), SpanType::Model, "agno", "primary", None), "app", "", "");
+    let request = |service, times| sent(&Call(1, 3, Some(2), times, SpanType::Other, "http", "POST", None), service, "", "");
+    let answer =
+        |service, times, response| sent(&Call(1, 4, Some(3), times, SpanType::Model, "gateway", "gpt-5", None), service, "", response);
+    let counted = |all: &[Batch]| {
+        let counts: Vec<_> = in_any_order_of(all)
+            .iter()
+            .map(|store| {
+                let by_model: u32 = store.stats().groups(By::Model).map(|(_, group)| group.calls).sum();
+                (store.all().calls, by_model, totals(store, 1).input)
+            })
+            .collect();
+        assert!(counts.iter().all(|one| *one == counts[0]), "{counts:?}");
+        counts[0]
+    };
+    for ahead in [-3_600_000, -5000, -50, 0, 50, 5000, 3_600_000] {
+        for response in ["", "id"] {
+            let call = sent(&Call(1, 2, Some(1), (1010, 3000), SpanType::Model, "agno", "primary", None), "app", "", response);
+            let (request, answer) =
+                (request("proxy", (1020 + ahead, 2990 + ahead)), answer("proxy", (1030 + ahead, 2980 + ahead), response));
+            assert_eq!(counted(&[agent.clone(), call, request, answer]), (1, 1, 1000), "{ahead} {response}");
+        }
+    }
+    // The client's span ends when the answer begins.
+    let streamed = sent(&Call(1, 3, Some(2), (1020, 1500), SpanType::Other, "http", "POST", None), "app", "", "");
+    let [served, answered] =
+        [(4, 3, (6020, 7990), SpanType::Other), (5, 4, (6030, 7980), SpanType::Model)].map(|(id, parent, times, span_type)| {
+            sent(&Call(1, id, Some(parent), times, span_type, "gateway", "gpt-5", None), "proxy", "", "")
+        });
+    assert_eq!(counted(&[call.clone(), streamed, served, answered]), (1, 1, 1000), "a stream");
+    let later = (5020, 6990);
+    let other = Call(1, 4, Some(3), (5030, 6980), SpanType::Model, "gateway", "gpt-5", None);
+    for (what, below) in [
+        ("the same clock", [request("app", later), answer("app", (5030, 6980), "")]),
+        ("an unknown clock", [request("", later), answer("", (5030, 6980), "")]),
+        ("no time for it", [request("proxy", (5020, 7200)), answer("proxy", (5030, 6980), "")]),
+        ("after the request", [request("proxy", later), answer("proxy", (7030, 7980), "")]),
+        (
+            "another run",
+            [sent(&Call(1, 3, Some(2), later, SpanType::Agent, "x", "Other", None), "proxy", "", ""), answer("proxy", (5030, 6980), "")],
+        ),
+    ] {
+        let all = [agent.clone(), call.clone(), below[0].clone(), below[1].clone()];
+        assert_eq!(counted(&all), (2, 2, 2000), "{what}");
+    }
+    let judged = with_usage(&other, "proxy", Some(7000), Some(3));
+    assert_eq!(counted(&[agent.clone(), call.clone(), request("proxy", later), judged]), (2, 2, 8000), "other counts");
+    let uncached = with_usage(&other, "proxy", Some(7000), Some(50));
+    assert_eq!(counted(&[agent, call, request("proxy", later), uncached]), (1, 1, 7000), "one of the counts is the same");
+}
+
+#[test]
+fn a_tool_that_another_service_executes_is_one_call_whatever_its_clock() {
+    let agent = sent(&Call(1, 1, None, (1000, 9000), SpanType::Agent, "agno", "Weather", None), "app", "", "");
+    let named = |id, parent, times, service| {
+        let mut batch = sent(&Call(1, id, Some(parent), times, SpanType::Tool, "mcp", "add", None), service, "", "");
+        batch.spans[0].facts.tool = batch.spans[0].name;
+        batch
+    };
+    for (service, ahead, calls) in [("tools", -5000, 1), ("tools", 0, 1), ("tools", 5000, 1), ("app", 5000, 2)] {
+        let all = [agent.clone(), named(2, 1, (1010, 3000), "app"), named(3, 2, (1020 + ahead, 2990 + ahead), service)];
+        for store in in_any_order_of(&all) {
+            assert_eq!(group(store.stats(), &store, By::Tool, "add").calls, calls, "{service} {ahead}");
+        }
+    }
+}
