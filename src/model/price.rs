@@ -194,7 +194,12 @@ fn is_complete(usage: &Usage) -> bool {
 fn calculate(list: &dyn List, call: &Call<'_>) -> Option<(f64, String)> {
     let counts = counts(&call.usage);
     let at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(call.at).unwrap_or_default());
-    let price = |provider: Option<&str>, model: &str| list.price(provider, model, &counts, at);
+    let known = |provider: Option<&str>, model: &str| {
+        let priced = list.price(provider, model, &counts, at)?;
+        let costs_otherwise = || list.price(provider, model, &other_units(&counts), at).is_some_and(|priced| priced.total_price > 0.0);
+        (priced.total_price > 0.0 || !costs_otherwise()).then_some(priced)
+    };
+    let price = |provider: Option<&str>, model: &str| known(provider, model).or_else(|| known(provider, provider::resource_id(model)?));
     let (provider, model) = (call.provider, call.model);
     let vendor = model.split_once('/');
     // A model on one's own machine has no list price, whatever its name.
@@ -240,6 +245,22 @@ fn counts(usage: &Usage) -> Counts {
         if let Some(count) = count {
             counts.insert(key, f64::from(count));
         }
+    }
+    counts
+}
+
+/// Returns the counts and some of every unit that no span states: a model that has a price for one of these, and none for tokens, is not free.
+fn other_units(counts: &Counts) -> Counts {
+    let mut counts = counts.clone();
+    for key in [
+        UsageKey::AUDIO_SECONDS,
+        UsageKey::INPUT_AUDIO_SECONDS,
+        UsageKey::INPUT_CHARACTERS,
+        UsageKey::INPUT_DOCUMENT_PAGES,
+        UsageKey::INPUT_PIXELS,
+        UsageKey::INPUT_TEXT_MESSAGES,
+    ] {
+        counts.insert(key, 3600.0);
     }
     counts
 }

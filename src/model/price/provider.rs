@@ -126,6 +126,12 @@ pub(super) fn bedrock_id(model: &str) -> Option<&str> {
     BEDROCK_VENDORS.contains(&vendor).then_some(id)
 }
 
+/// Returns the model id of a resource name of Google: `gemini-2.5-flash` of `publishers/google/models/gemini-2.5-flash`.
+pub(super) fn resource_id(model: &str) -> Option<&str> {
+    let (path, id) = model.rsplit_once("models/")?;
+    (path.is_empty() || path.contains("publishers/")).then_some(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +172,16 @@ mod tests {
             ["", "OpenAI", "openrouter", "Requesty", "meta-llama", "together_ai", "mistral_ai", "anthropic", "localize", "groq", "janus"]
         {
             assert!(!is_framework(name) && !is_local(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn resource_names_of_google_end_with_the_id() {
+        for name in ["models/gemini-2.5-flash", "projects/p/locations/eu/publishers/google/models/gemini-2.5-flash"] {
+            assert_eq!(resource_id(name), Some("gemini-2.5-flash"), "{name}");
+        }
+        for name in ["gemini-2.5-flash", "accounts/fireworks/models/glm-5", "projects/p/models/17", "models", ""] {
+            assert_eq!(resource_id(name), None, "{name}");
         }
     }
 

@@ -102,7 +102,30 @@ fn a_model_id_tells_the_provider_where_the_stated_one_does_not() {
         assert_eq!(dollars(provider, "gpt-4o"), Some(3_500_000), "{provider}");
     }
     assert_eq!(dollars("Requesty", "openai/gpt-4.1"), Some(2_800_000));
+    for model in ["gemini-2.5-flash", "models/gemini-2.5-flash", "projects/p/locations/eu/publishers/google/models/gemini-2.5-flash"] {
+        for provider in ["gcp.gemini", "gcp.vertex_ai", "google", ""] {
+            assert_eq!(dollars(provider, model), Some(550_000), "{provider} {model}");
+        }
+    }
     assert!(cost("OpenRouter", "openai/gpt-oss-20b", counts).is_some_and(|(_, priced_as)| priced_as.starts_with("openrouter ")));
+}
+
+#[test]
+fn a_model_priced_by_the_hour_the_page_or_the_character_has_no_price_per_token() {
+    let counts = usage(1000, 0, 0, 100, 0);
+    for (provider, model) in [
+        ("openai", "whisper-1"),
+        ("openai", "gpt-live-1"),
+        ("openai", "tts-1"),
+        ("groq", "whisper-large-v3"),
+        ("mistral", "mistral-ocr-latest"),
+        ("", "whisper-1"),
+    ] {
+        assert_eq!(cost(provider, model, counts), None, "{provider} {model}");
+        assert_eq!(RateCache::default().cost(&Prices::bundled(), (), &call(provider, model, counts)), None, "{provider} {model}");
+    }
+    let free = cost("openrouter", "deepseek/deepseek-r1:free", counts).unwrap();
+    assert_eq!(free, (0, "openrouter deepseek/deepseek-r1:free".into()), "the list says that it is free");
 }
 
 #[test]
