@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
-use agno_top::model::{Payload, Skipped, SpanKind, Status, Value};
+use agno_top::model::{Payload, Skipped, SpanKind, SpanType, Status, Value};
 use agno_top::sources::State;
 
 use super::{Read, open_text};
@@ -75,6 +75,17 @@ fn every_form_is_read_plain_and_compressed() {
             assert_eq!((counts(&read), &read.skipped[..]), (expected, &[][..]), "{name} {packing}");
         }
     }
+}
+
+#[test]
+fn the_kinds_in_phoenixs_list_of_traces_are_those_of_openinference() {
+    let mut read = open_text(fixture("phoenix-traces-with-spans.json"));
+    let mut types: Vec<SpanType> = read.spans.iter().map(|(span, ..)| span.facts.span_type).collect();
+    types.sort_unstable();
+    assert_eq!(types, [SpanType::Agent, SpanType::Model, SpanType::Model, SpanType::Tool]);
+    assert_eq!(payload(&mut read, "chat gpt-4o-mini").1.span_kind, SpanKind::Unspecified);
+    let mut read = open_text(fixture("python-console.json"));
+    assert_ne!(payload(&mut read, "agent.run").1.span_kind, SpanKind::Unspecified, "a kind of OpenTelemetry");
 }
 
 #[test]

@@ -9,6 +9,11 @@ use crate::otlp::encode::SpanData;
 use crate::otlp::json::{self, brief};
 use crate::semconv::{SPAN_KIND_KEY, restore_attributes};
 
+/// Whether a kind is one of OpenInference's, none of OpenTelemetry's.
+fn is_openinference_kind(kind: &str) -> bool {
+    ["AGENT", "LLM", "TOOL", "CHAIN", "RETRIEVER", "RERANKER", "EMBEDDING", "GUARDRAIL", "EVALUATOR", "PROMPT"].contains(&kind)
+}
+
 /// Decodes a span. `trace` is the id of the trace that the span stands in, for spans that don't name it.
 pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData, String> {
     let context = fields.object("context");
@@ -51,14 +56,16 @@ pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData
     if is_phoenix {
         payload.attributes = flatten_attributes(payload.attributes, fields);
     }
-    match (fields.text(&["span_kind", "kind"]), is_phoenix) {
-        (Some(kind), true)
-            if !kind.is_empty() && kind != "UNKNOWN" && !payload.attributes.iter().any(|(name, _)| name == SPAN_KIND_KEY) =>
-        {
-            payload.attributes.insert(0, (SPAN_KIND_KEY.to_owned(), Value::Text(kind.to_owned())));
+    if let Some(kind) = fields.text(&["span_kind", "kind"]) {
+        // The spans in Phoenix's list of traces look like others, but for that.
+        if is_phoenix || is_openinference_kind(kind) {
+            let is_stated = payload.attributes.iter().any(|(name, _)| name == SPAN_KIND_KEY);
+            if !kind.is_empty() && kind != "UNKNOWN" && !is_stated {
+                payload.attributes.insert(0, (SPAN_KIND_KEY.to_owned(), Value::Text(kind.to_owned())));
+            }
+        } else {
+            payload.span_kind = SpanKind::parse(kind);
         }
-        (Some(kind), false) => payload.span_kind = SpanKind::parse(kind),
-        _ => {}
     }
     let start = time(&["start", "start_time", "start_time_unix_nano"], "start")?;
     let is_log = || fields.get(&["severity_number", "severity_text", "body"]).is_some();
