@@ -32,6 +32,8 @@ enum Told {
     AsSent,
     LogsFirst,
     SpansFirst,
+    /// The last body first.
+    Backwards,
 }
 
 fn bodies(corpus: &Path, told: Told) -> Vec<PathBuf> {
@@ -45,6 +47,7 @@ fn bodies(corpus: &Path, told: Told) -> Vec<PathBuf> {
         Told::AsSent => {}
         Told::LogsFirst => bodies.sort_by_key(|path| !is(path, ".logs.")),
         Told::SpansFirst => bodies.sort_by_key(|path| is(path, ".logs.")),
+        Told::Backwards => bodies.reverse(),
     }
     bodies
 }
@@ -257,9 +260,11 @@ fn records_in_any_order_and_sent_again_tell_the_same() {
             }
             let expected = lines(&receive_bodies(&whole));
             let mut records: Vec<Body> = whole.iter().flat_map(Body::records).collect();
-            for seed in 0..5 {
-                if seed > 0 {
-                    shuffle(&mut records, seed);
+            for seed in 0..6 {
+                match seed {
+                    0 => {}
+                    5 => records = whole.iter().flat_map(Body::records).rev().collect(),
+                    _ => shuffle(&mut records, seed),
                 }
                 let again: Vec<Body> = records.iter().chain(&whole).cloned().collect();
                 for (what, bodies) in [("once", &records), ("and again", &again)] {
@@ -278,7 +283,7 @@ fn records_in_any_order_and_sent_again_tell_the_same() {
 fn a_turn_is_one_run_and_has_no_rows_of_log_events_beside_its_spans() {
     for (name, agent) in [("claude-code", "claude-code"), ("codex", "codex_exec"), ("qwen-code", "qwen-code")] {
         let corpus = fixture(&format!("coding/{name}"));
-        for told in [Told::Logs, Told::AsSent, Told::LogsFirst, Told::SpansFirst] {
+        for told in [Told::Logs, Told::AsSent, Told::LogsFirst, Told::SpansFirst, Told::Backwards] {
             let store = receive(&bodies(&corpus, told));
             let runs: Vec<(String, u32)> =
                 store.stats().groups(By::Agent).map(|(name, group)| (store.text(name).to_owned(), group.calls)).collect();

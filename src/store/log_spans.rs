@@ -118,6 +118,12 @@ impl Store {
     pub(super) fn enter_log_spans(&mut self, row: RowIx, changes: &mut Changes) {
         let (trace, is_turn, is_run) = (self.row(row).trace(), self.row(row).is_turn(), self.row(row).is_real_run());
         if is_turn {
+            // A call that names the turn came before it.
+            let data = self.row(row);
+            let end = if data.phase == Phase::Ended { data.end } else { Nanos::MAX };
+            if let Some(run) = self.run_at(trace, data.start, end) {
+                return self.join_turn(row, run, changes);
+            }
             let turns = self.log_spans.turns.entry(trace).or_default();
             if !turns.contains(&row) {
                 turns.push(row);
