@@ -89,6 +89,39 @@ fn runs_that_two_instrumentations_of_agno_report_count_once() {
     assert!(facts("alone", "agent").iter().all(|[.., input, _, output, cost]| [input, output, cost].iter().all(|count| count.is_null())));
 }
 
+/// Returns the trees of a recording without times: kinds, names, tokens, costs.
+fn trees(recording: &str) -> Vec<String> {
+    let path = format!("{}/tests/fixtures/genai-agno/orders/{recording}.pb.gz", env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = assert_cmd::Command::cargo_bin("agno-top").expect("the program");
+    command.args(["export", "--format", "markdown", "-o", "-", &path]).env("XDG_CONFIG_HOME", folder.path());
+    let text = String::from_utf8(command.output().expect("output").stdout).expect("text");
+    let trees = text.split("## Tree\n\n```text\n").skip(1).filter_map(|rest| rest.split("```").next()).flat_map(str::lines);
+    let is_time = |word: &str| word.starts_with(|char: char| char.is_ascii_digit()) && word.ends_with('s');
+    trees.map(|line| line.split("  ").filter(|part| !is_time(part)).collect::<Vec<_>>().join("  ")).collect()
+}
+
+/// Whichever instrumentation of Agno comes first, and whether OpenTelemetry's states what was said: runs of agents, teams and workflows, in one
+/// piece, as streams and with asyncio, and runs and tools that fail, have the tree that OpenInference's alone gives.
+#[test]
+fn two_instrumentations_in_either_order_give_the_tree_of_one() {
+    let one = trees("one");
+    assert!(one.len() > 90 && one.contains(&"team Little Team".to_owned()), "{one:#?}");
+    for order in ["genai-first", "genai-second", "genai-first-with-content", "genai-second-with-content"] {
+        assert_eq!(trees(order), one, "{order}");
+        for by in ["agent", "model", "tool", "session"] {
+            let counts = |name: &str| {
+                let mut counts = lines(&format!("../genai-agno/orders/{name}.pb.gz"), &["stats", "--by", by]);
+                let fields = ["key", "calls", "failed_steps", "failed", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"];
+                let mut counts: Vec<_> = counts.iter_mut().map(|line| fields.map(|field| line[field].take().to_string())).collect();
+                counts.sort();
+                counts
+            };
+            assert_eq!(counts(order), counts("one"), "{order} {by}");
+        }
+    }
+}
+
 #[test]
 fn lists_of_steps_leave_out_what_is_told_twice_and_say_so() {
     let trace = lines("../genai-agno/both.pb.gz", &["list"]).into_iter().find(|trace| trace["agent"] == "Async").expect("a trace");

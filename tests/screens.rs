@@ -79,19 +79,19 @@ fn rows_of_agno(recording: &str, keys: &str) -> (Vec<(usize, SpanType, String, b
     let file = std::fs::File::open(fixture(&format!("genai-agno/{recording}.pb.gz"))).unwrap();
     flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
     std::fs::write(&path, bytes).unwrap();
-    let mut stage = Stage::open(&path, (160, 90));
+    let mut stage = Stage::open(&path, (160, 160));
     stage.keys(keys);
     let screen = stage.text();
     let (tree, store) = (&stage.app.tree, &stage.store);
     let row = |row: RowIx| {
         let depth = std::iter::successors(tree.shown_parent(store, row), |&row| tree.shown_parent(store, row)).count();
         let failed = store.has_failed(row);
-        (
-            store.text(store.agent(store.trace(store.row(row).trace()).roots()[0])).to_owned(),
-            (depth, tree.span_type(store, row), store.text(store.row(row).label).to_owned(), failed),
-        )
+        let shown = store.row(tree.telling(store, row));
+        let name = format!("{} {}", store.text(shown.label), store.text(shown.input));
+        let root = tree.telling(store, store.trace(shown.trace()).roots()[0]);
+        (store.text(store.agent(root)).to_owned(), (depth, shown.span_type, name, failed))
     };
-    let mut rows: Vec<_> = tree.window(store, 90).0.into_iter().filter_map(TreeLine::row).map(row).collect();
+    let mut rows: Vec<_> = tree.window(store, 160).0.into_iter().filter_map(TreeLine::row).map(row).collect();
     rows.sort_by(|one, other| one.0.cmp(&other.0));
     (rows.into_iter().map(|(_, row)| row).collect(), screen)
 }
@@ -107,7 +107,12 @@ fn a_tree_told_by_two_instrumentations_is_that_of_one() {
         let steps = rows.iter().filter(|row| row.1 != SpanType::Model);
         steps.map(|row| (row.0, row.1 == SpanType::Tool, row.2.clone())).collect::<Vec<_>>()
     };
-    assert_eq!(names(&both), names(&alone));
+    // Alone it states no input.
+    let without_input = |rows: Vec<(usize, bool, String)>| -> Vec<(usize, bool, String)> {
+        let first = |name: String| name.split(' ').next().unwrap_or_default().to_owned();
+        rows.into_iter().map(|(depth, is_tool, name)| (depth, is_tool, first(name))).collect()
+    };
+    assert_eq!(without_input(names(&both)), without_input(names(&alone)));
     assert_eq!(names(&both), names(&one));
     let steps = |rows: &[(usize, SpanType, String, bool)]| rows.iter().map(|row| (row.0, row.2.clone(), row.3)).collect::<Vec<_>>();
     assert_eq!(steps(&both), steps(&one));
@@ -115,6 +120,12 @@ fn a_tree_told_by_two_instrumentations_is_that_of_one() {
 
     let (all, screen) = rows_of_agno("both", "ZA");
     assert!(all.len() == 39 && both.len() == 26 && !screen.contains("told twice"), "{} {} {screen}", all.len(), both.len());
+
+    let (one, _) = rows_of_agno("orders/one", "Z");
+    assert!(one.len() > 90 && one.contains(&(0, SpanType::Team, "Little Team ask the member".to_owned(), false)), "{one:?}");
+    for order in ["genai-first", "genai-second", "genai-first-with-content", "genai-second-with-content"] {
+        assert_eq!(rows_of_agno(&format!("orders/{order}"), "Z").0, one, "{order}");
+    }
 }
 
 #[test]

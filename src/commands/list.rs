@@ -181,7 +181,8 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let store = &snapshot.store;
     let Some(&head) = store.trace(trace).roots().first() else { return Vec::new() };
     let lead = store.lead(trace).unwrap_or(head);
-    let data = store.row(lead);
+    let told = store.telling(lead);
+    let data = store.row(told);
     let mut pieces = vec![StyledText::new(&display::name(store, data), Style::SpanType(data.span_type))];
     let failed = |row: &RowIx| store.totals(*row).fatal > 0;
     let error = store
@@ -191,7 +192,7 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
         .find(failed)
         .map_or("", |top| store.text(store.failure_text(top)));
     // A span that has not arrived shows the input of its first child.
-    let input = if data.phase == Phase::Ended { Some(lead) } else { store.children(lead).first().copied() };
+    let input = if data.phase == Phase::Ended { Some(told) } else { store.children(lead).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));
     if lead != head && (input.is_empty() || !error.is_empty()) {
         pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));

@@ -384,7 +384,7 @@ impl TraceRecord {
             covers_other_traces: false,
             usage: UsageRecord::from_totals(&totals),
             until: data.end,
-            label: store.lead(trace).map_or_else(String::new, |lead| store.text(store.row(lead).label).to_owned()),
+            label: store.lead(trace).map_or_else(String::new, |lead| store.text(store.row(store.telling(lead)).label).to_owned()),
             scope: Vec::new(),
             approvals: store.reviewed(trace).flat_map(|row| ApprovalRecord::of(store, row)).collect(),
             scores: store.reviewed(trace).flat_map(|row| ScoreRecord::of(store, row)).collect(),

@@ -3,7 +3,8 @@
 //! Some senders [misplace](crate::model::SpanFacts::misplaced) spans. Two rules correct that, for spans whose own sender and whose
 //! parent's sender are such:
 //!
-//! 1. A call beside the only agent of a step, begun while that agent ran, is the agent's.
+//! 1. A call beside the only agent of a step, begun while that agent ran, is the agent's. So is one beside the only run in a
+//!    [delegation](Store::has_name_of_delegation), of any sender: a stream that its consumer reads is not the current span.
 //! 2. A span that began after its parent had ended belongs to the nearest row above that was still open; if there is none, it is a root:
 //!    it *leaked* from a run that was over.
 //!
@@ -29,6 +30,9 @@ const MAX_PASSED: usize = 64;
 
 /// The maximum number of rows whose place one span decides again.
 const MAX_DECIDED: usize = 8192;
+
+/// The maximum number of instrumentations that report one run.
+const MAX_TOLD: usize = 4;
 
 /// The maximum number of rows beside a run that are examined for the call that delegates to it.
 const MAX_BESIDE: usize = 64;
@@ -90,11 +94,14 @@ impl Store {
 
     fn place_without_delegation(&self, row: RowIx, stated: RowIx) -> (Option<RowIx>, Passed) {
         let start = self.row(row).start;
-        if !self.row(row).is_misplaced() || !self.row(stated).is_misplaced() {
+        if !self.row(row).is_misplaced() {
             return (Some(stated), Passed::new());
         }
         if let Some(agent) = self.agent_beside(row, stated) {
             return (Some(agent), Passed::from_slice(&[stated]));
+        }
+        if !self.row(stated).is_misplaced() {
+            return (Some(stated), Passed::new());
         }
         let mut passed = Passed::new();
         for above in self.path(stated) {
@@ -109,16 +116,27 @@ impl Store {
         (None, passed)
     }
 
-    /// Returns the only agent of a step, if it ran when `row`, a call in that step, began.
+    /// Returns the only agent of a step or a delegation, if it ran when `row`, a call there, began.
     fn agent_beside(&self, row: RowIx, step: RowIx) -> Option<RowIx> {
         let data = self.row(row);
         let is_call = data.span_type.calls_model() || data.span_type.calls_tool();
-        if !is_call || self.row(step).span_type != SpanType::Step {
+        if !is_call || !self.may_hold_calls_of_agent(step) {
             return None;
         }
-        let agent = self.only_agent(step)?;
-        let agent_data = self.row(agent);
-        (agent_data.is_misplaced() && agent_data.start <= data.start && !agent_data.has_ended_before(data.start)).then_some(agent)
+        let runs = |agent: RowIx| {
+            let agent = self.row(agent);
+            agent.is_agent() && agent.start <= data.start && !agent.has_ended_before(data.start)
+        };
+        // Of one run that two instrumentations report, the lower one tells the calls.
+        let again = |&agent: &RowIx| self.only_agent(agent).filter(|&below| self.is_same_operation(agent, below));
+        let agents = std::iter::successors(self.only_agent(step), again).take(MAX_TOLD).take_while(|&agent| runs(agent));
+        agents.filter(|&agent| self.row(agent).is_misplaced()).last()
+    }
+
+    /// Whether calls beside the only agent in a row may be those of the agent.
+    fn may_hold_calls_of_agent(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        (data.span_type == SpanType::Step && data.is_misplaced()) || self.has_name_of_delegation(row)
     }
 
     /// Returns the call in a team that handed its task to a run there. A team that has not arrived may be any row.
@@ -153,7 +171,7 @@ impl Store {
     pub(super) fn place_dependents(&mut self, row: RowIx, old_parent: Option<RowIx>, was_agent: bool, changes: &mut Changes) {
         let mut undecided = Vec::new();
         self.add_passing(row, &mut undecided);
-        let has_delegation = || self.children(row).iter().any(|&child| self.is_delegation(child));
+        let has_delegation = || self.has_name_of_delegation(row) || self.children(row).iter().any(|&child| self.is_delegation(child));
         if self.row(row).is_misplaced() || !self.stated_parents.is_empty() || has_delegation() {
             self.release_orphans(row, changes);
             self.add_children(row, &mut undecided);
@@ -230,10 +248,15 @@ impl Store {
     /// Adds the calls in the steps that an agent is or was in.
     fn add_calls_beside(&self, agent: RowIx, old_parent: Option<RowIx>, undecided: &mut Vec<RowIx>) {
         let parent = self.row(agent).parent();
-        for step in [parent, old_parent.filter(|_| old_parent != parent)].into_iter().flatten() {
-            if self.row(step).span_type == SpanType::Step && self.row(step).is_misplaced() {
-                self.add_children(step, undecided);
-                self.add_passing(step, undecided);
+        for above in [parent, old_parent.filter(|_| old_parent != parent)].into_iter().flatten() {
+            for step in self.path(above).take(MAX_TOLD) {
+                if self.may_hold_calls_of_agent(step) {
+                    self.add_children(step, undecided);
+                    self.add_passing(step, undecided);
+                }
+                if !self.row(step).is_agent() {
+                    break;
+                }
             }
         }
     }

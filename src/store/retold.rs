@@ -2,37 +2,68 @@
 //! other. The upper row is the one that counts ([`Store::is_call`]); the rows below the lower one may be shown below it.
 //!
 //! Equal names alone prove nothing: an agent may run another one of its name. So the lower row is all that is below the upper one, it takes
-//! the same time, of the same service, and it states nothing that the upper one does not state or sum up.
+//! the same time, of the same service, and it states nothing that the upper one does not state or sum up, but for its name and input: lists show the row
+//! that [tells more](Store::telling). Of a workflow that is streamed, the lower row may stand beside
+//! its steps; then nothing is below it.
 
 use super::ix::RowIx;
-use super::nesting::TOLERANCE;
 use super::row::{Phase, RunStatus};
 use super::totals::Totals;
 use super::{Store, Symbol};
-use crate::model::SpanType;
+use crate::model::{Nanos, SpanType};
 
 /// The part of a time that is too short to be seen in a bar.
 const UNSEEN: i64 = 32;
+
+/// The time that a program may take between the beginnings and the ends of both, as for modules that it loads or another thread.
+const AROUND: Nanos = 50_000_000;
 
 impl Store {
     /// Returns whether a row tells nothing but what the row above it tells: the same run or tool call.
     #[must_use]
     pub fn is_retold(&self, row: RowIx) -> bool {
-        let Some(above) = self.row(row).parent().filter(|&above| self.children(above).len() == 1) else { return false };
+        let Some(above) = self.row(row).parent().filter(|&above| self.children(above).first() == Some(&row)) else { return false };
         let is_ended =
             |row: RowIx| self.row(row).phase == Phase::Ended && matches!(self.row(row).own_status(), RunStatus::Ok | RunStatus::Error);
         is_ended(above)
             && is_ended(row)
             && self.is_same_kind(above, row)
-            && !self.row(above).label.is_empty()
-            && self.is_same_operation(above, row)
+            && self.is_same_call(above, row)
             && self.service(above) == self.service(row)
             && self.takes_time_of(above, row)
             && self.states_no_more(above, row)
-            && self.sums_are_equal(above, row)
+            && if self.children(above).len() == 1 {
+                self.states_no_more_errors(above, row) && self.sums_are_equal(above, row)
+            } else {
+                // Of what stands beside it, it tells nothing.
+                self.children(row).is_empty()
+                    && !self.has_failed(row)
+                    && self.usage(row).is_none()
+                    && self.row(row).span_type == SpanType::Workflow
+            }
     }
 
-    /// Returns the rows of a walk without those that are [retold](Self::is_retold). What is below one of those stands below the row above it.
+    /// Returns the row that tells most of what a row and those below it [tell again](Self::is_retold): the name, the kind, the error, the input.
+    #[must_use]
+    pub fn telling(&self, row: RowIx) -> RowIx {
+        let again = |&row: &RowIx| self.children(row).first().copied().filter(|&below| self.is_retold(below));
+        self.telling_most(std::iter::successors(Some(row), again)).unwrap_or(row)
+    }
+
+    /// Returns the row that tells most of rows that tell the same, from top to bottom.
+    #[must_use]
+    pub fn telling_most(&self, tellings: impl Iterator<Item = RowIx>) -> Option<RowIx> {
+        let told = |row: RowIx| {
+            let data = self.row(row);
+            // What a run states to have used is less exact than what its calls do.
+            let states_usage = self.usage(row).is_some();
+            (!data.label.is_empty(), data.span_type == SpanType::Team, !data.error.is_empty(), !data.input.is_empty(), !states_usage)
+        };
+        tellings.reduce(|most, row| if told(row) > told(most) { row } else { most })
+    }
+
+    /// Returns the rows of a walk, of those that [tell the same](Self::is_retold) the one that [tells most](Self::telling). What is below any of them
+    /// stands below it.
     #[must_use]
     pub fn told_once(&self, walk: impl IntoIterator<Item = (RowIx, usize)>) -> Vec<(RowIx, usize)> {
         // The depths of the rows above that are left out.
@@ -45,7 +76,7 @@ impl Store {
             if is_left_out {
                 left_out.push(depth);
             }
-            (!is_left_out).then_some((row, shown))
+            (!is_left_out).then(|| (self.telling(row), shown))
         });
         kept.collect()
     }
@@ -64,29 +95,45 @@ impl Store {
     /// Returns whether two rows are runs or tool calls of one kind. Not every instrumentation tells a team from an agent.
     fn is_same_kind(&self, above: RowIx, row: RowIx) -> bool {
         let is_member = |span_type: SpanType| span_type.is_agentic() && span_type != SpanType::Workflow;
-        let [above, row] = [above, row].map(|row| self.row(row).span_type);
-        (is_member(above) && is_member(row)) || (above == row && (row.is_agentic() || row == SpanType::Tool))
+        // A run that states nothing but that it ran, and perhaps with what.
+        let is_frame = || {
+            let (upper, lower) = (self.row(above), self.row(row));
+            let states_no_more = upper.label.is_empty() && (upper.input.is_empty() || upper.input == lower.input);
+            upper.span_type == SpanType::Workflow && states_no_more && lower.span_type.is_agentic()
+        };
+        let [upper, lower] = [above, row].map(|row| self.row(row).span_type);
+        (is_member(upper) && is_member(lower)) || (upper == lower && (lower.is_agentic() || lower == SpanType::Tool)) || is_frame()
     }
 
-    /// Returns whether a row takes so much of the time of the row above it that no bar shows the rest.
+    /// Returns whether two rows have the same name, or the upper one, a run, has none.
+    fn is_same_call(&self, above: RowIx, row: RowIx) -> bool {
+        let (upper, lower) = (self.row(above), self.row(row));
+        match upper.label.is_empty() {
+            true => upper.span_type.is_agentic() && upper.start <= lower.start && lower.end <= upper.end,
+            false => self.is_same_operation(above, row),
+        }
+    }
+
+    /// Returns whether a row takes the time of the row above it, but for a moment or what no bar shows.
     fn takes_time_of(&self, above: RowIx, row: RowIx) -> bool {
         let [above, row] = [above, row].map(|row| self.row(row).duration(0));
-        above.saturating_sub(row) <= TOLERANCE.max(above / UNSEEN)
+        above.saturating_sub(row) <= AROUND.max(above / UNSEEN)
     }
 
-    /// Returns whether what the line of a row states is stated by the row above it, too.
+    /// Returns whether what the line of a row states is stated by the row above it, too, or that states no input.
     fn states_no_more(&self, above: RowIx, row: RowIx) -> bool {
         let (upper, lower) = (self.row(above), self.row(row));
         let is_same = |upper: Symbol, lower: Symbol| lower.is_empty() || upper == lower;
         // Equal arguments may be written in two ways.
-        let has_same_input =
-            is_same(upper.input, lower.input) || (!lower.argument_hash().is_empty() && lower.argument_hash() == upper.argument_hash());
+        let has_same_input = upper.input.is_empty()
+            || is_same(upper.input, lower.input)
+            || (!lower.argument_hash().is_empty() && lower.argument_hash() == upper.argument_hash());
         let is_reviewed = self.approvals(row).next().is_some() || self.scores(row).next().is_some();
         let is_moved = self.is_leaked(row) || lower.is_from_log() || self.primary_of(row).is_some();
         let has_same_surroundings = self.exit_status(row).is_none_or(|status| self.exit_status(above) == Some(status));
         // A run that stated no session may be any session's.
         let has_same_session = is_same(self.stated_session(above), lower.session) || self.stated_session(above).is_empty();
-        has_same_input && self.states_no_more_errors(above, row) && has_same_session && has_same_surroundings && !is_reviewed && !is_moved
+        has_same_input && has_same_session && has_same_surroundings && !is_reviewed && !is_moved
     }
 
     /// Returns whether the failure of a row is that of the row above it: both fail alike, or as runs by the failure of a step below, which

@@ -300,7 +300,7 @@ impl App {
     fn show_detail(&mut self, store: &Store) {
         let row = match &self.table {
             Some(table) if table.view == View::Sessions => table.last_row(),
-            _ => self.tree.cursor(),
+            _ => self.tree.cursor().map(|row| self.tree.telling(store, row)),
         };
         self.detail.show(store, row);
     }

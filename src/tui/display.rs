@@ -74,7 +74,7 @@ fn calls_models(store: &Store, row: &Row) -> bool {
 /// Returns the name of a trace: that of the run that it is about.
 #[must_use]
 pub fn lead_name(store: &Store, trace: TraceIx) -> String {
-    store.lead(trace).map_or_else(String::new, |lead| name(store, store.row(lead)))
+    store.lead(trace).map_or_else(String::new, |lead| name(store, store.row(store.telling(lead))))
 }
 
 /// Formats the time that stands beside a row at the time `now`: beside the first root of a trace that of the trace.

@@ -24,6 +24,8 @@ fn batch(specs: &[Spec], misplaced: bool) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for &(id, parent, span_type, start, end) in specs {
         let name = batch.intern(&format!("{span_type:?} {id}"));
+        // Agents with the same name may be one run that is told twice.
+        let agent = if span_type == Agent && id >= 300 { batch.intern("Told") } else { name };
         let tool = if span_type == Tool && id >= 100 { batch.intern("delegate_task_to_member") } else { name };
         let usage = (span_type == Model).then(|| Usage { input: Some(id as u32 + 1), output: Some(1), ..Usage::default() });
         batch.spans.push(Span {
@@ -34,7 +36,7 @@ fn batch(specs: &[Spec], misplaced: bool) -> Batch {
             end: Some(end * SECOND),
             status: Status::Ok,
             name,
-            facts: SpanFacts { span_type, usage, misplaced, agent: name, tool, model: name, ..SpanFacts::default() },
+            facts: SpanFacts { span_type, usage, misplaced, agent, tool, model: name, ..SpanFacts::default() },
             error: Text::default(),
             payload_ref: PayloadRef(0),
             retained_bytes: 0,
@@ -229,6 +231,25 @@ fn the_run_of_a_member_is_below_the_call_that_delegates_to_it() {
 }
 
 #[test]
+fn calls_beside_the_run_in_a_delegation_are_those_of_the_run() {
+    let specs = [
+        (1, None, Team, 0, 20),
+        (100, Some(1), Tool, 1, 9),
+        (300, Some(100), Agent, 2, 9),
+        (302, Some(300), Agent, 2, 8),
+        (5, Some(100), Model, 3, 4),
+        (6, Some(100), Tool, 8, 9),
+        (102, Some(1), Tool, 10, 19),
+        (7, Some(102), Agent, 11, 19),
+        (8, Some(7), Agent, 11, 18),
+        (9, Some(102), Model, 12, 13),
+    ];
+    let expected = [(5, Some(302), false), (6, Some(302), false), (302, Some(300), false), (9, Some(7), false)];
+    assert_places(&specs, true, &expected);
+    assert_places(&specs, false, &[(5, Some(100), false), (9, Some(102), false)]);
+}
+
+#[test]
 fn delegations_at_once_are_told_apart_by_the_member_that_they_name() {
     let specs = [
         (1, None, Team, 0, 20),
@@ -316,8 +337,13 @@ fn trees() -> impl Strategy<Value = Vec<Spec>> {
                 _ if specs.is_empty() => None,
                 _ => Some(specs[parent.index(specs.len())].0),
             };
-            // Half of the tools are delegations.
-            let id = at as u64 + if kind == 5 && at % 2 == 0 { 100 } else { 1 };
+            // Half of the tools are delegations, and half of the agents have the same name.
+            let id = at as u64
+                + match kind {
+                    5 if at % 2 == 0 => 100,
+                    0 if at % 2 == 0 => 300,
+                    _ => 1,
+                };
             specs.push((id, parent, [Agent, Team, Step, Step, Model, Tool][kind], start, start + length));
         }
         specs

@@ -86,7 +86,7 @@ pub(super) fn page(detail: &Detail, store: &Store, log_store: &LogStore, keys: &
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, styling: Styling) {
     let Some(row) = app.tree.cursor().filter(|_| area.height > 0) else { return };
-    let data = store.row(row);
+    let data = store.row(app.tree.telling(store, row));
     let frame = styling.frame(app.focus != Focus::Traces);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);

@@ -194,11 +194,10 @@ impl TraceTree {
         (children, below.len() + Self::count_children(store, row) - told)
     }
 
-    /// Returns what a row is: a team if one of those that tell the same states so.
+    /// Returns the row that tells most of what the line of a row tells: itself, or one below it that is folded away.
     #[must_use]
-    pub fn span_type(&self, store: &Store, row: RowIx) -> SpanType {
-        let is_team = self.tellings(store, row).any(|row| store.row(row).span_type == SpanType::Team);
-        if is_team { SpanType::Team } else { store.row(row).span_type }
+    pub fn telling(&self, store: &Store, row: RowIx) -> RowIx {
+        store.telling_most(self.tellings(store, row)).unwrap_or(row)
     }
 
     /// Whether a row is folded away as an internal span.

@@ -34,7 +34,9 @@ impl Line<'_> {
             RunStatus::Error => styling.error(),
             RunStatus::Running => styling.running(),
             RunStatus::Lost => styling.dim(),
-            RunStatus::Ok | RunStatus::Paused | RunStatus::Cut => styling.span_type(app.tree.span_type(self.store, self.row)),
+            RunStatus::Ok | RunStatus::Paused | RunStatus::Cut => {
+                styling.span_type(self.store.row(app.tree.telling(self.store, self.row)).span_type)
+            }
         };
         match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style, lacks_times),

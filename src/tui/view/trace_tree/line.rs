@@ -111,9 +111,8 @@ impl Line<'_> {
         let Self { app, store, styling, data, .. } = *self;
         let room = |x: u16| end.saturating_sub(x);
         let own = data.own_status();
-        let lead = self.lead();
-        let shown = lead.map_or(data, |lead| store.row(lead));
-        let span_type = app.tree.span_type(store, lead.unwrap_or(self.row));
+        let shown = self.telling();
+        let span_type = shown.span_type;
         let (glyph, style) = match own {
             RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), styling.run_status(own)),
             _ => (display::span_type_symbol(span_type), styling.span_type(span_type)),
@@ -263,19 +262,13 @@ impl Line<'_> {
     /// Returns the beginning of the row's input; for a placeholder that of its first child.
     fn input_preview(&self) -> Option<String> {
         let store = self.store;
-        let input = if let Some(lead) = self.lead() {
-            store.row(lead).input
-        } else if self.data.placeholder {
-            let first = store.children(self.row).first()?;
-            store.row(*first).input
-        } else {
-            self.data.input
-        };
+        let shown = self.telling();
+        let input = if shown.placeholder { store.row(*store.children(self.row).first()?).input } else { shown.input };
         let text = store.text(input);
-        match (text.is_empty(), self.lead().map_or(self.data.span_type, |lead| store.row(lead).span_type)) {
+        match (text.is_empty(), shown.span_type) {
             (true, _) => None,
             (false, SpanType::Tool) => Some(text.to_owned()),
-            (false, SpanType::Model) if !self.data.placeholder => None,
+            (false, SpanType::Model) if !shown.placeholder => None,
             (false, _) => Some(format!("“{text}”")),
         }
     }
@@ -284,6 +277,11 @@ impl Line<'_> {
     fn lead(&self) -> Option<RowIx> {
         let is_trace = TraceTree::parent(self.store, self.row).is_none();
         self.store.lead(self.data.trace()).filter(|&lead| is_trace && lead != self.row)
+    }
+
+    /// Returns the row whose name, kind and input this line shows.
+    fn telling(&self) -> &'_ Row {
+        self.store.row(self.app.tree.telling(self.store, self.lead().unwrap_or(self.row)))
     }
 
     fn draw_numbers(&self, buffer: &mut Buffer, mut end: u16, y: u16, columns: ColumnWidths) {

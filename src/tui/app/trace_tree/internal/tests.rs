@@ -170,7 +170,11 @@ fn what_is_told_again_is_folded_into_the_row_above() {
     let mut harness = opened(alike(&TWICE));
     assert_eq!((harness.shown(), harness.all_folded()), (vec![1, 3, 5], Folded { internal: 0, retold: 3 }));
     let tree = &harness.app.tree;
-    assert_eq!(tree.span_type(&harness.store, harness.row_of(1)), SpanType::Team, "one of them tells that it is a team");
+    assert_eq!(
+        harness.store.row(tree.telling(&harness.store, harness.row_of(1))).span_type,
+        SpanType::Team,
+        "one of them tells that it is a team"
+    );
     assert_eq!(tree.shown_parent(&harness.store, harness.row_of(5)), Some(harness.row_of(1)));
     let (children, count) = tree.bar_children(&harness.store, harness.row_of(1));
     assert_eq!((children.collect::<Vec<_>>(), count), (vec![harness.row_of(3), harness.row_of(5)], 2));
@@ -199,7 +203,7 @@ fn what_differs_is_not_told_again() {
         ("time", |batch| batch.spans[1].end = Some(SECOND * 9 / 10)),
         ("still runs", |batch| batch.spans[1].end = None),
         ("service", |batch| batch.spans[1].facts.service = batch.intern("another")),
-        ("input", |batch| batch.spans[1].facts.input = batch.intern("Hello")),
+        ("input", |batch| (batch.spans[0].facts.input, batch.spans[1].facts.input) = (batch.intern("Hi"), batch.intern("Hello"))),
         ("session", |batch| (batch.spans[0].facts.session, batch.spans[1].facts.session) = (batch.intern("a"), batch.intern("b"))),
         ("failure", |batch| batch.spans[1].status = Status::Error),
         ("error", |batch| {
@@ -214,8 +218,20 @@ fn what_differs_is_not_told_again() {
         change(&mut batch);
         assert_eq!(opened(batch).shown(), [1, 2, 3], "{name}");
     }
+    let mut unstated = alike(&spans);
+    unstated.spans[1].facts.input = unstated.intern("Hello");
+    let harness = opened(unstated);
+    let telling = harness.app.tree.telling(&harness.store, harness.row_of(1));
+    assert_eq!(
+        (harness.shown(), telling),
+        (vec![1, 3], harness.row_of(2)),
+        "the upper row states no input, and shows that of the lower one"
+    );
     let sibling = opened(alike(&[&spans[..], &[(4, 1, SpanType::Tool, false)]].concat()));
     assert_eq!(sibling.shown(), [1, 2, 3, 4], "another row stands beside it");
+    let streamed = |kind| opened(alike(&[(1, 0, kind, false), (2, 1, kind, false), (3, 1, SpanType::Step, false)])).shown();
+    assert_eq!(streamed(SpanType::Workflow), [1, 3], "a workflow may be told beside its steps");
+    assert_eq!(streamed(SpanType::Agent), [1, 2, 3]);
 }
 
 #[test]
