@@ -112,6 +112,26 @@ fn a_store_may_come_later_go_and_come_back() {
 }
 
 #[test]
+fn what_is_no_list_of_spans_is_told_until_it_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agno_spans.json");
+    for text in ["<!doctype html><title>Sign in</title>", "{\"detail\": \"Not Found\"}", "[{\"span_id\": 1}] x", "\u{0}\u{1}"] {
+        fs::write(&path, text).unwrap();
+        let mut read = open(&path);
+        assert!(matches!(&read.state, State::Failing(message) if message.contains("no complete list")), "{text}: {:?}", read.state);
+        fs::write(&path, list(&[span(1), span(2)])).unwrap();
+        until(&mut read, 2);
+        assert_once_each(&read);
+        // A span that another writer's list lacks stays, and comes once.
+        fs::write(&path, list(&[span(1), span(3)])).unwrap();
+        until(&mut read, 3);
+        fs::write(&path, list(&[span(1), span(2), span(3), span(4)])).unwrap();
+        until(&mut read, 4);
+        assert_once_each(&read);
+    }
+}
+
+#[test]
 fn a_store_that_stays_half_written_is_reported_and_read_when_it_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("agno_spans.json");
