@@ -75,6 +75,49 @@ fn a_connection_that_is_killed_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn a_restart_of_the_server_is_told_and_loses_and_repeats_nothing() {
+    let Some(mut server) = Server::start() else { return };
+    let schema = server.schema();
+    server.run(&schema, &spans(1..101, 0));
+    let mut watch = server.watch(LOGIN, &schema, u64::MAX);
+    watch.until_watching();
+    for (first, count) in [(1000, 200), (2000, 300)] {
+        // What is written last before the server goes comes after it is back.
+        server.run(&schema, &spans(first..first + 50, 0));
+        server.stop();
+        watch.until_message("can't be reached");
+        server.start_again();
+        server.run(&schema, &spans(first + 50..first + 100, 0));
+        watch.until_spans(count);
+        watch.until_watching();
+    }
+    assert!(watch.spans.values().all(|span| span.times == 1));
+    assert!(watch.skipped.is_empty());
+}
+
+#[test]
+fn a_table_of_another_shape_is_told_and_waited_for() {
+    let Some(server) = Server::shared() else { return };
+    let schema = server.schema();
+    server.run(&schema, &spans(1..11, 0));
+    server.run(&schema, "ALTER TABLE agno_spans CHANGE attributes properties JSON");
+    let mut watch = server.watch(LOGIN, &schema, u64::MAX);
+    watch.until_message("has no column attributes; it is not a table of spans");
+    server.run(&schema, "ALTER TABLE agno_spans CHANGE properties attributes JSON");
+    watch.until_spans(10);
+    watch.until_watching();
+    // While it is followed.
+    server.run(&schema, "ALTER TABLE agno_spans RENAME COLUMN end_time TO ended");
+    server.run(&schema, &spans(20..25, 0));
+    watch.until_message("has no column end_time");
+    server.run(&schema, "ALTER TABLE agno_spans RENAME COLUMN ended TO end_time");
+    server.run(&schema, &spans(25..30, 0));
+    watch.until_spans(20);
+    watch.until_watching();
+    assert!(watch.spans.values().all(|span| span.times == 1) && watch.skipped.is_empty());
+}
+
+#[test]
 fn what_is_refused_is_said_without_the_password() {
     let Some(server) = Server::shared() else { return };
     let schema = server.schema();
@@ -100,6 +143,17 @@ fn a_server_of_another_kind_is_told_within_seconds() {
     let mut watch = crate::watch::Watch::start(|updates| agno_top::sources::mysql::start_with(&url, location, limits, updates));
     watch.until_message("says nothing within 4 seconds, where MySQL and MariaDB greet at once");
     assert!(!format!("{:?}", watch.states).contains("sesame"));
+    // It speaks another protocol.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mysql://u:sesame@{}/x", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/html\r\n\r\n<html>no</html>");
+        }
+    });
+    let location = agno_top::sources::postgres::Location::default();
+    let mut watch = crate::watch::Watch::start(|updates| agno_top::sources::mysql::start_with(&url, location, limits, updates));
+    watch.until_message("does not answer as MySQL or MariaDB do");
 }
 
 #[test]

@@ -18,11 +18,14 @@ use crate::watch::Watch;
 /// How long a server may take to start.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A script that stops the server and removes its files when its parent process ends in any way.
+/// A script that stops and starts the server as it is told, and stops it and removes its files when its parent process ends in any way.
 const KEEPER: &str = r#"dir=$1; shift
-"$@" > "$dir/log" 2>&1 & server=$!
+start() { "$@" >> "$dir/log" 2>&1 & server=$!; }
+start "$@"
 trap '' INT TERM
-read -r word
+while read -r word; do
+  if [ "$word" = stop ]; then kill -TERM $server; wait $server 2> /dev/null; else start "$@"; fi
+done
 kill -KILL $server; wait $server 2> /dev/null
 rm -rf "$dir""#;
 
@@ -35,7 +38,7 @@ const SCHEMA: &str = "CREATE TABLE agno_spans (span_id VARCHAR(128) NOT NULL PRI
 pub(crate) struct Server {
     port: u16,
     dir: TempDir,
-    _keeper: Child,
+    keeper: Child,
 }
 
 fn program(name: &str) -> Option<PathBuf> {
@@ -50,7 +53,8 @@ impl Server {
         SERVER.get_or_init(Self::start).as_ref()
     }
 
-    fn start() -> Option<Self> {
+    /// Starts a server of its own for a test.
+    pub(crate) fn start() -> Option<Self> {
         let programs = program("mariadbd").zip(program("mariadb-install-db"));
         if programs.is_none() {
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs MariaDB: see .ci/run");
@@ -71,14 +75,29 @@ impl Server {
         keeper.arg(&user).arg(format!("--socket={}", dir.path().join("socket").display())).arg(format!("--port={port}"));
         keeper.args(["--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--skip-log-bin"]);
         let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { port, dir, _keeper: keeper };
-        let begun = Instant::now();
-        while server.client("mysql").arg("-e").arg("SELECT 1").output().is_ok_and(|done| !done.status.success()) {
-            assert!(begun.elapsed() < TIMEOUT, "{}", std::fs::read_to_string(server.dir.path().join("log")).unwrap_or_default());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let server = Self { port, dir, keeper };
+        server.until_ready();
         server.run("mysql", "CREATE USER 'agno'@'%' IDENTIFIED BY 'p@ss'; GRANT ALL ON *.* TO 'agno'@'%'");
         Some(server)
+    }
+
+    fn until_ready(&self) {
+        let begun = Instant::now();
+        while self.client("mysql").arg("-e").arg("SELECT 1").output().is_ok_and(|done| !done.status.success()) {
+            assert!(begun.elapsed() < TIMEOUT, "{}", std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Stops the server.
+    pub(crate) fn stop(&mut self) {
+        self.keeper.stdin.as_mut().unwrap().write_all(b"stop\n").unwrap();
+    }
+
+    /// Starts the server again, which was stopped.
+    pub(crate) fn start_again(&mut self) {
+        self.keeper.stdin.as_mut().unwrap().write_all(b"start\n").unwrap();
+        self.until_ready();
     }
 
     fn client(&self, database: &str) -> Command {
