@@ -13,6 +13,7 @@ fn what_a_server_refuses_is_told_without_the_password() {
         ("wrong", "refuses the login of wrong; put user and password into CLICKHOUSE_USER"),
         ("page", "can't be read: a web page answers there, not ClickHouse"),
         ("broken", "the connection broke before the answer was complete"),
+        ("denied", "may not read"),
         ("cut", "would answer only a part of a question: the profile of cut has read_overflow_mode = break"),
     ] {
         let mut watch = watch(&front.url_of(user, &database), 10);
@@ -25,6 +26,47 @@ fn what_a_server_refuses_is_told_without_the_password() {
     let mut nobody = watch("clickhouse://u:pa55word@127.0.0.1:1/d", 10);
     nobody.until_message("clickhouse://u@127.0.0.1:1/d can't be read: nothing listens there");
     nobody.end();
+}
+
+#[test]
+fn a_restart_is_told_and_loses_and_repeats_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut front) = Front::in_folder(folder.path(), 0) else { return };
+    let database = front.agno();
+    front.run(&spans(&database, 1, 100, NOW, 1000));
+    let mut watch = front.watch(&database);
+    watch.until_spans(100);
+    watch.until_watching();
+    for (first, count) in [(1000, 200), (2000, 300)] {
+        front.run(&spans(&database, first, 50, NOW, 1000));
+        let port = front.kill();
+        watch.until_message("nothing listens there");
+        front = Front::in_folder(folder.path(), port).unwrap();
+        front.run(&spans(&database, first + 50, 50, NOW, 1000));
+        watch.until_spans(count);
+        watch.until_watching();
+    }
+    assert!(watch.spans.values().all(|span| span.times == 1) && watch.skipped.is_empty());
+    watch.end();
+}
+
+#[test]
+fn a_table_of_another_shape_and_answers_that_come_too_late_are_told() {
+    let Some(front) = Front::shared() else { return };
+    let database = front.agno();
+    front.run(&spans(&database, 1, 10, NOW, 1000));
+    let mut late = watch(&front.url_of("slow", &database), 10);
+    front.run(&format!("ALTER TABLE {database}.agno_spans RENAME COLUMN attributes TO properties"));
+    let mut watch = front.watch(&database);
+    watch.until_message("has no column attributes");
+    front.run(&format!("ALTER TABLE {database}.agno_spans RENAME COLUMN properties TO attributes"));
+    watch.until_spans(10);
+    watch.until_watching();
+    late.until_message("no answer within 25 seconds");
+    for watch in [watch, late] {
+        assert!(watch.spans.values().all(|span| span.times == 1) && watch.skipped.is_empty());
+        watch.end();
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 """Answers ClickHouse's HTTP interface with the real engine, which runs in this process (chdb).
 
-    python front.py
+    python front.py [FOLDER PORT]
 
-Prints the port. Ends with its standard input. The user of a request decides what the front refuses, as servers do:
+With a folder, the tables stay there, and another process may serve them later. Prints the port. Ends with its standard input. The user of a request decides what the front refuses, as servers do:
 
     wrong      the password
     reader     the setting `readonly`, as a user whose profile is read-only
@@ -12,6 +12,8 @@ Prints the port. Ends with its standard input. The user of a request decides wha
     small      to read more than 1000 rows
     broken     closes the connection within the answer
     page       answers with a web page
+    denied     to read any table
+    slow       answers after half a minute
 
 `GET /cost` returns how many questions were asked since it was last read, and how many rows they read.
 """
@@ -22,13 +24,15 @@ import re
 import sys
 import tempfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from chdb import session
 
-FOLDER = tempfile.TemporaryDirectory()
-ENGINE = session.Session(FOLDER.name)
+FOLDER, PORT = sys.argv[1:] or (None, 0)
+TEMPORARY = None if FOLDER else tempfile.TemporaryDirectory()
+ENGINE = session.Session(FOLDER or TEMPORARY.name)
 LOCK = threading.Lock()
 COST = {"questions": 0, "rows": 0, "most": 0}
 RESERVED = {"database", "query", "wait_end_of_query", "user", "password"}
@@ -79,6 +83,10 @@ def serve(user, sql, options):
         raise error(164, "Cannot execute query in readonly mode", "READONLY")
     if user == "blind" and "system.parts" in sql:
         raise error(497, "blind: Not enough privileges", "ACCESS_DENIED", 403)
+    if user == "denied" and "system." not in sql:
+        raise error(497, "denied: Not enough privileges. To execute this query, it's necessary to have the grant SELECT", "ACCESS_DENIED", 403)
+    if user == "slow":
+        time.sleep(30)
     if user == "cut":
         settings = {"read_overflow_mode": "break"}
     if user == "small" and "system." not in sql:
@@ -132,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = ThreadingHTTPServer(("127.0.0.1", int(PORT)), Handler)
 server.daemon_threads = True
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_address[1], flush=True)

@@ -1,6 +1,8 @@
 //! The engine behind a small HTTP server.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +21,7 @@ const COLLECTOR: &str = include_str!("collector.sql");
 /// A process with the engine. It ends when this process ends, which closes its standard input.
 pub(crate) struct Front {
     port: u16,
-    _process: Child,
+    process: Child,
 }
 
 impl Front {
@@ -31,13 +33,29 @@ impl Front {
 
     /// Starts a process; `None` without the Python for it.
     pub(crate) fn new() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// Starts a process that keeps its tables in a folder, at a port; 0 is any.
+    pub(crate) fn in_folder(folder: &Path, port: u16) -> Option<Self> {
+        Self::with(&[folder.as_os_str(), OsStr::new(&port.to_string())])
+    }
+
+    /// Ends the process as when a machine is switched off. Returns its port.
+    pub(crate) fn kill(mut self) -> u16 {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.port
+    }
+
+    fn with(arguments: &[&OsStr]) -> Option<Self> {
         let python = named("AGNO_TOP_CLICKHOUSE_PYTHON")?;
         let mut front = Command::new(python);
-        front.arg("tests/clickhouse/front.py").env("TZ", "Asia/Tokyo").stdin(Stdio::piped()).stdout(Stdio::piped());
+        front.arg("tests/clickhouse/front.py").args(arguments).env("TZ", "Asia/Tokyo").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = front.spawn().unwrap();
         let mut port = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
-        Some(Self { port: port.trim().parse().unwrap(), _process: process })
+        Some(Self { port: port.trim().parse().unwrap(), process })
     }
 
     /// Returns a name of a database that does not exist.
