@@ -2,7 +2,7 @@
 
     python app.py DATABASE MODEL_SERVER [KEY]
 
-Prints its port, and "done" after the runs. Ends with its standard input.
+Prints its port, which AGENTOS_PORT may choose, and "done" after the runs. Ends with its standard input.
 """
 
 import json
@@ -71,7 +71,8 @@ flow = Workflow(name="Flow", id="flow", steps=[Step(name="think", agent=Agent(na
 app = AgentOS(id="test", agents=agents, teams=[team], workflows=[flow], db=db, tracing=True).get_app()
 
 listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", int(os.environ.get("AGENTOS_PORT", "0"))))
 port = listener.getsockname()[1]
 server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
 threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()

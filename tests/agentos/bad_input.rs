@@ -1,6 +1,7 @@
 //! Answers that are wrong, late, cut, refused or of another program.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use agno_top::sources::{ReadLimits, State, Wanted};
 use assert_cmd::Command;
@@ -101,6 +102,21 @@ fn what_is_cut_or_down_comes_once_it_is_whole() {
     server.set(move |asked| answer(&held.lock().unwrap(), asked));
     source.until_watching();
     source.until("what came meanwhile", |source| source.sent.len() == 42);
+    assert!(source.sent.values().all(|times| *times == 1));
+}
+
+#[test]
+fn answers_that_come_too_late_are_told_and_asked_for_again() {
+    let traces: Vec<Value> = (0..20).map(|number| trace(number + 1, number)).collect();
+    let held = traces.clone();
+    let server = Server::start(move |asked| Told { after: Duration::from_secs(30), ..answer(&held, asked) });
+    let mut source = Source::all(&server.url);
+    assert!(source.failure().ends_with(": no answer within 20 seconds"), "{:?}", source.states);
+    let asked = server.asked().len();
+    assert!(asked <= 3, "a server that is slow is asked {asked} times in 40 seconds");
+    server.set(move |asked| Told { after: Duration::from_millis(200), ..answer(&traces, asked) });
+    source.until_watching();
+    assert_eq!(source.sent.len(), 40);
     assert!(source.sent.values().all(|times| *times == 1));
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use agno_top::model::SpanId;
-use agno_top::sources::ReadLimits;
+use agno_top::sources::{ReadLimits, State};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -64,7 +64,12 @@ struct AgentOs {
 
 impl AgentOs {
     fn start(python: &std::ffi::OsStr, database: &Path, models: &str, key: Option<&str>) -> Self {
+        Self::start_at("0", python, database, models, key)
+    }
+
+    fn start_at(port: &str, python: &std::ffi::OsStr, database: &Path, models: &str, key: Option<&str>) -> Self {
         let mut command = Command::new(python);
+        command.env("AGENTOS_PORT", port);
         command.arg("tests/agentos/app.py").arg(database).arg(models).args(key).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process(command.spawn().unwrap());
         let output = BufReader::new(process.0.stdout.take().unwrap());
@@ -174,6 +179,34 @@ fn what_agentos_tells_is_what_its_database_holds() {
         assert!(SpanId::parse(id.as_bytes()).is_some());
     }
     assert!(compared > 30, "{compared} texts");
+}
+
+#[test]
+fn a_restart_is_told_and_loses_and_repeats_nothing() {
+    let Some(python) = python() else { return };
+    let (_models, models) = models(&python);
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("os.db");
+    let mut agentos = AgentOs::start(&python, &database, &models, None);
+    let mut source = Source::open(&agentos.url, None, ReadLimits::of(1_000_000));
+    let stored = || -> u64 {
+        let connection = Connection::open(&database).unwrap();
+        let sql = format!("SELECT count(*) FROM agno_spans WHERE trace_id <> '{REMOTE}'");
+        connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap() as u64
+    };
+    source.until_watching();
+    for runs in 1..3 {
+        agentos.run();
+        // It ends at once, and what it stored last is read from the next one.
+        drop(agentos.process);
+        source.until("it fails", |source| matches!(source.states.last(), Some(State::Failing(why)) if why.contains("nothing listens")));
+        agentos = AgentOs::start_at(agentos.url.rsplit(':').next().unwrap(), &python, &database, &models, None);
+        source.until_watching();
+        // One row stands for the trace whose root is elsewhere.
+        source.until("the spans", |source| source.spans() == stored() + 1);
+        assert_eq!(source.store.trace_count(), 7 * runs + 1);
+    }
+    assert!(source.sent.iter().filter(|((trace, _), _)| trace.to_string() != REMOTE).all(|(_, times)| *times == 1), "{:?}", source.sent);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -28,13 +29,14 @@ impl Asked {
     }
 }
 
-/// An answer: its status, its headers and its body; with `cut`, the connection ends before the end of the body.
+/// An answer: its status, its headers and its body; with `cut`, the connection ends before the end of the body. It comes after a while.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) cut: bool,
+    pub(crate) after: Duration,
 }
 
 impl Told {
@@ -44,7 +46,7 @@ impl Told {
 
     pub(crate) fn text(status: u16, media_type: &str, body: &str) -> Self {
         let headers = vec![("content-type".to_owned(), media_type.to_owned())];
-        Self { status, headers, body: body.as_bytes().to_vec(), cut: false }
+        Self { status, headers, body: body.as_bytes().to_vec(), cut: false, after: Duration::ZERO }
     }
 
     pub(crate) fn refuse(status: u16, detail: &str) -> Self {
@@ -111,6 +113,7 @@ fn serve(stream: &TcpStream, asked: &Mutex<Vec<Asked>>, answer: &Mutex<Box<Answe
         let request = Asked { path, headers, body: serde_json::from_slice(&body).unwrap_or_default() };
         asked.lock().unwrap().push(request.clone());
         let told = answer.lock().unwrap()(&request);
+        std::thread::sleep(told.after);
         let mut out = stream;
         write!(out, "HTTP/1.1 {} x\r\ncontent-length: {}\r\n", told.status, told.body.len())?;
         for (name, value) in &told.headers {

@@ -200,7 +200,8 @@ impl Load {
     }
 }
 
-/// Asks for a page and takes its traces. A page that is too large, or holds a trace for which there is no answer, is asked for again in parts.
+/// Asks for a page and takes its traces. A page that is too large, or holds a trace for which there is no answer, is asked for again in parts; from
+/// the second question in a row on that has no answer in time, that is an error, too.
 pub(super) fn read(
     pager: &mut Pager,
     server: &mut Server,
@@ -209,8 +210,10 @@ pub(super) fn read(
 ) -> Result<Vec<Taken>, Stop> {
     let text = match server.search(&pager.question()) {
         Ok(text) => text,
-        Err(error) if error.may_be_the_size() && pager.retry(&error.message(server)) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let is_retried = error.may_be_the_size() && pager.retry(&error.message(server));
+            return if is_retried && !server.is_silent() { Ok(Vec::new()) } else { Err(error.into()) };
+        }
     };
     let page = Page::read(&text).map_err(|error| Error::Foreign(format!("its answer is not JSON as AgentOS writes it ({error})")))?;
     let taken = take(&page.traces, server)?;

@@ -33,8 +33,10 @@ pub(super) struct Server {
     /// Makes ids that no other program has.
     random: RandomState,
     asked: u64,
-    /// The time of the server when it last answered, and when that was.
+    /// The time of the server when it last stated it, and when that was.
     time: Option<(Nanos, Instant)>,
+    /// The questions in a row that it did not answer in time.
+    late: u32,
     /// Whether it was said that its pages repeat.
     pub(super) has_circles: bool,
 }
@@ -112,12 +114,17 @@ impl Server {
         let headers = key.map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
         let client = Client::new(&address.origin, None, headers.into_iter().collect())?;
         let (name, has_key, random) = (address.name(), key.is_some(), RandomState::new());
-        Ok(Self { client, name, has_key, address, random, asked: 0, time: None, has_circles: false })
+        Ok(Self { client, name, has_key, address, random, asked: 0, time: None, late: 0, has_circles: false })
     }
 
     /// Returns the time of the server, as far as it is known.
     pub(super) fn now(&self) -> Nanos {
         self.time.map_or_else(now, |(time, read)| time.saturating_add(i64::try_from(read.elapsed().as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// Whether it answered neither of the last two questions in time, of which the second was smaller.
+    pub(super) fn is_silent(&self) -> bool {
+        self.late > 1
     }
 
     /// Asks for a page of traces, each with its tree; `body` is the question as JSON.
@@ -149,7 +156,9 @@ impl Server {
         let headers = [("traceparent", parent.as_str()), ("accept", "application/json"), json];
         let headers = if body.is_some() { &headers[..] } else { &headers[..2] };
         let ask = Ask { path, headers, body: body.map(str::as_bytes), timeout: TIMEOUT, limit };
-        let answer = self.client.ask(&ask).map_err(Error::Http)?;
+        let answer = self.client.ask(&ask);
+        self.late = if matches!(answer, Err(http::Error::Slow(_))) { self.late.saturating_add(1) } else { 0 };
+        let answer = answer.map_err(Error::Http)?;
         let date = answer.date.as_deref().and_then(|date| DateTime::parse_from_rfc2822(date).ok()?.timestamp_nanos_opt());
         if let Some(date) = date {
             self.time = Some((date, Instant::now()));
