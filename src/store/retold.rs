@@ -108,9 +108,10 @@ impl Store {
     /// Returns whether two rows have the same name, or the upper one, a run, has none.
     fn is_same_call(&self, above: RowIx, row: RowIx) -> bool {
         let (upper, lower) = (self.row(above), self.row(row));
-        match upper.label.is_empty() {
-            true => upper.span_type.is_agentic() && upper.start <= lower.start && lower.end <= upper.end,
-            false => self.is_same_operation(above, row),
+        if upper.label.is_empty() {
+            upper.span_type.is_agentic() && upper.start <= lower.start && lower.end <= upper.end
+        } else {
+            self.is_same_operation(above, row)
         }
     }
 

@@ -11,7 +11,7 @@ use super::pager::{Filter, Pager};
 use super::reader::{Reader, Stop, Taken};
 use super::server::{Error, Server};
 use crate::model::{Nanos, Origin, Skipped};
-use crate::sources::{ReadLimits, State, Update, UpdateSender};
+use crate::sources::{ReadLimits, State, Update, UpdateSender, http};
 
 const SECOND: Nanos = 1_000_000_000;
 /// How far a poll reaches back: longer than exporters wait before they send a batch.
@@ -211,7 +211,9 @@ pub(super) fn read(
     let text = match server.search(&pager.question()) {
         Ok(text) => text,
         Err(error) => {
-            let is_retried = error.may_be_the_size() && pager.retry(&error.message(server));
+            let is_late = matches!(error, Error::Http(http::Error::Slow(_)));
+            let message = error.message(server);
+            let is_retried = error.may_be_the_size() && pager.retry(&message, || is_late && !server.answers());
             return if is_retried && !server.is_silent() { Ok(Vec::new()) } else { Err(error.into()) };
         }
     };

@@ -105,13 +105,16 @@ impl Pager {
     }
 
     /// Goes on after a failure that may be due to the size of the page, or to a trace in it: the next page is smaller; a trace for which there
-    /// is no answer is left out. Returns `false` if nothing is left to try.
-    pub(super) fn retry(&mut self, reason: &str) -> bool {
+    /// is no answer is left out, unless the server answers `nothing`. Returns `false` if nothing is left to try.
+    pub(super) fn retry(&mut self, reason: &str, nothing: impl FnOnce() -> bool) -> bool {
         if self.limit > 1 {
             let before = (self.page - 1) * self.limit;
             self.limit = (self.limit / SHRINK).max(1);
             self.page = before / self.limit + 1;
             return true;
+        }
+        if nothing() {
+            return false;
         }
         if self.skipped.take().is_some() {
             // Two in a row: that is no matter of one trace.
@@ -165,11 +168,12 @@ mod tests {
         let mut pager = Pager::new(Filter::default());
         pager.advance(&page(100, 500), None);
         pager.advance(&page(100, 500), None);
-        assert!(pager.retry("") && pager.question().contains("\"page\":21,\"limit\":10"), "{}", pager.question());
-        assert!(pager.retry("") && pager.question().contains("\"page\":201,\"limit\":1}"), "{}", pager.question());
-        assert!(pager.retry("it failed") && pager.question().contains("\"page\":202"));
+        assert!(pager.retry("", || false) && pager.question().contains("\"page\":21,\"limit\":10"), "{}", pager.question());
+        assert!(pager.retry("", || false) && pager.question().contains("\"page\":201,\"limit\":1}"), "{}", pager.question());
+        assert!(!pager.retry("late", || true) && pager.question().contains("\"page\":201"), "it may have an answer later");
+        assert!(pager.retry("it failed", || false) && pager.question().contains("\"page\":202"));
         assert_eq!(pager.clone().succeed().map(|skipped| skipped.reason), Some("it failed".to_owned()));
-        assert!(!pager.retry("it failed") && pager.question().contains("\"page\":201"), "no trace has an answer");
+        assert!(!pager.retry("it failed", || false) && pager.question().contains("\"page\":201"), "no trace has an answer");
         assert_eq!(pager.succeed(), None);
     }
 }

@@ -127,6 +127,11 @@ impl Server {
         self.late > 1
     }
 
+    /// Whether it answers anything: it says what it is without reading its database.
+    pub(super) fn answers(&mut self) -> bool {
+        self.send(&format!("{}/info", self.address.prefix), None, MAX_ANSWER).is_ok()
+    }
+
     /// Asks for a page of traces, each with its tree; `body` is the question as JSON.
     pub(super) fn search(&mut self, body: &str) -> Result<Vec<u8>, Error> {
         self.ask("/traces/search", "", Some(body), MAX_ANSWER)
