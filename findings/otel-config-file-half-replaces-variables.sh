@@ -47,7 +47,8 @@ _OTelSDKConfigurator().configure()    # what `opentelemetry-instrument` calls
 span = trace.get_tracer("test").start_span("agent", attributes={"a": 1, "b": 2})
 span.end()
 known = span.is_recording() or hasattr(span, "resource")
-print(json.dumps({"recorded": known, "name": span.resource.attributes["service.name"] if known else "", "attributes": len(span.attributes) if known else 0}))
+print(json.dumps({"recorded": known, "name": span.resource.attributes["service.name"] if known else "",
+                  "attributes": len(span.attributes) if known else 0}))
 PY
 cat > "$dir/run.mjs" <<'JS'
 import { trace } from '@opentelemetry/api';
@@ -56,7 +57,8 @@ const sdk = startNodeSDK({});
 const span = trace.getTracer('test').startSpan('agent', { attributes: { a: 1, b: 2 } });
 const recorded = span.isRecording();
 span.end();
-console.log(JSON.stringify({ recorded, name: recorded ? span.resource.attributes['service.name'] : '', attributes: recorded ? Object.keys(span.attributes).length : 0 }));
+console.log(JSON.stringify({ recorded, name: recorded ? span.resource.attributes['service.name'] : '',
+  attributes: recorded ? Object.keys(span.attributes).length : 0 }));
 await sdk.shutdown();
 JS
 node "$dir/receiver.mjs" "$dir" > "$dir/url" &

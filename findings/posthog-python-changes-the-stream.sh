@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# PostHog's wrapper for OpenAI's Python client adds a chunk without choices to each stream, which breaks the usual loop; its JavaScript one adds none, and no tokens.
+# PostHog's wrapper of OpenAI's client: Python's adds a chunk without choices to each stream and breaks the usual loop; JavaScript's has no tokens.
 #
 # Packages: posthog 7.91.1, openai 3.57.0 (Python); @posthog/ai 8.13.1, posthog-node 5.70.0, openai 6.49.0 (JavaScript).
 # Behaviour: OpenAI tells the usage of a stream in one more chunk, with an empty `choices`, if `stream_options.include_usage` asks for it. Python's
