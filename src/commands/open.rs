@@ -220,7 +220,9 @@ fn refuse_url(text: &str) -> Option<String> {
         "oracle" => "Oracle",
         other => &format!("{other}://"),
     };
-    Some(format!("cannot read {name}; send OTLP instead (agno-top --otlp listens for it)"))
+    Some(format!(
+        "cannot read {name}; name the AgentOS that uses it (agno-top http://localhost:7777), or send OTLP (agno-top --otlp listens for it)"
+    ))
 }
 
 /// Returns the options of a listener that do not say where it listens, and to whom.
@@ -305,6 +307,7 @@ mod tests {
         ] {
             let message = refuse_url(url).unwrap_or_default();
             assert!(message.starts_with(start) && !message.contains("secret"), "{url}: {message}");
+            assert_eq!(message.contains("http://localhost:7777"), message.starts_with("cannot read"), "{url}: {message}");
         }
         assert_eq!([refuse_url("a.db"), refuse_url("/x y://z")], [None, None]);
     }

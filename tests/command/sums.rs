@@ -185,17 +185,17 @@ fn the_total_is_the_sum_of_the_lines_and_columns_sort_them() {
     let names: Vec<&str> = text.lines().map(|line| line.rsplit("  ").next().unwrap()).collect();
     let (covers, names) = names.split_last().unwrap();
     assert_eq!(names, ["MODEL", "gpt-4o", "gpt-5-mini", "gpt-5", "gpt-4o-mini", "claude-sonnet-4-5", "total"]);
-    assert_eq!(*covers, "11 traces that began from 2026-11-22 05:59:04 to 2026-11-22 05:59:06");
+    assert_eq!(*covers, "11 traces that began between 2026-11-22 05:59:04 and 2026-11-22 05:59:06");
     let covers = |period: &[&str]| {
         let words = [&["stats", "traces.db"], period].concat();
         let (text, json) = (program.text(&words), program.objects(&[&words[..], &["--json"]].concat()).remove(0)["covers"].clone());
         (text.lines().last().unwrap().to_owned(), json)
     };
     let (text, json) = covers(&["--since", "2026-11-21"]);
-    assert_eq!(text, "11 traces that began from 2026-11-21 00:00:00 to now");
+    assert_eq!(text, "11 traces that began since 2026-11-21 00:00:00");
     assert_eq!(json, json!({"traces": 11, "from": "2026-11-21T00:00:00Z", "to": null}));
     let (text, json) = covers(&["--since", "2026-11-22", "--until", "2026-11-22", "--limit", "1"]);
-    assert_eq!(text, "1 trace that began from 2026-11-22 00:00:00 to 2026-11-22 23:59:59");
+    assert_eq!(text, "1 trace that began between 2026-11-22 00:00:00 and 2026-11-22 23:59:59");
     assert_eq!(json["to"], "2026-11-22T23:59:59.999999999Z");
     assert_eq!(covers(&["--limit", "1"]).0, "1 trace that began at 2026-11-22 05:59:06");
     let lines = program.objects(&["stats", "--json", "--total", "--by", "model", "traces.db"]);

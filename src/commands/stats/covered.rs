@@ -42,9 +42,9 @@ impl Covered {
         let traces = format::plural(self.traces, "trace");
         let from = format::date_time(self.from);
         match self.to.map(format::date_time) {
-            None => format!("{traces} that began from {from} to now"),
+            None => format!("{traces} that began since {from}"),
             Some(to) if to == from => format!("{traces} that began at {from}"),
-            Some(to) => format!("{traces} that began from {from} to {to}"),
+            Some(to) => format!("{traces} that began between {from} and {to}"),
         }
     }
 
