@@ -18,7 +18,7 @@ mod record;
 mod tests;
 mod time;
 
-pub use edit::{quote, values_of, with_values};
+pub use edit::{exact, quote, values_of, with_values};
 pub use error::{ParseError, ParseErrorKind};
 pub use fields::{FIELDS, KINDS, STATUSES};
 pub use lexer::{CursorContext, cursor_context};

@@ -35,6 +35,11 @@ fn fields_and_values_are_completed() {
     let mut stage = open();
     stage.keys("/");
     assert_eq!(completions(&mut stage), [""; 0], "no completions for an empty line");
+    stage.keys("<Tab>");
+    assert!(completions(&mut stage).len() > 20 && line(&stage).is_empty(), "the fields, of which none is chosen");
+    stage.keys("<Tab>");
+    assert!(line(&stage).ends_with(':'), "{}", line(&stage));
+    stage.keys("<Ctrl-u>");
     stage.keys("st");
     assert_eq!(completions(&mut stage), ["status"]);
     stage.keys("<Tab>");

@@ -13,9 +13,7 @@ pub fn values_of(line: &str, field: &str) -> Vec<String> {
 /// Returns the line with exactly these values for `field`; without values, the field is removed.
 #[must_use]
 pub fn with_values(line: &str, field: &str, values: &[String]) -> String {
-    // These fields have fixed names, which need no quotes.
-    let has_fixed_names = matches!(field, "status" | "kind");
-    let values: Vec<String> = values.iter().map(|value| if has_fixed_names { value.clone() } else { quote(value) }).collect();
+    let values: Vec<String> = values.iter().map(|value| exact(field, value)).collect();
     let characters: Vec<char> = line.chars().collect();
     let others = words(line).unwrap_or_default().into_iter().filter(|word| word.excludes() || word.field.as_deref() != Some(field));
     let mut kept: Vec<String> = others.map(|word| characters[word.at..word.end].iter().collect()).collect();
@@ -23,6 +21,13 @@ pub fn with_values(line: &str, field: &str, values: &[String]) -> String {
         kept.push(format!("{field}:{}", values.join("|")));
     }
     kept.join(" ")
+}
+
+/// Returns a value of a field as it is written in a line, so that it matches exactly.
+#[must_use]
+pub fn exact(field: &str, value: &str) -> String {
+    // These fields have fixed names, which need no quotes.
+    if matches!(field, "status" | "kind") { value.to_owned() } else { quote(value) }
 }
 
 /// Quotes a value, so that it matches exactly.

@@ -136,8 +136,10 @@ impl App {
             }
             KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if editor.is_search => {}
             KeyCode::Tab | KeyCode::BackTab => {
+                // Before a word the first press only lists what there is: the user has not chosen yet.
+                let only_lists = editor.completions.awaits_word(&editor.input);
                 editor.completions.finish(store, &editor.input);
-                if editor.completions.cycle(&mut editor.input, key.code == KeyCode::Tab) {
+                if !only_lists && editor.completions.cycle(&mut editor.input, key.code == KeyCode::Tab) {
                     self.parse_line();
                 }
             }

@@ -13,7 +13,7 @@ impl App {
         match action {
             Action::Detail if self.focus == Focus::Traces => self.go_to_span_of_log(store, now),
             Action::Detail => self.focus = Focus::FullDetail,
-            Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
+            Action::Back if self.focus == Focus::Traces => self.leave_list(store),
             Action::Copy => {
                 let text = list.pane.pager.document().to_text();
                 return ControlFlow::Break((!text.is_empty()).then(|| Effect::Copy { what: "the log record".to_owned(), text }));

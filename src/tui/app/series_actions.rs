@@ -21,7 +21,7 @@ impl App {
                 }
                 None => self.focus = Focus::FullDetail,
             },
-            Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
+            Action::Back if self.focus == Focus::Traces => self.leave_list(store),
             Action::Copy => {
                 let text = list.current(&self.metrics).map(|series| series.metric.name.clone()).filter(|name| !name.is_empty());
                 return ControlFlow::Break(text.map(|text| Effect::Copy { what: text.clone(), text }));

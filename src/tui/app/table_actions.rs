@@ -39,6 +39,15 @@ impl App {
         self.show_detail(store);
     }
 
+    /// Clears the filter, which may leave nothing to list; without one, goes back to the traces.
+    pub(super) fn leave_list(&mut self, store: &Store) {
+        if self.filter.is_empty() || self.view() == View::Approvals {
+            self.open_view(store, View::Traces);
+        } else {
+            self.set_filter(store, String::new());
+        }
+    }
+
     /// Performs an action in the open table, if one is open. Breaks if the action is done, except perhaps for an effect.
     pub(super) fn table_action(&mut self, store: &Store, action: Action, now: Nanos) -> ControlFlow<Option<Effect>> {
         if self.log_list.is_some() {
@@ -56,7 +65,7 @@ impl App {
                     self.tree.go_to_first_match(store);
                 }
             }
-            Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
+            Action::Back if self.focus == Focus::Traces => self.leave_list(store),
             Action::Copy => {
                 let text = table.line(store, &self.aggregates).map(|line| line.key.name().to_owned()).filter(|text| !text.is_empty());
                 return ControlFlow::Break(text.map(|text| Effect::Copy { what: text.clone(), text }));

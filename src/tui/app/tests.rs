@@ -342,6 +342,24 @@ fn an_export_of_marked_traces_that_are_hidden_says_so() {
     assert_eq!(told(&mut harness), None);
     harness.app.set_filter(&harness.store, "agent:nobody".to_owned());
     assert_eq!(told(&mut harness).as_deref(), Some("the file will hold 1 marked trace not shown now; M clears the marks"));
+    harness.act(Action::Export);
+    harness.press(KeyCode::Esc);
+    harness.act(Action::ClearMarks);
+    assert!(harness.app.message.is_none(), "no mark is left");
+}
+
+#[test]
+fn going_back_from_a_list_first_clears_the_filter() {
+    let mut harness = three();
+    for view in [Action::ViewTools, Action::ViewErrors, Action::ViewLogs, Action::ViewMetrics] {
+        harness.act(view);
+        let opened = harness.app.view();
+        harness.app.set_filter(&harness.store, "agent:nobody".to_owned());
+        harness.act(Action::Back);
+        assert!(harness.app.filter.is_empty() && harness.app.view() == opened, "{view:?}");
+        harness.act(Action::Back);
+        assert_eq!(harness.app.view(), View::Traces, "{view:?}");
+    }
 }
 
 #[test]

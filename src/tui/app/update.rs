@@ -113,7 +113,11 @@ impl App {
                 self.set_filter(store, with_values(&self.filter, "status", statuses));
             }
             Action::Mark => self.toggle_mark(store),
-            Action::ClearMarks => self.marks.clear(),
+            Action::ClearMarks => {
+                self.marks.clear();
+                // It may have been about them.
+                self.message = None;
+            }
             Action::Detail if self.focus == Focus::Traces && self.tree.toggle_foot(store, self.now) => {}
             Action::Detail if self.focus != Focus::Traces && self.go_to_target(store) => {}
             Action::Detail if self.focus != Focus::Traces && self.detail.toggle_part() => {}
@@ -282,6 +286,8 @@ impl App {
             return self.show_message("nothing to export yet", false, now);
         }
         let hidden = self.marks.iter().filter(|&&marked| !self.tree.shows(store, marked)).count() as u64;
+        // What was said of another export may be wrong of this one.
+        self.message = None;
         if hidden > 0 {
             let clear = self.keymap.hint(Action::ClearMarks);
             self.show_message(

@@ -46,11 +46,12 @@ const FILTER: [Line; 9] = [
 ];
 
 /// The lines about signs.
-const SIGNS: [Line; 6] = [
+const SIGNS: [Line; 7] = [
     Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step  · other"),
     Line::Text("✦ model  ⚙ tool  ⌕ retriever  ⛨ guardrail"),
     Line::Text("◐ running  ◌ lost  ✗ failed  ‖ paused  ⊘ cut"),
     Line::Text(BAR_SIGNS),
+    Line::Text(END_SIGNS),
     Line::Text("┄ awaits a person  ┆ ruler  ✓ marked  ~ likely"),
     Line::Text("┊ parent unseen or over  – unknown  ≥ at least"),
 ];
@@ -61,6 +62,10 @@ const WORDS_SHOWN: [Line; 1] = [Line::Text("leaked context: began after its pare
 /// The shades of bars, and the same with ASCII characters only.
 const BAR_SIGNS: &str = "█ own time  ▒ time of the steps in it";
 const ASCII_BAR_SIGNS: &str = "= own time  - time of the steps in it";
+
+/// The signs at the ends of bars, and the same with ASCII characters only.
+const END_SIGNS: &str = "‹ › goes on beyond the scale  ▸ still runs";
+const ASCII_END_SIGNS: &str = "< > goes on beyond the scale, or still runs";
 
 /// Returns the lines in order that contain `searched`, a text in lower case, with the titles of their groups.
 fn lines(app: &App, searched: &str) -> Vec<Line> {
@@ -82,7 +87,11 @@ fn lines(app: &App, searched: &str) -> Vec<Line> {
             lines.extend(found);
         }
     };
-    let signs = SIGNS.map(|line| if app.ascii && matches!(line, Line::Text(BAR_SIGNS)) { Line::Text(ASCII_BAR_SIGNS) } else { line });
+    let signs = SIGNS.map(|line| match line {
+        Line::Text(BAR_SIGNS) if app.ascii => Line::Text(ASCII_BAR_SIGNS),
+        Line::Text(END_SIGNS) if app.ascii => Line::Text(ASCII_END_SIGNS),
+        line => line,
+    });
     group("Signs", &mut signs.into_iter());
     let is_offered = |entry: &&Entry| app.tour.is_some() || entry.action != Action::Replay;
     let first = |at: usize| GROUPS.get(at).map_or(ENTRIES.len(), |(_, action)| *action as usize);

@@ -10,6 +10,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::widgets::Block;
 
 use super::styling::Styling;
+use super::table::nothing_matches;
 use super::{HitMap, detail, layout, put, put_right, tabs};
 use crate::format;
 use crate::metrics::{Comparison, Series, UsageCounter};
@@ -83,8 +84,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         }
     }
     if list.is_empty() {
-        let why = if list.is_filtered() && !app.metrics.series().is_empty() { "Nothing matches the filter." } else { NOTHING };
-        put(buffer, inner.x + 1, inner.y, inner.width.saturating_sub(1), why, styling.dim());
+        let why = if list.is_filtered() && !app.metrics.series().is_empty() { nothing_matches(app) } else { NOTHING.to_owned() };
+        put(buffer, inner.x + 1, inner.y, inner.width.saturating_sub(1), &why, styling.dim());
     }
     let notes = notes(app, list);
     let lines = inner.height.saturating_sub(u16::from(!notes.is_empty()));

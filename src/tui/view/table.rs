@@ -11,7 +11,7 @@ use super::styling::Styling;
 use super::{HitMap, detail, layout, put, put_right, tabs};
 use crate::format;
 use crate::model::sort;
-use crate::tui::app::{App, Cell, Focus, HitTarget, Table, TableColumn, View};
+use crate::tui::app::{Action, App, Cell, Focus, HitTarget, Table, TableColumn, View};
 pub(super) use page::page;
 
 /// The smallest widths of the first column, which gets the free cells: a name, or a message.
@@ -47,7 +47,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         x += width;
     }
     if table.is_empty() {
-        put(buffer, inner.x + 1, inner.y, inner.width.saturating_sub(1), empty_reason(app, table), styling.dim());
+        put(buffer, inner.x + 1, inner.y, inner.width.saturating_sub(1), &empty_reason(app, table), styling.dim());
     }
     for (line, y) in lines.zip(inner.y..) {
         let line_area = Rect { y, height: 1, ..inner };
@@ -73,15 +73,20 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
 }
 
 /// Explains why the table is empty.
-fn empty_reason(app: &App, table: &Table) -> &'static str {
+fn empty_reason(app: &App, table: &Table) -> String {
     if table.view == View::Approvals {
-        return "No run asked for an approval.";
+        return "No run asked for an approval.".to_owned();
     }
     match (table.is_stale(), app.tree.is_filtered()) {
-        (true, _) => "Reading…",
-        (false, true) => "Nothing matches the filter.",
-        (false, false) => "Nothing yet.",
+        (true, _) => "Reading…".to_owned(),
+        (false, true) => nothing_matches(app),
+        (false, false) => "Nothing yet.".to_owned(),
     }
+}
+
+/// Says that the filter leaves nothing to list, and which key clears it.
+pub(super) fn nothing_matches(app: &App) -> String {
+    format!("Nothing matches the filter; {} clears it.", app.keymap.hint(Action::Back))
 }
 
 /// Returns how many columns beside the first come before names in full, and how wide those get.

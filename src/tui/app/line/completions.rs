@@ -8,7 +8,7 @@ use tui_input::Input;
 
 use super::values::{Fitting, Values};
 use crate::model::sort;
-use crate::query::{DAY_WORDS, FIELDS, cursor_context, quote};
+use crate::query::{DAY_WORDS, FIELDS, cursor_context, exact};
 use crate::semconv::{PARAMETERS, row_keys};
 use crate::store::Store;
 use crate::tui::slices::Slice;
@@ -84,7 +84,7 @@ impl Completions {
         line: &(String, usize),
         slice: &mut Slice,
     ) -> Option<(Vec<Completion>, usize)> {
-        let values = match self.values.entry(field) {
+        let values = match self.values.entry(field.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => match Values::new(new.key()) {
                 Some(values) => new.insert(values),
@@ -98,7 +98,7 @@ impl Completions {
         }
         let list: Vec<Completion> = fitting
             .list(values)
-            .map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: quote(name) })
+            .map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: exact(&field, name) })
             .collect();
         let unlisted = if list.is_empty() { 0 } else { fitting.count - list.len() };
         Some((list, unlisted))
@@ -125,6 +125,11 @@ impl Completions {
         self.list.clear();
         (self.chosen, self.fitting) = (None, None);
         self.computed_for = Some((input.value().to_owned(), input.cursor()));
+    }
+
+    /// Whether nothing is listed, since the user has not begun a word.
+    pub(super) fn awaits_word(&self, input: &Input) -> bool {
+        self.list.is_empty() && input.value().chars().take(input.cursor()).last().is_none_or(char::is_whitespace)
     }
 
     /// Accepts the completion in the line.
