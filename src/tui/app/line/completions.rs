@@ -66,7 +66,7 @@ impl Completions {
             None if context.typed.is_empty() && !is_requested => (Vec::new(), 0),
             None => (fields(&context.typed), 0),
             Some(field) if matches!(field.as_str(), "since" | "until") => (days(&context.typed), 0),
-            Some(field) => match self.look_for_values(store, field, &context.typed, &line, slice) {
+            Some(field) => match self.look_for_values(store, &field, &context.typed, &line, slice) {
                 Some(found) => found,
                 None => return true,
             },
@@ -79,12 +79,12 @@ impl Completions {
     fn look_for_values(
         &mut self,
         store: &Store,
-        field: String,
+        field: &str,
         typed: &str,
         line: &(String, usize),
         slice: &mut Slice,
     ) -> Option<(Vec<Completion>, usize)> {
-        let values = match self.values.entry(field.clone()) {
+        let values = match self.values.entry(field.to_owned()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => match Values::new(new.key()) {
                 Some(values) => new.insert(values),
@@ -98,7 +98,7 @@ impl Completions {
         }
         let list: Vec<Completion> = fitting
             .list(values)
-            .map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: exact(&field, name) })
+            .map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: exact(field, name) })
             .collect();
         let unlisted = if list.is_empty() { 0 } else { fitting.count - list.len() };
         Some((list, unlisted))
