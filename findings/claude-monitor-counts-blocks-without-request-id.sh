@@ -7,7 +7,7 @@
 #   message id and request id together; without a request id, it takes every line for a call. One prompt with two requests, which
 #   answer with two blocks each, is 2 calls with the header and 4 without.
 # Expected: the message's id, which the provider makes and which is always there, identifies a message.
-# Matters: whoever points ANTHROPIC_BASE_URL at a gateway of the own firm has twice the tokens and costs, or more, as answers with thinking and several
+# Matters: users whose ANTHROPIC_BASE_URL is a gateway of their own firm see twice the tokens and costs, or more, as answers with thinking and several
 #   tool calls have more blocks; the factor differs from answer to answer. The limit that the monitor warns of seems to be reached early.
 # Output seen (header: requests made; lines with usage in the transcript; calls, tokens in, cached and out that claude-monitor counts):
 #> with request-id: 2 requests; 4 lines; 2 calls, 400 1600 100
