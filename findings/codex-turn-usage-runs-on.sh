@@ -7,7 +7,7 @@
 #   session has both, `total_token_usage` and `last_token_usage`; the output has the first under the turn's name.
 # Expected: the usage of the turn that was completed, as with `result.usage` of Claude Code.
 # Matters: the sum over turns grows with the square of their number: 6000 instead of 3000 here, and after 100 such turns fifty times too
-#   much. Whoever runs Codex in steps (CI, a bot that resumes) must take the difference to the turn before.
+#   much. Users who run Codex in steps (CI, a bot that resumes) must take the difference to the turn before.
 # Output seen (turn: tokens in, cached, out, reasoning by turn.completed; in the session's file: total in, last in):
 #> 1: 1000 800 50 30; total 1000, last 1000
 #> 2: 2000 1600 100 60; total 2000, last 1000

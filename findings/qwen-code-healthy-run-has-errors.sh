@@ -6,7 +6,7 @@
 #   returned no output without error detail", error.type hook_error, though the settings name no hook. These bear `tool.name`; the
 #   tool's own span has `tool_name` and `gen_ai.tool.name` but not that key, and is UNSET.
 # Expected: no span for hooks that are not there, or OK.
-# Matters: "any ERROR below" makes every run of this agent a failed one, and whoever takes `tool.name` for the mark of a tool call counts
+# Matters: "any ERROR below" makes every run of this agent a failed one, and a reader who takes `tool.name` for the mark of a tool call counts
 #   two failed calls of some milliseconds for one good call. A tool's status is that of the span that executes it.
 # Output seen (span, parent, status code, the keys that name the tool):
 #> qwen-code.interaction | None | 0 | []

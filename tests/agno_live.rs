@@ -2,7 +2,7 @@
 //!
 //! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`; without it the tests are skipped, and fail in CI.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and speaks to whoever runs it")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and speaks to the user who runs it")]
 
 #[path = "agno/mod.rs"]
 mod real;

@@ -1,7 +1,7 @@
 //! AgentOS as a source: what it is asked, what is shown of its answers, and what it answers wrongly. `live.rs` runs a real one.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::print_stderr, reason = "a test speaks to whoever runs it")]
+#![allow(clippy::print_stderr, reason = "a test speaks to the user who runs it")]
 
 mod bad_input;
 mod following;

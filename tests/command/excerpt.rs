@@ -378,7 +378,7 @@ fn only_the_part_is_read() {
     let mut world = World::new(7);
     world.write(&path, true);
     World::of(8, 5).write(&program.path("small.db"), true);
-    // Whoever reads this row says so.
+    // A reader of this row says so.
     let connection = Connection::open(&path).unwrap();
     let oldest = "(SELECT min(rowid) FROM agno_spans)";
     connection.execute_batch(&format!("UPDATE agno_spans SET attributes = '[' WHERE rowid = {oldest}")).unwrap();

@@ -1,4 +1,4 @@
-//! What the library of the Model Context Protocol asks of a server. What clients ask goes to whoever holds the traces.
+//! What the library of the Model Context Protocol asks of a server. What clients ask goes to the owner of the traces: the screen, or the command.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -69,7 +69,7 @@ struct Server {
 }
 
 impl Server {
-    /// Asks whoever holds the traces. An answer that is no longer awaited is dropped.
+    /// Asks the owner of the traces. An answer that is no longer awaited is dropped.
     async fn ask(&self, request: CallToolRequestParams, cancelled: impl Future<Output = ()>) -> Result<String, String> {
         let CallToolRequestParams { name, arguments, .. } = request;
         let arguments = arguments.unwrap_or_default();

@@ -170,7 +170,7 @@ impl Extractor<'_> {
         ["google", "gemini", "gcp", "vertex"].iter().any(|part| name.contains(part))
     }
 
-    /// Whether the model is one of Anthropic, which counts cached tokens apart, whoever serves it.
+    /// Whether the model is one of Anthropic, which counts cached tokens apart, whichever service runs it.
     fn is_claude(&self) -> bool {
         let contains = |field, word: &[u8]| match self.text(field) {
             Some(Scalar::Text(raw) | Scalar::Escaped(raw)) => {
