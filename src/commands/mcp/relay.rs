@@ -41,7 +41,7 @@ impl Relays {
         loop {
             match self.0.join_next().await {
                 Some(Ok(Some(relayed))) => return relayed,
-                // Nobody waits for it any more.
+                // The caller gave up.
                 Some(_) => {}
                 None => std::future::pending().await,
             }

@@ -38,12 +38,12 @@ impl Reply {
         let _ = self.0.send(answer);
     }
 
-    /// Whether nobody waits for the answer any more.
+    /// Whether the caller gave up.
     pub(super) fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Waits until nobody waits for the answer any more. Cancel safe.
+    /// Waits until the caller gives up. Cancel safe.
     pub(super) async fn closed(&mut self) {
         self.0.closed().await;
     }

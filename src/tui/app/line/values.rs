@@ -5,7 +5,7 @@ use crate::query::{KINDS, STATUSES};
 use crate::store::{By, RowIx, Store, Symbol};
 use crate::tui::slices::{Slice, SlicedSort};
 
-/// The most values that are listed. Nobody goes through more of them.
+/// The most values that are listed: more than a user reads.
 const MAX_LISTED: usize = 500;
 
 /// Copying a name is as much work as so many pieces.

@@ -56,7 +56,7 @@ pub(super) struct Index {
 }
 
 /// The work on a trace: what it added before is taken away, its rows are searched, and what is found is added. A large trace is left and
-/// taken up again, and begun anew if it has changed meanwhile.
+/// continued later, or started again if it has changed by then.
 #[derive(Debug)]
 struct TraceWork {
     trace: TraceIx,
