@@ -559,7 +559,7 @@ fn calls(spans: &[(SpanInput, Status)]) -> Vec<(By, String, u32, u32)> {
     let stats = store.stats_of(trace);
     let mut calls = Vec::new();
     for by in [By::Agent, By::Model, By::Tool] {
-        let groups = stats.groups(by).map(|(name, group)| (by, store.text(name).to_owned(), group.calls, group.errors));
+        let groups = stats.groups(by).map(|(name, group)| (by, store.text(name).to_owned(), group.calls, group.failed));
         let mut groups: Vec<_> = groups.filter(|(.., calls, _)| *calls > 0).collect();
         groups.sort_by(|one, other| one.1.cmp(&other.1));
         calls.extend(groups);
@@ -600,8 +600,8 @@ fn equal_names_of_two_instrumentations_are_one_call() {
             Status::Unset,
         ),
     ]);
-    let expected = [(By::Agent, "writer", 1, 0), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 0)];
-    assert_eq!(found, expected.map(|(by, name, calls, errors)| (by, name.to_owned(), calls, errors)));
+    let expected = [(By::Agent, "writer", 1, 1), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 1)];
+    assert_eq!(found, expected.map(|(by, name, calls, failed)| (by, name.to_owned(), calls, failed)));
 }
 
 #[test]

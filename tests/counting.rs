@@ -70,7 +70,7 @@ fn runs_that_two_instrumentations_of_agno_report_count_once() {
     let file = |name: &str| format!("../genai-agno/{name}.pb.gz");
     let facts = |name: &str, by: &str| {
         let fact = |line: Value| {
-            let fields = ["key", "calls", "failed_steps", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"];
+            let fields = ["key", "calls", "errors", "failed_steps", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"];
             fields.map(|field| line[field].clone())
         };
         lines(&file(name), &["stats", "--by", by]).into_iter().map(fact).collect::<Vec<_>>()
@@ -81,11 +81,14 @@ fn runs_that_two_instrumentations_of_agno_report_count_once() {
     }
     let calls = |name: &str| {
         let tools = facts(name, "tool").into_iter().filter(|[key, ..]| !key.is_null());
-        tools.map(|[key, calls, failed, ..]| [key, calls, failed]).collect::<Vec<_>>()
+        tools.map(|[key, calls, errors, failed, ..]| [key, calls, errors, failed]).collect::<Vec<_>>()
     };
     assert_eq!(calls("openinference"), calls("alone"));
-    let agents = |name: &str| facts(name, "agent").into_iter().map(|[key, calls, ..]| [key, calls]).collect::<Vec<_>>();
+    let agents = |name: &str| {
+        facts(name, "agent").into_iter().map(|[key, calls, errors, failed, ..]| [key, calls, errors, failed]).collect::<Vec<_>>()
+    };
     assert_eq!(agents("openinference"), agents("alone"));
+    assert!(agents("alone").iter().any(|[.., errors, _]| *errors == 1), "a run whose answer is an error");
     assert!(facts("alone", "agent").iter().all(|[.., input, _, output, cost]| [input, output, cost].iter().all(|count| count.is_null())));
 }
 
@@ -112,7 +115,8 @@ fn two_instrumentations_in_either_order_give_the_tree_of_one() {
         for by in ["agent", "model", "tool", "session"] {
             let counts = |name: &str| {
                 let mut counts = lines(&format!("../genai-agno/orders/{name}.pb.gz"), &["stats", "--by", by]);
-                let fields = ["key", "calls", "failed_steps", "failed", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"];
+                let fields =
+                    ["key", "calls", "errors", "failed_steps", "failed", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"];
                 let mut counts: Vec<_> = counts.iter_mut().map(|line| fields.map(|field| line[field].take().to_string())).collect();
                 counts.sort();
                 counts

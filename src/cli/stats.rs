@@ -32,7 +32,7 @@ pub struct StatsArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: by, key, calls, errors (calls whose status is an error), `failed_steps` (failed calls), failed, by agent also refused (by guardrails), by model also `first_token_p50_ms`, `first_token_p95_ms`, `tokens_per_second_p50` and `tokens_per_second_p95` of the calls that state them, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), `cost_usd_per_1k_tokens`; by hour, day and month also start. An unknown value is null.
+    /// Fields: by, key, calls, errors (calls that failed themselves), `failed_steps` (failed calls: of runs also those in which a step failed), failed, by agent also refused (by guardrails), by model also `first_token_p50_ms`, `first_token_p95_ms`, `tokens_per_second_p50` and `tokens_per_second_p95` of the calls that state them, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound), `tokens_incomplete` (the tokens are lower bounds), `cost_usd_per_1k_tokens`; by hour, day and month also start. An unknown value is null.
     #[arg(long)]
     pub json: bool,
 

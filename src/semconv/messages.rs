@@ -168,6 +168,11 @@ pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
     parts::read(&values::parse(text, MAX_MESSAGES_CHARS)?, "user").into_iter().rfind(is_question).map(|message| message.text)
 }
 
+/// Returns the text of the first message that has one.
+pub(super) fn first_text(messages: &Value) -> Option<String> {
+    parts::read(messages, "assistant").into_iter().map(|message| message.text).find(|text| !text.is_empty())
+}
+
 /// Names under which programs state a question alone.
 const QUESTION: [&str; 5] = ["input", "inputs", "question", "query", "prompt"];
 

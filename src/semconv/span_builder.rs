@@ -197,7 +197,9 @@ impl<'a> SpanBuilder<'a> {
         // Some exceptions, such as those of a time limit, have a type and no text.
         let exception = Some(self.exception_type).filter(|kind| !kind.is_empty() && self.status == Status::Error).map(Scalar::Text);
         let text = reason.or(message).or_else(|| self.attributes.error()).or(exception);
-        // A failure without a text comes from the finish reason.
+        // A failure without a text comes from the finish reason; the answer may be the text.
+        let answer = if text.is_none() && ending == Ending::Failed { self.attributes.failed_answer() } else { None };
+        let text = text.or_else(|| answer.as_deref().filter(|text| !text.is_empty()).map(|text| Scalar::Text(text.as_bytes())));
         let text = text.or((ending == Ending::Failed).then_some(Scalar::Text(b"finish reason: error")));
         text.map_or_else(Text::default, |text| preview::<ERROR_PREVIEW>(text, batch))
     }
@@ -282,6 +284,32 @@ mod tests {
         }
         let reason = |builder: &mut SpanBuilder<'_>| builder.attribute(b"gen_ai.response.finish_reasons", Scalar::Other(b"[\"error\"]"));
         assert_eq!(ending(b"LLM", Some("x"), reason), (Ending::Failed, "finish reason: error".to_owned()));
+    }
+
+    #[test]
+    fn an_answer_whose_messages_all_ended_by_an_error_is_a_failure() {
+        let ended = |status, messages: Scalar<'static>| {
+            ending(b"AGENT", Some("x"), |builder| {
+                builder.status(status, b"");
+                builder.attribute(b"gen_ai.output.messages", messages);
+            })
+        };
+        let failed = br#"[{"role": "assistant", "parts": [{"type": "text", "content": "model exploded"}], "finish_reason": "error"}]"#;
+        for messages in [Scalar::Text(failed), Scalar::Other(failed)] {
+            assert_eq!(ended(Status::Unset, messages), (Ending::Failed, "model exploded".to_owned()));
+        }
+        let escaped = br#"[{\"role\": \"assistant\", \"parts\": [], \"finish_reason\": \"error\"}]"#;
+        assert_eq!(ended(Status::Ok, Scalar::Escaped(escaped)), (Ending::Failed, "finish reason: error".to_owned()));
+        for other in [
+            &br#"[{"finish_reason": "error"}, {"finish_reason": "stop"}]"#[..],
+            br#"[{"parts": [{"type": "tool_call", "arguments": {"finish_reason": "error"}}], "finish_reason": "tool_call"}]"#,
+            br#"[{"parts": [{"content": "\"finish_reason\": \"error\""}], "finish_reason": "stop"}]"#,
+            br#"[{"finish_reason": "error""#,
+            b"error",
+            b"[]",
+        ] {
+            assert_eq!(ended(Status::Unset, Scalar::Text(other)).0, Ending::Plain, "{}", String::from_utf8_lossy(other));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::ix::{NONE, RowIx, TraceIx};
 use super::row::{Phase, RunStatus};
 use super::stats::{By, Call, Stats};
 use super::totals::Totals;
-use crate::model::{SpanType, Status};
+use crate::model::SpanType;
 
 /// The maximum number of children examined for another row of the same operation. Such a row is an only child or one of a few.
 pub(super) const MAX_EXAMINED_CHILDREN: usize = 64;
@@ -233,6 +233,23 @@ impl Store {
         data.own_failure() || (data.span_type.is_agentic() && self.below(row).fatal > 0)
     }
 
+    /// Returns whether a call failed; of a run, whether any row that reports it says so, and not only a step in it failed.
+    #[must_use]
+    pub fn has_itself_failed(&self, row: RowIx) -> bool {
+        let mut reports = vec![row];
+        while let Some(row) = reports.pop() {
+            let data = self.row(row);
+            if data.own_failure() {
+                return true;
+            }
+            if data.span_type.is_agentic() && self.below(row).fatal > 0 {
+                let children = self.children(row).iter().take(MAX_EXAMINED_CHILDREN).copied();
+                reports.extend(children.filter(|&child| self.is_same_operation(row, child)));
+            }
+        }
+        false
+    }
+
     /// Returns the status of a row; that of a run is an error as soon as a step in it failed.
     #[must_use]
     pub fn run_status(&self, row: RowIx) -> RunStatus {
@@ -275,7 +292,6 @@ impl Store {
         let call = Call {
             // The time of a delegation is that of the member's run.
             duration: (data.phase == Phase::Ended && !self.is_delegation(row)).then(|| data.duration(0)),
-            is_error: data.status() == Status::Error,
             failed: self.has_failed(row),
             first_token: self.first_token(row).filter(|_| by == By::Model),
             output: if by == By::Model { self.stated_output(row, self.leaves_out_requests(row)) } else { None },

@@ -26,8 +26,6 @@ pub enum By {
 pub struct Group {
     /// The number of runs or calls. A model call counts once, whatever the number of spans that report it.
     pub calls: u32,
-    /// The number of calls whose status is an error.
-    pub errors: u32,
     /// The number of failed calls.
     pub failed: u32,
     /// The durations of the ended calls.
@@ -65,7 +63,6 @@ impl Group {
 /// A call as its group counts it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
-    pub(super) is_error: bool,
     pub(super) failed: bool,
     /// `None` while it runs.
     pub(super) duration: Option<Nanos>,
@@ -257,7 +254,6 @@ impl Stats {
         self.change(by, name, |group| {
             let adjust = |count: &mut u32, by: bool| *count = if add { *count + u32::from(by) } else { *count - u32::from(by) };
             adjust(&mut group.calls, true);
-            adjust(&mut group.errors, call.is_error);
             adjust(&mut group.failed, call.failed);
             if let Some(duration) = call.duration {
                 record(&mut group.times, duration);

@@ -31,12 +31,12 @@ fn a_failure_without_an_error_status_counts_once() {
     let path = path.to_str().unwrap();
     assert_eq!(program.run(&["list", path, "--fail-on", "error"]).status.code(), Some(3));
     let tool = &program.objects(&["stats", "--json", "--by", "tool", path])[0];
-    assert_eq!(json!([tool["calls"], tool["errors"], tool["failed_steps"], tool["failed"]]), json!([1, 0, 1, true]));
+    assert_eq!(json!([tool["calls"], tool["errors"], tool["failed_steps"], tool["failed"]]), json!([1, 1, 1, true]));
     let error = &program.objects(&["stats", "--json", "--by", "error", path])[0];
     assert!(error["key"].as_str().unwrap().starts_with("tool refund_order: Error: payment gateway refused"), "{error}");
     assert!(program.text(&["list", path]).contains("refund_flow  Error: payment gateway refused refund of order 12345"));
     let model = &program.objects(&["stats", "--json", "--by", "model", fixture("failures/finish-reason-error.pb").to_str().unwrap()])[0];
-    assert_eq!(json!([model["failed"], model["errors"]]), json!([true, 0]));
+    assert_eq!(json!([model["failed"], model["errors"]]), json!([true, 1]));
 }
 
 /// Returns the names of the first root spans with this status, the earliest first, from the database and from OTLP.

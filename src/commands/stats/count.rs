@@ -6,10 +6,10 @@ use std::collections::HashMap;
 
 use crate::cli::GroupBy;
 use crate::export::MissSum;
+use crate::model::Nanos;
 use crate::model::calendar::{self, Period, Unit};
 use crate::model::sort;
 use crate::model::usage::NanoUsd;
-use crate::model::{Nanos, Status};
 use crate::store::{By, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
 
 /// What was counted for one key.
@@ -21,9 +21,9 @@ pub(in crate::commands) struct Group {
     pub(in crate::commands) period: Option<Period>,
     /// The number of calls.
     pub(in crate::commands) calls: u64,
-    /// The number of calls whose status is an error.
+    /// The number of calls that failed themselves; of sessions, services and times, of those with any failed step.
     pub(in crate::commands) errors: u64,
-    /// The number of failed calls.
+    /// The number of failed calls: a run has failed, too, if a step failed in it that no call outlived.
     pub(in crate::commands) failed: u64,
     /// The usage below its calls, without that below another group of the same kind.
     pub(in crate::commands) usage: Totals,
@@ -159,23 +159,25 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
     for (symbol, group) in totals.groups(by) {
         rest.usage.subtract(&group.usage);
         let key = Some(store.text(symbol).to_owned());
-        let (calls, errors, failed) = (group.calls.into(), group.errors.into(), group.failed.into());
-        groups.insert(symbol, Group { key, calls, errors, failed, usage: group.usage, ..Group::default() });
+        let (calls, failed) = (group.calls.into(), group.failed.into());
+        groups.insert(symbol, Group { key, calls, failed, usage: group.usage, ..Group::default() });
     }
     for &trace in traces {
         // The agent, model or tool of each ancestor, from the root.
         let mut levels: Vec<Symbol> = Vec::new();
         for (row, depth) in store.walk(trace) {
             let data = store.row(row);
-            // The durations in the totals are rounded.
-            if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
-                && !store.is_delegation(row)
+            if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by)
                 && let Some(group) = groups.get_mut(&symbol)
             {
-                group.durations.extend(duration(data));
-                if by == By::Model {
-                    group.first_tokens.extend(store.first_token(row));
-                    group.speeds.extend(store.output_rate(row));
+                group.errors += u64::from(store.has_itself_failed(row));
+                // The durations in the totals are rounded.
+                if data.phase == Phase::Ended && !store.is_delegation(row) {
+                    group.durations.extend(duration(data));
+                    if by == By::Model {
+                        group.first_tokens.extend(store.first_token(row));
+                        group.speeds.extend(store.output_rate(row));
+                    }
                 }
             }
             levels.truncate(depth);
@@ -221,8 +223,8 @@ impl Group {
     fn add_call(&mut self, store: &Store, row: RowIx, with_rows_below: bool) {
         let data = store.row(row);
         let totals = store.totals(row);
-        let own = (data.status() == Status::Error, store.has_failed(row));
-        let (is_error, has_failed) = if with_rows_below { (totals.errors > 0, totals.fatal > 0) } else { own };
+        let own = (store.has_itself_failed(row), store.has_failed(row));
+        let (is_error, has_failed) = if with_rows_below { (totals.failed > 0, totals.fatal > 0) } else { own };
         self.calls += 1;
         self.errors += u64::from(is_error);
         self.failed += u64::from(has_failed);

@@ -5,6 +5,7 @@ use crate::model::json::{Scalar, chars};
 use crate::model::{Attribute, Ending, SpanType, Status, Value};
 use crate::semconv::finish::is_limit;
 use crate::semconv::keys::Field;
+use crate::semconv::messages::first_text;
 use crate::semconv::{kinds, values};
 
 /// The status message of a failed run of Agno, up to the run's status. The reason is the run's output.
@@ -21,6 +22,12 @@ const HAND_OVER: &[u8] = b"ParentCommand";
 
 /// The most lines of an error text that are searched.
 const MAX_LINES: usize = 8;
+
+/// The finish reason of a message that ended by an error, as OpenTelemetry names it.
+const ERROR_REASON: &str = "error";
+
+/// The same as JSON.
+pub(in crate::semconv) const ERROR_WORD: &str = "\"error\"";
 
 /// The keys under which guardrails state why they refuse.
 pub(in crate::semconv) const REASONS: [&str; 6] = ["reason", "explanation", "message", "error", "detail", "details"];
@@ -83,7 +90,7 @@ impl<'a> Extractor<'a> {
             Status::Error => Ending::Plain,
             _ if by_exception && span.pauses() => Ending::Paused,
             _ if by_exception && span.hands_over() => Ending::HandedOver,
-            _ if by_exception || self.text(Field::FinishReason).is_some_and(is_error_reason) => Ending::Failed,
+            _ if by_exception || self.ends_by_error() => Ending::Failed,
             Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Paused,
             // Agno always sets the status of the runs and model calls that come to an end.
             Status::Unset if sets_status && span.has_ended && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Cut,
@@ -129,6 +136,25 @@ impl<'a> Extractor<'a> {
         let Some((0, super::FieldValue::Text(output))) = self.slot(Field::Response) else { return None };
         let (Scalar::Text(raw) | Scalar::Escaped(raw)) = *output else { return None };
         (!matches!(raw.trim_ascii_start(), [b'{' | b'[', ..])).then_some(*output)
+    }
+
+    /// Whether every finish reason is an error.
+    fn ends_by_error(&self) -> bool {
+        self.text(Field::FinishReason).is_some_and(is_error_reason) || self.failed_answer().is_some()
+    }
+
+    /// Returns the text of the answer's messages if all of them ended by an error. A run that failed without an exception may say so only there.
+    pub(in crate::semconv) fn failed_answer(&self) -> Option<String> {
+        let Some((0, super::FieldValue::Text(messages))) = self.slot(Field::Answer) else { return None };
+        let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = messages else { return None };
+        memchr::memmem::find(raw, ERROR_REASON.as_bytes())?;
+        let parsed = values::parse(*messages, MAX_REASON_CHARS)?;
+        let Value::List(items) = &parsed else { return None };
+        let has_failed = |message: &Value| match message {
+            Value::Map(map) => matches!(values::get(map, "finish_reason"), Some(Value::Text(reason)) if reason == ERROR_REASON),
+            _ => false,
+        };
+        (!items.is_empty() && items.iter().all(has_failed)).then(|| first_text(&parsed).unwrap_or_default())
     }
 
     /// Returns the text under a key for reasons, in an output that is a JSON object or has one in it.

@@ -10,18 +10,18 @@ use super::*;
 use crate::commands::snapshot::Snapshot;
 use crate::config::Config;
 use crate::model::usage::Usage;
-use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Text, TraceId};
+use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::store::{Group as Totalled, Limits, Stats};
 use crate::tui::app::{Action, App, Cell, Table};
 
 const GROUPED: [(GroupBy, By); 3] = [(GroupBy::Agent, By::Agent), (GroupBy::Model, By::Model), (GroupBy::Tool, By::Tool)];
 
-/// Calls, errors, tokens and cost of a group.
+/// Calls, failed ones, tokens and cost of a group.
 type Sums = (u64, u64, [u64; 5], Option<i64>);
 
-fn sums_of(calls: u64, errors: u64, usage: &Totals) -> Sums {
+fn sums_of(calls: u64, failed: u64, usage: &Totals) -> Sums {
     let Totals { input, output, cache_read, cache_write, reasoning, .. } = *usage;
-    (calls, errors, [input, output, cache_read, cache_write, reasoning], usage.cost())
+    (calls, failed, [input, output, cache_read, cache_write, reasoning], usage.cost())
 }
 
 /// Asserts that the groups equal the screen's, over all traces and over each with its parts.
@@ -43,8 +43,8 @@ fn assert_equal(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
         let named: HashMap<&str, &Group> = counted.iter().filter_map(|group| Some((group.key.as_deref()?, group))).collect();
         for (name, group) in groups.iter().filter(|(name, _)| !name.is_empty()) {
             let exact_group = named.get(name.as_str()).unwrap_or_else(|| panic!("no group {name:?}: {group:?}"));
-            let screen = sums_of(group.calls.into(), group.errors.into(), &group.usage);
-            assert_eq!(sums_of(exact_group.calls, exact_group.errors, &exact_group.usage), screen, "{name}");
+            let screen = sums_of(group.calls.into(), group.failed.into(), &group.usage);
+            assert_eq!(sums_of(exact_group.calls, exact_group.failed, &exact_group.usage), screen, "{name}");
             for (percent, shown) in [(50, group.times.quantile(500)), (95, group.times.quantile(950)), (100, group.times.max())] {
                 let exact = exact_group.percentile(percent);
                 let is_near = |(exact, shown): (Nanos, Nanos)| (exact - shown).abs() <= exact / 4096 + 1;
