@@ -127,7 +127,7 @@ use response_ids::RecurringIds;
 use reviews::RunReviews;
 use running_totals::RunningTotals;
 use sessions::Sessions;
-use slab::Slab;
+pub(crate) use slab::Slab;
 use surroundings::Surroundings;
 use tool_calls::ToolCalls;
 use tree::ChildList;

@@ -5,7 +5,7 @@ const PAGE_SIZE: usize = if cfg!(test) { 4 } else { 1024 };
 
 /// Values under indexes that stay valid until freed. It grows and shrinks by pages, so that neither moves a value.
 #[derive(Clone, Debug)]
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     pages: Vec<Page<T>>,
     /// Pages with room; the next value goes to the last one. Pages without memory are taken out when they are the last.
     open: Vec<u32>,
@@ -39,12 +39,12 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// Returns all values, and those that were freed and not replaced.
-    pub(super) fn into_values(self) -> impl Iterator<Item = T> {
+    pub(crate) fn into_values(self) -> impl Iterator<Item = T> {
         self.pages.into_iter().flat_map(|page| page.values)
     }
 
     /// Inserts a value and returns its index.
-    pub(super) fn insert(&mut self, value: T) -> u32 {
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
         let number = loop {
             let Some(&number) = self.open.last() else { break self.open_page() };
             if self.pages[number as usize].values.capacity() > 0 {
@@ -84,7 +84,7 @@ impl<T> Slab<T> {
     }
 
     /// Frees an index. The value is dropped only when the index is reused or its page is freed; the caller replaces values that own memory.
-    pub(super) fn free(&mut self, index: u32) {
+    pub(crate) fn free(&mut self, index: u32) {
         let number = index as usize / PAGE_SIZE;
         let page = &mut self.pages[number];
         page.free.push((index as usize % PAGE_SIZE) as u16);
@@ -101,22 +101,27 @@ impl<T> Slab<T> {
     }
 
     /// Returns the value at an index that may have been freed; then `None`, or the value as it was left.
-    pub(super) fn get(&self, index: u32) -> Option<&T> {
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
         self.pages.get(index as usize / PAGE_SIZE)?.values.get(index as usize % PAGE_SIZE)
     }
 
+    /// Returns the value at an index that may have been freed, to change it.
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.pages.get_mut(index as usize / PAGE_SIZE)?.values.get_mut(index as usize % PAGE_SIZE)
+    }
+
     /// Returns one more than the highest index ever used.
-    pub(super) fn end(&self) -> u32 {
+    pub(crate) fn end(&self) -> u32 {
         (self.pages.len() * PAGE_SIZE) as u32
     }
 
     /// Returns the number of indexes in use.
-    pub(super) fn live(&self) -> usize {
+    pub(crate) fn live(&self) -> usize {
         self.live
     }
 
     /// Returns the number of places that take memory, in use or not.
-    pub(super) fn places(&self) -> usize {
+    pub(crate) fn places(&self) -> usize {
         self.allocated * PAGE_SIZE
     }
 }

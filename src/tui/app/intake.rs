@@ -106,14 +106,19 @@ impl App {
             list.calls_changed();
         }
         // Results that wait to be recomputed may be due. The charts of the last hour move with each minute.
-        let has_stale = self.aggregates.is_stale()
+        is_changing || message_ends || self.has_stale(store) || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
+    }
+
+    /// Whether a result on the screen waits to be recomputed.
+    #[must_use]
+    pub fn has_stale(&self, store: &Store) -> bool {
+        self.aggregates.is_stale()
             || self.insights.is_stale()
             || self.tree.has_stale_path(store)
             || self.table.as_ref().is_some_and(Table::is_stale)
             || self.log_list.as_ref().is_some_and(|list| list.is_stale(&self.logs))
             || self.series_list.as_ref().is_some_and(SeriesList::is_stale)
-            || matches!(&self.overlay, Some(Overlay::Compare(compare)) if compare.is_stale());
-        is_changing || message_ends || has_stale || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
+            || matches!(&self.overlay, Some(Overlay::Compare(compare)) if compare.is_stale())
     }
 
     /// Records that the program that was started has ended, and with it every process of it.
@@ -236,7 +241,7 @@ impl App {
             self.trash.put(old);
             self.survey.outdate();
             if let Some(table) = &mut self.table {
-                let old = table.restart(store, &self.tree);
+                let old = table.restart(store);
                 self.trash.put(old);
             }
         }

@@ -152,9 +152,9 @@ pub struct Table {
 }
 
 impl Table {
-    /// Returns a view of the traces that the tree shows.
+    /// Returns a view of the traces that the filter shows.
     #[must_use]
-    pub fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
+    pub fn new(view: View, store: &Store) -> Self {
         Self {
             view,
             sorted: columns::default_sort(view),
@@ -163,7 +163,7 @@ impl Table {
             order: Vec::new(),
             shown: Vec::new(),
             widest: 0,
-            index: Index::new(view, store, tree),
+            index: Index::new(view, store),
             goes_to_top: false,
             pass: None,
             pace: Pace::due(),
@@ -201,10 +201,10 @@ impl Table {
     }
 
     /// Starts over with another filter. Returns what is left to free.
-    pub(super) fn restart(&mut self, store: &Store, tree: &TraceTree) -> [Items; 3] {
+    pub(super) fn restart(&mut self, store: &Store) -> [Items; 3] {
         self.pass = None;
         self.pace = Pace::due();
-        std::mem::replace(&mut self.index, Index::new(self.view, store, tree)).into_items()
+        std::mem::replace(&mut self.index, Index::new(self.view, store)).into_items()
     }
 
     /// Takes itself apart, to be freed in slices.

@@ -28,7 +28,7 @@ impl App {
         self.message = None;
         self.log_list = (view == View::Logs).then(|| LogList::new(&self.filter));
         self.series_list = (view == View::Metrics).then(|| SeriesList::new(&self.filter));
-        let table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store, &self.tree));
+        let table = (!matches!(view, View::Traces | View::Logs | View::Metrics)).then(|| Table::new(view, store));
         self.trash.put(std::mem::replace(&mut self.table, table).into_iter().flat_map(Table::into_items));
         if let Some(list) = &mut self.series_list {
             list.refresh(&self.metrics, self.now, Slice::on_key());

@@ -18,7 +18,8 @@ pub(super) struct Values {
     /// The next place of a row to look at.
     next: u32,
     names: Names,
-    counts: Vec<u64>,
+    /// How often each occurs, with the index of its name.
+    counts: Vec<(u64, u32)>,
     sort: Option<SlicedSort<(u64, u32)>>,
     /// The sorted counts, each with the index of its name.
     sorted: Option<Vec<(u64, u32)>>,
@@ -68,7 +69,7 @@ impl Values {
             Counting::Kinds => KINDS.iter().for_each(|(name, _)| names.push(name)),
             Counting::Texts(..) | Counting::Services(_) => {}
         }
-        let counts = vec![0; names.ends.len()];
+        let counts = (0..names.ends.len() as u32).map(|name| (0, name)).collect();
         Some(Self { counting, next: 0, names, counts, sort: None, sorted: None })
     }
 
@@ -85,7 +86,7 @@ impl Values {
             }
         }
         let Self { names, counts, sort, .. } = self;
-        let unsorted = || SlicedSort::new(counts.iter().copied().zip(0..).collect());
+        let unsorted = || SlicedSort::new(std::mem::take(counts));
         let compare = |one: &(u64, u32), other: &(u64, u32)| other.0.cmp(&one.0).then_with(|| names.get(one.1).cmp(names.get(other.1)));
         if !sort.get_or_insert_with(unsorted).advance(slice, compare) {
             return false;
@@ -100,12 +101,12 @@ impl Values {
         let (places, index, name) = match counting {
             Counting::Statuses => {
                 let status = store.run_status(row);
-                STATUSES.iter().zip(counts).filter(|((_, known), _)| *known == status).for_each(|(_, count)| *count += 1);
+                STATUSES.iter().zip(counts).filter(|((_, known), _)| *known == status).for_each(|(_, (count, _))| *count += 1);
                 return 1;
             }
             Counting::Kinds => {
                 let kind = store.row(row).span_type;
-                KINDS.iter().zip(counts).filter(|((_, kinds), _)| kinds.contains(&kind)).for_each(|(_, count)| *count += 1);
+                KINDS.iter().zip(counts).filter(|((_, kinds), _)| kinds.contains(&kind)).for_each(|(_, (count, _))| *count += 1);
                 return 1;
             }
             Counting::Texts(text, places) => {
@@ -125,11 +126,11 @@ impl Values {
         }
         // The symbol of a text that is gone since may stand for another one now.
         if let Some(place) = places[index].checked_sub(1).filter(|&place| names.get(place) == name) {
-            counts[place as usize] += 1;
+            counts[place as usize].0 += 1;
             return 1;
         }
         names.push(name);
-        counts.push(1);
+        counts.push((1, counts.len() as u32));
         places[index] = counts.len() as u32;
         PIECES
     }

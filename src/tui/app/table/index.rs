@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::{GroupKey, View};
 use crate::model::{Nanos, errors};
-use crate::store::{RowIx, Store, Symbol, Totals, TraceIx};
+use crate::store::{RowIx, Slab, Store, Symbol, Totals, TraceIx};
 use crate::tui::app::TraceTree;
 use crate::tui::app::trash::Items;
 use crate::tui::slices::Slice;
@@ -38,13 +38,12 @@ struct Entry {
 pub(super) struct Index {
     view: View,
     /// The groups. Each keeps its place, so that a pass over them may pause.
-    groups: Vec<Option<Indexed>>,
-    free: Vec<u32>,
+    groups: Slab<Option<Indexed>>,
     places: HashMap<GroupKey, u32>,
     by_trace: HashMap<TraceIx, Vec<Entry>>,
     /// Nested turns of another session, by the enclosing turn; their usage does not count for it.
     nested: HashMap<RowIx, Vec<RowIx>>,
-    /// Whether the first pass over all traces goes on, and the last one that it came to, with its start time. With a filter, `queue` has them.
+    /// Whether the first pass over all traces goes on, and the last one that it came to, with its start time.
     is_sweeping: bool,
     last: Option<(Nanos, TraceIx)>,
     /// Traces to index.
@@ -81,32 +80,30 @@ const MAX_BEGUN: u32 = 5;
 const PIECES: usize = 4;
 
 impl Index {
-    pub(super) fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
-        let is_sweeping = is_indexed(view) && !tree.is_filtered();
-        let shown = || tree.traces().flat_map(|trace| store.group(trace)).collect();
-        let queue: VecDeque<TraceIx> = if is_indexed(view) && tree.is_filtered() { shown() } else { VecDeque::new() };
-        let (groups, free, nested, queued, work) = Default::default();
+    pub(super) fn new(view: View, store: &Store) -> Self {
+        let is_sweeping = is_indexed(view);
+        let (groups, nested, queue, queued, work) = Default::default();
         // A table that grows takes longer than a frame.
-        let count = if is_sweeping { store.trace_count() } else { queue.len() };
+        let count = if is_sweeping { store.trace_count() } else { 0 };
         let (places, by_trace) = (HashMap::with_capacity(count), HashMap::with_capacity(count));
-        Self { view, groups, free, places, by_trace, nested, is_sweeping, last: None, queue, queued, work }
+        Self { view, groups, places, by_trace, nested, is_sweeping, last: None, queue, queued, work }
     }
 
     /// Takes itself apart, to be freed in slices.
     pub(super) fn into_items(self) -> [Items; 3] {
         let Self { groups, places, by_trace, nested, .. } = self;
         let maps = by_trace.into_values().map(drop).chain(nested.into_values().map(drop));
-        [Box::new(groups.into_iter().map(drop)), Box::new(places.into_keys().map(drop)), Box::new(maps)]
+        [Box::new(groups.into_values().map(drop)), Box::new(places.into_keys().map(drop)), Box::new(maps)]
     }
 
     /// Returns the group at a place, if there is one.
     pub(super) fn at(&self, place: u32) -> Option<&Indexed> {
-        self.groups.get(place as usize)?.as_ref()
+        self.groups.get(place)?.as_ref()
     }
 
-    /// Returns the number of places.
+    /// Returns one more than the last place.
     pub(super) fn places(&self) -> u32 {
-        self.groups.len() as u32
+        self.groups.end()
     }
 
     /// Returns the totals of turns without nested turns of other sessions.
@@ -140,13 +137,13 @@ impl Index {
 
     fn take_away(&mut self, entry: &Entry) {
         self.nested.remove(&entry.row.1);
-        let Some(group) = self.groups.get_mut(entry.place as usize) else { return };
+        let Some(group) = self.groups.get_mut(entry.place) else { return };
         let Some(indexed) = group else { return };
         indexed.rows.remove(&entry.row);
         if indexed.rows.is_empty() {
             self.places.remove(&indexed.key);
-            self.free.push(entry.place);
             *group = None;
+            self.groups.free(entry.place);
         } else {
             if let Some(totals) = &entry.totals {
                 indexed.totals.subtract(totals);
@@ -156,15 +153,9 @@ impl Index {
     }
 
     fn place(&mut self, key: GroupKey) -> u32 {
-        let Self { groups, free, places, .. } = self;
+        let Self { groups, places, .. } = self;
         *places.entry(key).or_insert_with_key(|key| {
-            let group = Indexed { key: key.clone(), rows: Rows::new(), totals: Totals::default(), parts: 0 };
-            if let Some(place) = free.pop() {
-                groups[place as usize] = Some(group);
-                return place;
-            }
-            groups.push(Some(group));
-            groups.len() as u32 - 1
+            groups.insert(Some(Indexed { key: key.clone(), rows: Rows::new(), totals: Totals::default(), parts: 0 }))
         })
     }
 
@@ -273,7 +264,7 @@ impl Index {
         let is_part = is_session && store.is_part(trace);
         let totals = is_session.then(|| Box::new(self.turn_totals(store, std::iter::once(row))));
         let (place, row) = (self.place(key), (data.start, row));
-        if let Some(Some(group)) = self.groups.get_mut(place as usize) {
+        if let Some(group) = &mut self.groups[place] {
             group.rows.insert(row);
             if let Some(totals) = &totals {
                 group.totals.add(totals);
