@@ -251,6 +251,11 @@ impl Stage {
         self.lay_out();
         self.load();
         self.lay_out();
+        // On a slow machine, results are recomputed less often.
+        while self.app.has_stale(&self.store) {
+            std::thread::sleep(Duration::from_millis(1));
+            self.lay_out();
+        }
         let Self { app, store, terminal, hits, .. } = self;
         terminal.draw(|frame| view::draw(frame, app, store, hits)).expect("drawing in memory");
         terminal.backend().to_string()
