@@ -52,7 +52,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE", help = "The output file, replaced if it exists; - is standard output [default: -]")]
     output: Option<PathBuf>,
 
-    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report), html (a page for a browser, one file) or svg (the tree as a picture, in the theme); without it, as --output ends in .csv, .md, .html or .svg, else otlp
+    /// otlp (OTLP/JSON), otlp-proto (OTLP protobuf), agno (a trace per line in Agno's schema), jsonl (a span per line), csv (a span per row), markdown (a report), html (a page for a browser, one file) or svg (the tree as a picture, in the theme); without it, as --output ends in .pb, .jsonl, .csv, .md, .html or .svg, else otlp
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
@@ -86,12 +86,12 @@ impl ExportArgs {
         self.output.is_some() && self.file().is_none()
     }
 
-    /// Returns the format: the stated one, or that whose files alone end like the output file.
+    /// Returns the format: the stated one, or that whose files end like the output file; of those in `.jsonl`, that with this name.
     #[must_use]
     pub fn format(&self) -> Format {
         let output = self.output.as_deref().and_then(Path::extension);
         let has_ending = |format: &Format| output.is_some_and(|ending| ending.eq_ignore_ascii_case(format.extension()));
-        let own = [Format::Csv, Format::Markdown, Format::Html, Format::Svg];
+        let own = [Format::OtlpProto, Format::Jsonl, Format::Csv, Format::Markdown, Format::Html, Format::Svg];
         self.format.or_else(|| own.into_iter().find(has_ending)).unwrap_or_default()
     }
 }

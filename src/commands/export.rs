@@ -59,7 +59,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     };
     let spans = write_file(path, &mut snapshot, &traces, &options).wrap_err_with(|| format!("can't write {}", path.display()))?;
     let (spans, traces) = (format::plural(spans, "span"), format::plural(traces.len() as u64, "trace"));
-    print_message(&format!("wrote {spans} of {traces} to {}", path.display()));
+    print_message(&format!("wrote {spans} of {traces} as {} to {}", options.format.name(), path.display()));
     if args.open {
         show_file(path)?;
     }

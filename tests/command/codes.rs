@@ -65,11 +65,20 @@ fn a_word_that_is_no_command_and_no_file_is_not_waited_for() {
 #[test]
 fn the_name_of_the_file_tells_the_format_of_an_export() {
     let program = Program::new();
-    for (name, begins) in
-        [("a.html", "<!doctype html>"), ("a.SVG", "<svg "), ("a.csv", "trace_id,"), ("a.md", "# "), ("a.json", "{\"resourceSpans\"")]
-    {
-        assert_eq!(run(&program, &["export", "bcc8", "traces.db", "-o", name]).0, Some(0), "{name}");
-        let text = std::fs::read_to_string(program.path(name)).unwrap();
+    let cases = [
+        ("a.html", "html", "<!doctype html>"),
+        ("a.SVG", "svg", "<svg "),
+        ("a.csv", "csv", "trace_id,"),
+        ("a.md", "markdown", "# "),
+        ("a.json", "otlp", "{\"resourceSpans\""),
+        ("a.jsonl", "jsonl", "{\"trace_id\""),
+        ("a.pb", "otlp-proto", "\n"),
+        ("a.other", "otlp", "{\"resourceSpans\""),
+    ];
+    for (name, format, begins) in cases {
+        let (code, message) = run(&program, &["export", "bcc8", "traces.db", "-o", name]);
+        assert_eq!((code, message.contains(&format!(" as {format} to "))), (Some(0), true), "{name}: {message}");
+        let text = String::from_utf8_lossy(&std::fs::read(program.path(name)).unwrap()).into_owned();
         assert!(text.to_lowercase().starts_with(&begins.to_lowercase()), "{name}: {}", &text[..100]);
     }
     assert_eq!(run(&program, &["export", "bcc8", "traces.db", "-o", "b.html", "--format", "jsonl"]).0, Some(0));
