@@ -1,15 +1,18 @@
 //! The arguments of `setup`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::builder::{EnumValueParser, PossibleValue, StyledStr, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Args, Command, ValueEnum};
 
 /// The arguments of `setup`.
 #[derive(Clone, Debug, PartialEq, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct SetupArgs {
     /// The coding agent that sends; mcp makes the one of --agent ask `agno-top mcp` instead
-    #[arg(value_enum, value_name = "claude|codex|gemini|qwen|opencode|copilot|mcp", hide_possible_values = true)]
+    #[arg(value_parser = AgentParser, value_name = "claude|codex|gemini|qwen|opencode|copilot|mcp", hide_possible_values = true)]
     pub agent: Agent,
 
     /// With mcp: the sources that the server reads [default: the databases found where the agent starts it]
@@ -61,6 +64,26 @@ pub enum Agent {
     Copilot,
     /// A program that asks
     Mcp,
+}
+
+/// Reads the name of a coding agent. The error for another name says what other programs need.
+#[derive(Clone)]
+struct AgentParser;
+
+impl TypedValueParser for AgentParser {
+    type Value = Agent;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Agent, clap::Error> {
+        EnumValueParser::new().parse_ref(command, arg, value).map_err(|mut error| {
+            let tip = "other programs send what they trace when OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 is set";
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+            error
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Agent::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 /// A program that takes servers of the Model Context Protocol.

@@ -39,6 +39,8 @@ fn settings_are_printed_for_every_agent() {
     let (_, text, _) = run(&program, &["setup", "claude", "--no-wait", "--http", "0.0.0.0:9", "--content"]);
     assert!(text.contains("\"http://127.0.0.1:9\"") && text.contains("OTEL_LOG_USER_PROMPTS"), "{text}");
     assert!(text.contains("(or run agno-top setup claude --content --write)"), "{text}");
+    let (code, _, messages) = run(&program, &["setup", "langchain"]);
+    assert_eq!((code, messages.contains("OTEL_EXPORTER_OTLP_ENDPOINT")), (Some(2), true), "{messages}");
     let (code, _, messages) = run(&program, &["setup"]);
     assert!(code == Some(2) && messages.contains("<claude|codex|gemini|qwen|opencode|copilot|mcp>"), "{messages}");
 }
