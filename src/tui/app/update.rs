@@ -142,6 +142,8 @@ impl App {
 
     /// Moves the cursor in the traces, or changes their folds, order or time range.
     fn navigate(&mut self, store: &Store, action: Action, now: Nanos) {
+        // What was said of the place before is no longer true.
+        self.message.take_if(|message| !message.is_error);
         let tree = &mut self.tree;
         match action {
             Action::Top => tree.go_top(store),

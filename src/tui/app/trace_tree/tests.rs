@@ -281,6 +281,8 @@ fn the_slowest_steps_are_visited_in_the_order_of_the_time_that_they_decided() {
         (4, "slowest 1 of 3: 45ns of 100ns (45%)"),
     ];
     assert_eq!(visited, expected.map(|(id, text)| (span_id(id), text.to_owned())));
+    harness.act(Action::Up);
+    assert_eq!(harness.app.message, None, "it was said of another step");
     harness.go(1, 3);
     harness.act(Action::Slowest);
     assert_eq!(harness.cursor_ids().unwrap().1, span_id(4), "after another move it begins with the slowest");
