@@ -29,6 +29,28 @@ fn every_grouping_adds_up_to_the_same_usage() {
 }
 
 #[test]
+fn a_provider_is_one_however_its_name_is_written() {
+    let program = Program::new();
+    let call = |number: u64, provider: &str| {
+        let texts = [("gen_ai.operation.name", "chat"), ("gen_ai.request.model", "gpt-5-mini"), ("gen_ai.provider.name", provider)];
+        let texts = texts.map(|(key, value)| json!({"key": key, "value": {"stringValue": value}}));
+        let counts = [("input", 100), ("output", 7)]
+            .map(|(of, count)| json!({"key": format!("gen_ai.usage.{of}_tokens"), "value": {"intValue": count}}));
+        let attributes: Vec<Value> = texts.into_iter().chain(counts).collect();
+        json!({"traceId": format!("{number:032x}"), "spanId": format!("{number:016x}"), "name": "chat", "attributes": attributes,
+            "startTimeUnixNano": "1795330800000000000", "endTimeUnixNano": "1795330801000000000"})
+    };
+    let spans = [call(1, "OpenAI"), call(2, "openai"), call(3, "Groq")];
+    std::fs::write(program.path("calls.json"), json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()).unwrap();
+    for arguments in [&[][..], &["--misses"]] {
+        let lines = program.objects(&[&["stats", "--by", "provider", "--json", "calls.json"], arguments].concat());
+        let counts: Vec<Value> =
+            lines.iter().map(|line| json!([line["key"], line["calls"], line["input_tokens"], line["output_tokens"]])).collect();
+        assert_eq!(counts, [json!(["openai", 2, 200, 14]), json!(["groq", 1, 100, 7])]);
+    }
+}
+
+#[test]
 fn percentiles_are_those_of_the_calls() {
     let program = Program::new();
     let lines = program.objects(&["stats", "--json", "--by", "tool", "traces.db"]);

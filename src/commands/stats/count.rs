@@ -111,8 +111,8 @@ pub(in crate::commands) fn count(store: &mut Store, traces: &[TraceIx], by: Grou
         GroupBy::Model => from_totals(store, traces, By::Model),
         GroupBy::Tool => from_totals(store, traces, By::Tool),
         GroupBy::Session | GroupBy::User | GroupBy::Error => walk::from_rows(store, traces, by),
-        GroupBy::Provider => walk::from_calls(store, traces, |row| store.text(store.counted_provider(row))),
-        GroupBy::Prefix => walk::from_calls(store, traces, |row| prefixes.get(&row).map_or("", String::as_str)),
+        GroupBy::Provider => walk::from_calls(store, traces, |row| walk::provider(store, row)),
+        GroupBy::Prefix => walk::from_calls(store, traces, |row| prefixes.get(&row).map_or("", String::as_str).into()),
         GroupBy::Service => walk::from_services(store, traces),
         GroupBy::Hour => walk::from_periods(store, traces, Unit::Hour),
         GroupBy::Day => walk::from_periods(store, traces, Unit::Day),
@@ -133,7 +133,7 @@ pub(super) fn group_of(store: &Store, row: RowIx, by: GroupBy, prefixes: &HashMa
             text(store.text(store.inherited(row, |data| if By::of(data.span_type) == Some(By::Tool) { data.label } else { Symbol::EMPTY })))
         }
         GroupBy::Model => text(store.text(store.counted_model(row))),
-        GroupBy::Provider => text(store.text(store.counted_provider(row))),
+        GroupBy::Provider => text(&walk::provider(store, row)),
         GroupBy::Prefix => prefixes.get(&row).cloned(),
         GroupBy::Service => text(store.service(row)),
         GroupBy::Session | GroupBy::User | GroupBy::Error => walk::group_above(store, row, by),

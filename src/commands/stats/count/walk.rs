@@ -1,6 +1,7 @@
 //! Counts in a walk over the rows: groups that start at a row (sessions, users, errors), and groups that each row names (providers,
 //! services, hours, days, months).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -84,10 +85,16 @@ pub(super) fn group_above(store: &Store, row: RowIx, by: GroupBy) -> Option<Stri
     std::iter::successors(Some(row), |&row| store.row(row).parent()).find_map(|row| key(store, row, by))
 }
 
+/// Returns the name of the provider that a row's usage counts for, in small letters: Agno states `OpenAI` and others `openai`.
+pub(super) fn provider(store: &Store, row: RowIx) -> Cow<'_, str> {
+    let name = store.text(store.counted_provider(row));
+    if name.chars().any(char::is_uppercase) { name.to_lowercase().into() } else { name.into() }
+}
+
 /// Counts the model calls of each group that `key` names; an empty name is none.
-pub(super) fn from_calls<'s>(store: &'s Store, traces: &[TraceIx], key: impl Fn(RowIx) -> &'s str) -> Vec<Group> {
-    let mut found: Groups<&str> = Groups::new();
-    let new = |key: &&str| Group { key: Some((*key).to_owned()).filter(|key| !key.is_empty()), ..Group::default() };
+pub(super) fn from_calls<'s>(store: &'s Store, traces: &[TraceIx], key: impl Fn(RowIx) -> Cow<'s, str>) -> Vec<Group> {
+    let mut found: Groups<Cow<'s, str>> = Groups::new();
+    let new = |key: &Cow<'s, str>| Group { key: Some(key.to_string()).filter(|key| !key.is_empty()), ..Group::default() };
     for (row, _) in traces.iter().flat_map(|&trace| store.walk(trace)) {
         let index = found.index(key(row), new);
         if store.call_of(row).is_some_and(|(by, _)| by == By::Model) {
