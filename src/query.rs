@@ -56,7 +56,7 @@ enum Test {
     Trace(Vec<String>),
     Number(NumberField, Comparison, i64),
     /// A score of the run, of the evaluations of a name or a kind.
-    Score(Option<Box<str>>, Comparison, f64),
+    Score(Option<Box<str>>, ScoreTest),
     /// The status of an approval of the run.
     Approval(Vec<Pattern>),
     Since(TimeBound),
@@ -81,6 +81,14 @@ impl Test {
 enum BareWord {
     Fuzzy(String),
     Pattern(Pattern),
+}
+
+/// A condition on a score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ScoreTest {
+    Compares(Comparison, f64),
+    /// Whether the run passed; with `None`, any.
+    Passed(Option<bool>),
 }
 
 /// A text of a row.

@@ -39,8 +39,8 @@ pub const FIELDS: [(&str, &str); 38] = [
     ("event", "the event that a log record tells"),
     ("log", "in the body of a log record"),
     ("approval", "of the run: pending, approved, rejected"),
-    ("score", "any score of the run: <5"),
-    ("score.", "a score by name or kind: score.accuracy:<5"),
+    ("score", "any score of the run: <5, passed, failed"),
+    ("score.", "the same by name or kind: score.accuracy:<5"),
     ("param.", "a parameter of the model: param.temperature:>0.5"),
     ("attr.", "an attribute: attr.NAME:value"),
 ];

@@ -4,7 +4,7 @@ mod fuzzy;
 
 use std::collections::HashSet;
 
-use super::{BareWord, NumberField, Query, Term, Test, TextField};
+use super::{BareWord, NumberField, Query, ScoreTest, Term, Test, TextField};
 use crate::model::payload_query::Condition;
 use crate::model::{Nanos, SpanId, TraceId, errors};
 use crate::store::{By, RowIx, RunStatus, Score, Store, Symbol, Totals, TraceIx};
@@ -153,16 +153,24 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
         Test::Number(measure, comparison, limit) => {
             number(*measure, store, row, now).is_some_and(|number| comparison.holds(&number, limit))
         }
-        Test::Score(name, comparison, limit) => {
-            let is_named = |score: &&Score| {
-                name.as_ref().is_none_or(|name| [&score.name, &score.kind].iter().any(|known| known.eq_ignore_ascii_case(name)))
-            };
-            store.scores(row).filter(is_named).filter_map(Score::number).any(|number| comparison.holds(&number, limit))
+        Test::Score(name, test) => {
+            let is_named =
+                |score: &&Score| name.as_ref().is_none_or(|name| [&score.name, &score.kind].iter().any(|known| names(known, name)));
+            store.scores(row).filter(is_named).any(|score| match test {
+                ScoreTest::Compares(comparison, limit) => score.value.is_some_and(|value| comparison.holds(&value, limit)),
+                ScoreTest::Passed(passed) => passed.is_none() || score.passed == *passed,
+            })
         }
         Test::Approval(patterns) => store.approvals(row).any(|approval| patterns.iter().any(|pattern| pattern.matches(&approval.status))),
         Test::Since(bound) => data.start >= bound.at(now),
         Test::Until(bound) => data.start <= bound.at(now),
     }
+}
+
+/// Returns whether a word names an evaluation, whose blanks may be written `-` or `_`.
+fn names(evaluation: &str, word: &str) -> bool {
+    let plain = |text: &str| text.to_lowercase().replace([' ', '-'], "_");
+    plain(evaluation) == plain(word)
 }
 
 /// Returns whether a cache missed a call; `None` of other rows, and of calls that do not state what the cache did.

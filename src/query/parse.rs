@@ -4,7 +4,7 @@ use super::error::{ParseError, ParseErrorKind};
 use super::fields::{FORMER_TIME, KINDS, LOG_FIELDS, STATUSES};
 use super::lexer::{Operator, Value, Word, words};
 use super::time::TimeBound;
-use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
+use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, ScoreTest, Term, Test, TextField};
 use crate::model::Value::Text;
 use crate::model::duration;
 use crate::model::log::LEVELS;
@@ -327,9 +327,18 @@ fn score(name: Option<&str>, at: usize, values: &[Value]) -> Result<Test, ParseE
     if name == Some("") {
         return Err(ParseError::new(at, ParseErrorKind::MissingScore));
     }
-    let (comparison, number) = comparison(values)?;
-    let number = decimal(number, &[("", 1.0)], "a number such as 5 or 0.5").map_err(|kind| ParseError::new(values[0].at, kind))?;
-    Ok(Test::Score(name.map(Into::into), comparison, number))
+    let value = single(values)?;
+    let error = |kind| ParseError::new(value.at, kind);
+    let test = match (value.text().to_ascii_lowercase().as_str(), split_comparison(value)) {
+        ("passed", _) => ScoreTest::Passed(Some(true)),
+        ("failed", _) => ScoreTest::Passed(Some(false)),
+        ("*", _) => ScoreTest::Passed(None),
+        (_, Some((comparison, number))) => {
+            ScoreTest::Compares(comparison, decimal(number, &[("", 1.0)], "a number such as 5 or 0.5").map_err(error)?)
+        }
+        _ => return Err(error(ParseErrorKind::unexpected("a comparison such as <5, passed or failed", value.text()))),
+    };
+    Ok(Test::Score(name.map(Into::into), test))
 }
 
 /// Returns the comparison and the number in a value such as `>0.5`; `None` for a value to be matched as text.

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::model::review::{Evaluation, Reviews, Verdict};
 use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, TraceId, Usage};
 use crate::store::{Limits, Store};
 
@@ -60,6 +63,8 @@ fn errors_have_a_position_and_say_what_is_expected() {
         ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),
         ("agent:x cost >0.5", 13, ">0.5 has no field; write it after one: cost>0.01"),
         ("costs>5", 0, "no field is called \"costs\"; did you mean cost?"),
+        ("score:5", 6, "expected a comparison such as <5, passed or failed, found \"5\""),
+        ("score:<five", 6, "expected a number such as 5 or 0.5, found \"five\""),
         ("cost > 0.5", 5, "> has no field; write it after one: cost>0.01"),
         ("x !=", 2, "!= has no field; write it after one: cost>0.01"),
         ("=5", 0, "=5 has no field; write it after one: cost>0.01"),
@@ -125,6 +130,7 @@ fn store() -> Store {
     let [error, provider, session, user] = ["Timeout after 20 ms", "OpenAI", "sess-1", "bob"].map(|text| batch.intern(text));
     (batch.spans[2].error, batch.spans[2].status) = (error, Status::Error);
     (batch.spans[0].facts.session, batch.spans[0].facts.user) = (session, user);
+    batch.spans[0].facts.run = batch.intern("run-1");
     batch.spans[1].facts.provider = provider;
     batch.spans[1].facts.usage =
         Some(Usage { input: Some(6000), output: Some(200), cache_read: Some(1500), cost: Some(20_000_000), ..Usage::default() });
@@ -175,6 +181,36 @@ fn a_model_is_found_on_every_row_that_counts_for_it() {
     let calls = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Reranker, SpanType::Embedding];
     assert_eq!(matching(&store, "model:\"a model\"", START + HOUR), numbers(&calls));
     assert_eq!(matching(&store, "tool:\"a tool\"", START + HOUR), numbers(&[SpanType::Tool]));
+}
+
+#[test]
+fn scores_and_what_passed_are_found_by_the_evaluation() {
+    let evaluation = |(name, score, passed): (&str, Option<f64>, bool)| Evaluation {
+        kind: "agent_as_judge".into(),
+        name: name.into(),
+        verdicts: vec![Verdict { subject: "run-1".into(), score, passed: Some(passed) }],
+    };
+    let given = [("Good style", Some(9.0), true), ("polite", None, true), ("secrets", None, false)];
+    let reviews = Reviews { approvals: Vec::new(), evaluations: given.map(evaluation).into() };
+    let mut store = store();
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    batch.reviews = Some(Arc::new(reviews));
+    store.apply(&batch, START + HOUR);
+    for (line, is_found) in [
+        ("score:<9", false),
+        ("score:>8.5", true),
+        ("score<=9", true),
+        ("score:failed", true),
+        ("score.polite:failed", false),
+        ("score.secrets:FAILED", true),
+        ("score.good-style:passed", true),
+        ("score.agent_as_judge:>=9", true),
+        ("score.polite:>0", false),
+        ("score.polite:*", true),
+        ("score.other:*", false),
+    ] {
+        assert_eq!(matching(&store, line, START + HOUR), if is_found { vec![1] } else { vec![] }, "{line}");
+    }
 }
 
 #[test]

@@ -43,10 +43,9 @@ impl Score {
         if self.name.is_empty() { &self.kind } else { &self.name }
     }
 
-    /// Returns the score as a number. Where only passing counts, 1 stands for that and 0 for failing.
-    #[must_use]
-    pub fn number(&self) -> Option<f64> {
-        self.value.or_else(|| self.passed.map(|passed| f64::from(u8::from(passed))))
+    /// Returns the sort key among the scores of a run: what it failed comes first.
+    fn order(&self) -> (bool, &str, &str) {
+        (self.passed != Some(false), self.title(), &self.kind)
     }
 }
 
@@ -203,6 +202,7 @@ impl Store {
                 }
             }
         }
+        self.reviews.scores.values_mut().for_each(|scores| sort::by(scores, |one, other| one.order().cmp(&other.order())));
         keys.extend(self.reviews.approvals.keys().chain(self.reviews.scores.keys()));
         let rows: Vec<RowIx> = keys.into_iter().flat_map(|key| self.reviews.rows_of(key)).collect();
         self.reviews.reviewed.clear();

@@ -40,12 +40,26 @@ fn reviews_find_their_run_whichever_comes_first() {
         let trace = store.row(row).trace();
         assert_eq!(store.awaited(row).map(|approval| &*approval.run), Some("r"));
         assert_eq!(store.awaiting(trace).map(|(row, _)| row), Some(row));
-        assert_eq!(store.scores(row).map(Score::number).collect::<Vec<_>>(), [Some(4.0)]);
+        assert_eq!(store.scores(row).map(|score| score.value).collect::<Vec<_>>(), [Some(4.0)]);
         // What the source no longer knows is gone.
         let changes = store.apply(&reviews(&[], &[]), 100 * SECOND);
         assert_eq!((changes.traces, changes.rows), (vec![trace], vec![row]));
         assert!(store.awaiting(trace).is_none() && store.scores(row).next().is_none() && store.reviewed(trace).next().is_none());
     }
+}
+
+#[test]
+fn what_a_run_failed_comes_first() {
+    let verdicts = |passed| vec![Verdict { subject: "r".into(), score: None, passed: Some(passed) }];
+    let evaluation =
+        |(name, passed): (&str, bool)| Evaluation { kind: "agent_as_judge".into(), name: name.into(), verdicts: verdicts(passed) };
+    let evaluations = [("style", true), ("secrets", false), ("polite", true)].map(evaluation).into();
+    let mut store = Store::new(Limits::default());
+    store.apply(&run(1, 1, "r", false), 100 * SECOND);
+    let mut said = batch(&[]);
+    said.reviews = Some(Arc::new(Reviews { approvals: Vec::new(), evaluations }));
+    store.apply(&said, 100 * SECOND);
+    assert_eq!(store.scores(row(&store, 1)).map(Score::title).collect::<Vec<_>>(), ["secrets", "polite", "style"]);
 }
 
 #[test]
@@ -89,5 +103,5 @@ fn a_session_that_an_evaluation_made_is_its_run() {
     spans.spans[0].facts.session = spans.intern("eval_e_1");
     store.apply(&spans, 100 * SECOND);
     store.apply(&reviews(&[], &[("eval_e_1", 7.0)]), 100 * SECOND);
-    assert_eq!(store.scores(row(&store, 1)).map(|score| (score.title(), score.number())).collect::<Vec<_>>(), [("sums", Some(7.0))]);
+    assert_eq!(store.scores(row(&store, 1)).map(|score| (score.title(), score.value)).collect::<Vec<_>>(), [("sums", Some(7.0))]);
 }

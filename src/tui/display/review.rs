@@ -76,12 +76,10 @@ pub fn score(score: &Score) -> String {
 
 /// Returns the cell of the scores of a run: the first one, and how many others there are.
 #[must_use]
-pub fn scores<'a>(mut scores: impl Iterator<Item = &'a Score>) -> Option<String> {
-    let first = verdict(scores.next()?);
-    Some(match scores.count() {
-        0 => first,
-        others => format!("{first} +{others}"),
-    })
+pub fn scores(scores: &[&Score]) -> Option<String> {
+    let (first, others) = scores.split_first()?;
+    let first = verdict(first);
+    Some(if others.is_empty() { first } else { format!("{first} +{}", others.len()) })
 }
 
 /// Returns what the record of a run or a session states: `1,200 tokens in, 30 out · $0.02 · first token after 1.2s`.

@@ -24,11 +24,9 @@ const COST_WIDTH: u16 = 10;
 /// Cells of the name of a service, with the blank before it.
 pub(super) const SERVICE_WIDTH: u16 = 17;
 
-/// Cells of a column about answers, with the blank before it.
-const ANSWER_WIDTH: u16 = 8;
-
-/// The titles of [`Column::OF_ANSWERS`].
-const ANSWER_TITLES: [&str; Column::OF_ANSWERS.len()] = ["CACHED", "CONTEXT", "TTFT", "TOK/S", "SCORE"];
+/// The titles of [`Column::OF_ANSWERS`], their cells, with the blank before them, and the width of the pane from which they are shown.
+const ANSWERS: [(&str, u16, u16); Column::OF_ANSWERS.len()] =
+    [("CACHED", 8, 92), ("CONTEXT", 8, 92), ("TTFT", 8, 92), ("TOK/S", 8, 92), ("SCORE", 10, 76)];
 
 /// The widths of the columns in cells; 0 for a column that is not shown.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +53,10 @@ impl ColumnWidths {
         let cost = if priced { column(Column::Cost, cost_from, COST_WIDTH) } else { 0 };
         let when = column(Column::Began, 104, if dated { 13 } else { 9 });
         let service = column(Column::Service, 92, SERVICE_WIDTH);
-        let answers = Column::OF_ANSWERS.map(|answer| column(answer, 92, ANSWER_WIDTH));
+        let mut answers = [0; Column::OF_ANSWERS.len()];
+        for ((width, answer), (_, cells, from)) in answers.iter_mut().zip(Column::OF_ANSWERS).zip(ANSWERS) {
+            *width = column(answer, from, cells);
+        }
         let numbers = service + when + time + tokens + cost + answers.iter().sum::<u16>() + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE_WIDTH)).max(10) } else { 0 };
         Self { tree: width.saturating_sub(numbers + bar), service, when, time, tokens, cost, answers, bar }
@@ -72,7 +73,7 @@ impl ColumnWidths {
         put(buffer, end + 1, y, self.service.saturating_sub(1), "SERVICE", styling.dim());
         end += self.service;
         let usual = [("BEGAN", self.when), ("TIME", self.time), ("TOK", self.tokens), ("COST", self.cost)];
-        for (name, width) in usual.into_iter().chain(ANSWER_TITLES.into_iter().zip(self.answers)) {
+        for (name, width) in usual.into_iter().chain(ANSWERS.map(|(title, ..)| title).into_iter().zip(self.answers)) {
             end += width;
             put_right(buffer, end.saturating_sub(1), y, width, if width == 0 { "" } else { name }, styling.dim());
         }

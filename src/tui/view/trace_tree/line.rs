@@ -8,8 +8,8 @@ use super::super::styling::Styling;
 use super::super::{HitMap, put, put_right};
 use super::columns::ColumnWidths;
 use crate::format;
-use crate::model::SpanType;
-use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
+use crate::model::{SpanType, sort};
+use crate::store::{Phase, Row, RowIx, RunStatus, Score, Store, Totals};
 use crate::tui::app::{App, Column, HitTarget, TraceTree};
 use crate::tui::display;
 
@@ -311,19 +311,23 @@ impl Line<'_> {
             (cost, columns.cost, known(totals.cost().is_some())),
         ];
         let answers = Column::OF_ANSWERS.into_iter().zip(columns.answers).filter(|(_, width)| *width > 0);
-        let answers = answers.map(|(column, width)| (self.answer(column), width, styling.dim()));
+        let has_failed = |column| column == Column::Score && self.scores().first().is_some_and(|score| score.passed == Some(false));
+        let answers =
+            answers.map(|(column, width)| (self.answer(column), width, if has_failed(column) { styling.error() } else { styling.dim() }));
         for (text, width, style) in usual.into_iter().chain(answers) {
             end += width;
             put_right(buffer, end, y, width.saturating_sub(1), &text, style);
         }
     }
 
-    /// Returns the scores of the run; of a trace's first line, of the first run in it that has any.
-    fn scores(&self) -> String {
+    /// Returns the scores of the run; of a trace's first line, of all runs in it. What failed comes first.
+    fn scores(&self) -> Vec<&Score> {
         let Self { store, row, data, .. } = *self;
         let is_trace = TraceTree::parent(store, row).is_none();
-        let scored = store.reviewed(data.trace()).find(|&row| store.scores(row).next().is_some()).filter(|_| is_trace);
-        display::review::scores(store.scores(scored.unwrap_or(row))).unwrap_or_default()
+        let mut scores: Vec<&Score> =
+            if is_trace { store.reviewed(data.trace()).flat_map(|row| store.scores(row)).collect() } else { store.scores(row).collect() };
+        sort::by_key(&mut scores, |score| score.passed != Some(false));
+        scores
     }
 
     /// Returns what a column about the answers says of the row; empty where there is nothing to say.
@@ -334,7 +338,7 @@ impl Line<'_> {
             Column::Cached => share(store.cached_share(row)),
             Column::Context => share(store.context_share(row)),
             Column::Ttft => store.first_token(row).map(format::duration),
-            Column::Score => return self.scores(),
+            Column::Score => return display::review::scores(&self.scores()).unwrap_or_default(),
             Column::Speed => store.output_rate(row).map(|rate| format::count(rate.round() as u64)),
             Column::Began | Column::Time | Column::Tokens | Column::Cost | Column::Service => None,
         };

@@ -281,7 +281,8 @@ fn the_service_is_a_column_of_wide_screens() {
 fn columns_about_answers_are_shown_if_they_are_chosen() {
     let widths = |width, enabled: &[Column]| ColumnWidths::new(width, true, false, false, enabled).answers;
     assert_eq!(widths(200, &[Column::Ttft, Column::Cached]), [8, 0, 8, 0, 0]);
-    assert_eq!((widths(90, &Column::OF_ANSWERS), widths(200, &Column::USUAL)), ([0; 5], [0; 5]));
+    assert_eq!([widths(90, &Column::OF_ANSWERS), widths(70, &Column::OF_ANSWERS)], [[0, 0, 0, 0, 10], [0; 5]], "a score needs less room");
+    assert_eq!(widths(200, &Column::USUAL), [0; 5]);
 }
 
 #[test]
