@@ -53,7 +53,11 @@ fn programs() -> Option<PathBuf> {
 fn command(program: &Path) -> Command {
     let user = Command::new("id").arg("-u").output().unwrap().stdout;
     if user == b"0\n" {
-        let mut command = Command::new("runuser");
+        // Not every root has the folder of it in its PATH.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+        let runuser = folders.map(|folder| folder.join("runuser")).find(|program| program.exists());
+        let mut command = Command::new(runuser.unwrap_or_else(|| "runuser".into()));
         command.args(["-u", "postgres", "--"]).arg(program);
         command
     } else {
