@@ -327,35 +327,42 @@ fn a_part_of_many_databases_has_the_answers_of_the_whole() {
 }
 
 fn compare(seeds: &[u64]) {
-    let mut parts = 0;
-    for &seed in seeds {
-        let (part, whole) = (Program::empty(), Program::empty());
-        let mut world = World::new(seed);
-        world.write(&part.path("traces.db"), true);
-        world.write(&whole.path("traces.db"), false);
-        // Beside the large database a small one, which a few of the newest spans are all of.
-        let mut small = World::of(seed + 1000, 9);
-        small.write(&part.path("small.db"), true);
-        small.write(&whole.path("small.db"), false);
-        let questions = questions(&world);
-        let of_one = questions.lines().map(|question| (question, &["traces.db"][..]));
-        let of_two = questions.lines().step_by(6).map(|question| (question, &["small.db", "traces.db"][..]));
-        for (question, sources) in of_one.chain(of_two).chain([("list --limit 2 --json", &["small.db"][..])]) {
-            let words = question.split(' ').map(|word| word.replace('_', " "));
-            let arguments: Vec<String> =
-                words.chain(["--log-level", "debug"].map(ToOwned::to_owned)).chain(sources.iter().map(|&name| name.to_owned())).collect();
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let [of_part, of_whole] = [&part, &whole].map(|program| {
-                let output = program.run(&arguments);
-                (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), errors(&output))
-            });
-            similar(&of_part, &of_whole, &format!("seed {seed}: {question} {sources:?}"));
-        }
-        let log = |program: &Program| std::fs::read_to_string(program.path("state/agno-top/agno-top.log")).unwrap();
-        parts += log(&part).matches("read a part").count();
-        assert!(!log(&whole).contains("read a part"));
-    }
+    // Each question starts a program: several at a time keep all processors busy.
+    let parts: usize = std::thread::scope(|scope| {
+        let parts = seeds.chunks(seeds.len().div_ceil(4));
+        let threads: Vec<_> = parts.map(|seeds| scope.spawn(|| seeds.iter().copied().map(compare_one).sum::<usize>())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
     assert!(parts > seeds.len() * 10, "{parts}");
+}
+
+/// Compares the answers about one database and a part of it. Returns how often a part was read.
+fn compare_one(seed: u64) -> usize {
+    let (part, whole) = (Program::empty(), Program::empty());
+    let mut world = World::new(seed);
+    world.write(&part.path("traces.db"), true);
+    world.write(&whole.path("traces.db"), false);
+    // Beside the large database a small one, which a few of the newest spans are all of.
+    let mut small = World::of(seed + 1000, 9);
+    small.write(&part.path("small.db"), true);
+    small.write(&whole.path("small.db"), false);
+    let questions = questions(&world);
+    let of_one = questions.lines().map(|question| (question, &["traces.db"][..]));
+    let of_two = questions.lines().step_by(6).map(|question| (question, &["small.db", "traces.db"][..]));
+    for (question, sources) in of_one.chain(of_two).chain([("list --limit 2 --json", &["small.db"][..])]) {
+        let words = question.split(' ').map(|word| word.replace('_', " "));
+        let arguments: Vec<String> =
+            words.chain(["--log-level", "debug"].map(ToOwned::to_owned)).chain(sources.iter().map(|&name| name.to_owned())).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let [of_part, of_whole] = [&part, &whole].map(|program| {
+            let output = program.run(&arguments);
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), errors(&output))
+        });
+        similar(&of_part, &of_whole, &format!("seed {seed}: {question} {sources:?}"));
+    }
+    let log = |program: &Program| std::fs::read_to_string(program.path("state/agno-top/agno-top.log")).unwrap();
+    assert!(!log(&whole).contains("read a part"));
+    log(&part).matches("read a part").count()
 }
 
 #[track_caller]

@@ -79,21 +79,29 @@ fn percentiles_are_those_of_the_calls() {
 fn every_model_that_is_counted_can_be_filtered_by() {
     let program = Program::new();
     let folders = std::fs::read_dir(fixture("frameworks")).unwrap().map(|entry| entry.unwrap().path());
-    let mut models = 0;
-    for folder in folders.filter(|path| path.is_dir()) {
-        let files = requests(&folder);
+    let folders: Vec<PathBuf> = folders.filter(|path| path.is_dir()).collect();
+    let models_in = |folder: &PathBuf| {
+        let files = requests(folder);
         let with_files = |arguments: &[&str]| -> Vec<Value> {
             let files = files.iter().map(String::as_str);
             let output = program.run(&arguments.iter().copied().chain(files).collect::<Vec<_>>());
             String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
         };
-        for line in with_files(&["stats", "--json", "--by", "model"]) {
-            let Some(model) = line["key"].as_str() else { continue };
-            let filter = format!("model:\"{model}\"");
-            assert!(!with_files(&["list", "--json", "--filter", &filter]).is_empty(), "{filter} in {}", folder.display());
-            models += 1;
-        }
-    }
+        let lines = with_files(&["stats", "--json", "--by", "model"]);
+        let models = lines.iter().filter_map(|line| line["key"].as_str());
+        models
+            .map(|model| {
+                let filter = format!("model:\"{model}\"");
+                assert!(!with_files(&["list", "--json", "--filter", &filter]).is_empty(), "{filter} in {}", folder.display());
+            })
+            .count()
+    };
+    // Each question starts a program: several at a time keep all processors busy.
+    let models: usize = std::thread::scope(|scope| {
+        let parts = folders.chunks(folders.len().div_ceil(4));
+        let threads: Vec<_> = parts.map(|folders| scope.spawn(|| folders.iter().map(&models_in).sum::<usize>())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
     assert!(models > 30, "{models} models");
 }
 
