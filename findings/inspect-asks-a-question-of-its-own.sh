@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Inspect asks OpenAI's reasoning models a question of its own that no usage counts; what failed attempts of a sample used is in the log, but in no sample.
+# Inspect asks OpenAI's reasoning models a question of its own that no usage counts; a sample's usage leaves out its failed attempts, the log's has them.
 #
 # Packages: inspect-ai 0.3.285, openai 3.57.0.
 # Behaviour: the first generate() for a model whose name is that of a reasoning model of OpenAI sends "Please say 'hello, world'" with a request for
 #   reasoning summaries before the sample's own request, once in a process. The answer is billed like any; stats.model_usage, the samples' usage
 #   and the log's events leave it out. With retry_on_error, a sample that raised twice and then passed cost three calls: stats.model_usage has
-#   three, the sample's own model_usage has the last.
-# Expected: requests that are paid are in the usage; the usage of the samples adds up to that of the log, or the retried attempts have theirs.
+#   three, the sample's own model_usage has the last; the other two are in the events of its error_retries.
+# Expected: requests that are paid are in the usage, and the usage of the samples adds up to that of the log.
 # Matters: CI that evaluates a sample or two in a fresh process pays for one call more than the log tells, each time. A cost for each sample, summed
 #   from the samples, is too low by what was retried; take the difference to stats.model_usage for the retries.
-# Output seen (case: requests at the provider; total tokens billed, in the log's stats, in its samples, in the model events):
-#> first eval: Please say 'hello, world'; Greet me: 2100, 1050, 1050, 1050
-#> second eval: Greet me: 1050, 1050, 1050, 1050
-#> two failed attempts: Greet me; Greet me; Greet me: 3150, 3150, 1050, 1050
+# Output seen (case: requests at the provider; total tokens billed, in the log's stats, in its samples, in their model events, in those of error_retries):
+#> first eval: Please say 'hello, world'; Greet me: 2100, 1050, 1050, 1050, 0
+#> second eval: Greet me: 1050, 1050, 1050, 1050, 0
+#> two failed attempts: Greet me; Greet me; Greet me: 3150, 3150, 1050, 1050, 2100
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -70,8 +70,10 @@ for case, failures in ("first eval", 0), ("second eval", 0), ("two failed attemp
                  model="openai/gpt-5-mini", log_dir=sys.argv[1], retry_on_error=3)
     assert log.status == "success"
     events = sum(event.output.usage.total_tokens for sample in log.samples for event in sample.events if event.event == "model")
+    retried = sum(event.output.usage.total_tokens for sample in log.samples for failure in sample.error_retries or []
+                  for event in failure.events or [] if event.event == "model")
     print(f"{case}: {'; '.join(Provider.asked)}: {1050 * len(Provider.asked)}, {total(log.stats.model_usage)}, "
-          f"{sum(total(sample.model_usage) for sample in log.samples)}, {events}")
+          f"{sum(total(sample.model_usage) for sample in log.samples)}, {events}, {retried}")
 PY
 
 timeout 100 "$dir/venv/bin/python" "$dir/run.py" "$dir/logs" > "$dir/seen" 2> "$dir/err"
