@@ -53,7 +53,7 @@ impl Row {
     }
 
     /// Returns whether the row is a run that a span reports.
-    fn is_real_run(&self) -> bool {
+    pub(super) fn is_real_run(&self) -> bool {
         self.is_agent() && !self.is_from_log()
     }
 
@@ -92,6 +92,10 @@ impl Store {
 
     /// Returns the topmost run of a trace that a span reports and that overlaps with a time.
     fn run_at(&self, trace: TraceIx, start: Nanos, end: Nanos) -> Option<RowIx> {
+        // Most turns have no run, and each of their events asks for one.
+        if self.trace(trace).runs == 0 {
+            return None;
+        }
         let mut open: Vec<RowIx> = self.trace(trace).roots().iter().rev().copied().collect();
         for _ in 0..MAX_EXAMINED {
             let row = open.pop()?;

@@ -22,6 +22,8 @@ pub struct Trace {
     pub(super) sums: Option<Box<Totals>>,
     /// The number of rows that are steps of an agent's work, or state usage.
     pub(super) work: u32,
+    /// The number of rows that are runs which spans report.
+    pub(super) runs: u32,
     /// The number of roots that leaked.
     pub(super) leaked: u32,
     pub(super) counts: Counts,

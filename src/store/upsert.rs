@@ -96,6 +96,7 @@ impl Store {
         };
         self.fill(row, batch, span);
         self.traces[trace.0].work += u32::from(self.row(row).is_work());
+        self.traces[trace.0].runs += u32::from(self.row(row).is_real_run());
         let freed = self.enter_endings(row, batch, span);
         // The clock of its sender must be known.
         self.refresh_inner(row);
@@ -155,6 +156,7 @@ impl Store {
         let was_agent = self.row(row).is_agent();
         let trace = self.row(row).trace;
         self.traces[trace].work -= u32::from(self.row(row).is_work());
+        self.traces[trace].runs -= u32::from(self.row(row).is_real_run());
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         let names_tool = span_type == SpanType::Tool || self.row(row).ending() == Ending::Watching;
         self.forget_caller(row);
@@ -283,6 +285,7 @@ impl Store {
             sums: None,
             leaked: 0,
             work: 0,
+            runs: 0,
             counts: Counts::default(),
             version: 0,
             selected_in: NOT_SELECTED,

@@ -46,6 +46,7 @@ impl Store {
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
             assert_eq!(data.work as usize, self.rows_of(trace).into_iter().filter(|&row| self.row(row).is_work()).count());
+            assert_eq!(data.runs as usize, self.rows_of(trace).into_iter().filter(|&row| self.row(row).is_real_run()).count());
             assert_eq!(data.leaked as usize, data.roots().iter().filter(|&&root| self.is_leaked(root)).count());
             let counts = data.counts;
             assert_eq!((counts.spans, counts.failed, counts.fatal), (sum.spans, sum.failed, sum.fatal));
