@@ -168,22 +168,37 @@ impl TracesEncoder {
 /// Appends a group of spans, which it takes, to a `TracesData` message: an encoded `Resource`, an encoded `InstrumentationScope`, and the
 /// encoded `ScopeSpans.spans` fields.
 pub(super) fn push_group(resource: &[u8], scope: &[u8], spans: &mut Vec<u8>, out: &mut Vec<u8>) {
-    let mut group = Vec::new();
+    let (mut scope_head, mut group, mut head) = (Vec::new(), Vec::new(), Vec::new());
+    push_bytes(1, scope, &mut scope_head);
     push_bytes(1, resource, &mut group);
-    let mut head = Vec::new();
-    push_bytes(1, scope, &mut head);
-    encode_key(2, WireType::LengthDelimited, &mut group);
-    encode_varint((head.len() + spans.len()) as u64, &mut group);
-    group.append(&mut head);
-    encode_key(1, WireType::LengthDelimited, out);
-    encode_varint((group.len() + spans.len()) as u64, out);
-    out.append(&mut group);
-    out.append(spans);
+    push_length(2, scope_head.len() + spans.len(), &mut group);
+    group.append(&mut scope_head);
+    push_length(1, group.len() + spans.len(), &mut head);
+    head.append(&mut group);
+    if out.is_empty() {
+        // Most messages are one group, which need not be copied into other memory.
+        spans.splice(0..0, head);
+        std::mem::swap(spans, out);
+    } else {
+        out.append(&mut head);
+        out.append(spans);
+    }
 }
 
 /// Appends a field of text, bytes or a message.
+#[inline]
 pub(super) fn push_bytes(number: u32, value: &[u8], out: &mut Vec<u8>) {
-    encode_key(number, WireType::LengthDelimited, out);
-    encode_varint(value.len() as u64, out);
+    push_length(number, value.len(), out);
     out.extend_from_slice(value);
+}
+
+/// Appends what stands before a field of text, bytes or a message of this length.
+#[inline]
+pub(super) fn push_length(number: u32, length: usize, out: &mut Vec<u8>) {
+    if number < 16 && length < 0x80 {
+        // One byte each, as most are.
+        return out.extend_from_slice(&[(number << 3 | 2) as u8, length as u8]);
+    }
+    encode_key(number, WireType::LengthDelimited, out);
+    encode_varint(length as u64, out);
 }
