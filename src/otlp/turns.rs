@@ -27,6 +27,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::logs::{self, EncodedLog, LogHead};
+use super::request::Group;
 use super::value::{self, ShallowValue, decode_shallow, key_value};
 use super::wire::{DecodeError, Fields};
 use crate::model::sort;
@@ -91,14 +92,16 @@ struct Logs {
 }
 
 /// A record that tells of a call.
-struct Record<'a> {
+struct Record<'r, 'a> {
     told: Told,
     name: Cow<'a, str>,
     time: Nanos,
     trace: Option<TraceId>,
     span: Option<SpanId>,
+    /// The key of its session.
+    session: Option<u64>,
     ids: LogIds<'a>,
-    attributes: EventAttributes<'a>,
+    attributes: &'r EventAttributes<'a>,
     origin: Arc<Origin>,
     /// The hash of what happened and when.
     hash: u64,
@@ -108,6 +111,8 @@ struct Record<'a> {
 #[derive(Default)]
 struct Output {
     writer: Writer,
+    /// What is encoded at present.
+    buffer: Vec<u8>,
     /// The turns to be told.
     changed: BTreeSet<u64>,
     /// The sessions whose turns may have ended.
@@ -133,26 +138,19 @@ impl Session {
 impl Turns {
     /// Reads log records that may report calls. A repeated event changes nothing.
     pub(crate) fn read(&mut self, records: &[EncodedLog<'_>]) -> ToldSpans {
-        let mut records: Vec<_> = records.iter().filter_map(|log| self.record(log)).collect();
-        if records.is_empty() {
-            return ToldSpans::default();
-        }
         let mut output = Output::default();
+        let mut records: Vec<_> = records.iter().map(|log| (log, self.origin(&log.group))).collect();
         // Prompts must be known before the events that follow them.
-        sort::by_key(&mut records, |record| record.time);
-        // Which events a program logs must be known before the first of them is read.
-        for record in records.iter().filter(|record| matches!(record.told, Told::Call | Told::Answer)) {
-            if let Some(key) = session_key(record) {
-                let logs = &mut known(&mut self.sessions, key).logs;
-                let logs = if record.told == Told::Call { &mut logs.calls } else { &mut logs.answers };
-                if !std::mem::replace(logs, true) {
-                    output.changed.extend(self.by_key.iter().filter(|(_, turn)| turn.session == key).map(|(key, _)| *key));
-                }
+        sort::by_key(&mut records, |(log, _)| log.head.time);
+        // One at a time: the attributes take several times the memory of a record.
+        let mut attributes = EventAttributes::default();
+        for (log, origin) in records {
+            if let Some(record) = record(log, origin, &mut attributes) {
+                self.note_logs(&record, &mut output);
+                self.push(&record, &mut output);
             }
         }
-        for record in records {
-            self.push(&record, &mut output);
-        }
+        // Only now is it known of all sessions which events they log.
         self.tell(&mut output);
         for turn in output.changed.iter().filter_map(|key| self.by_key.get(key)).filter(|turn| turn.is_told()) {
             turn.write_root(&mut output.writer);
@@ -161,30 +159,30 @@ impl Turns {
         ToldSpans { body: output.writer.finish(), withdrawn: output.withdrawn }
     }
 
-    /// Reads the record of a call.
-    fn record<'a>(&mut self, log: &EncodedLog<'a>) -> Option<Record<'a>> {
-        let head = &log.head;
-        let name = String::from_utf8_lossy(head.name);
-        let attributes = attributes(log.message).ok()?;
-        let told = log_events::told(&name, &attributes)?;
-        // OpenTelemetry's own event is one of the span that it names.
-        if told == Told::Details && head.span.is_some() {
-            return None;
+    /// Returns the program that a group of records comes from.
+    fn origin(&mut self, group: &Group<'_>) -> Arc<Origin> {
+        if !self.origin.is_of(group) {
+            self.origin = Arc::new(Origin::new(group));
         }
-        if !self.origin.is_of(&log.group) {
-            self.origin = Arc::new(Origin::new(&log.group));
-        }
-        let (ids, hash) = (log_events::ids(&attributes), event_hash(&name, head, &attributes));
-        let LogHead { time, trace, span, .. } = *head;
-        Some(Record { told, name, time, trace, span, ids, attributes, origin: self.origin.clone(), hash })
+        self.origin.clone()
     }
 
-    fn push(&mut self, record: &Record<'_>, output: &mut Output) {
+    /// Notes which events the program of a session logs, as a record shows.
+    fn note_logs(&mut self, record: &Record<'_, '_>, output: &mut Output) {
+        let (Some(key), Told::Call | Told::Answer) = (record.session, record.told) else { return };
+        let logs = &mut known(&mut self.sessions, key).logs;
+        let logs = if record.told == Told::Call { &mut logs.calls } else { &mut logs.answers };
+        if !std::mem::replace(logs, true) {
+            output.changed.extend(self.by_key.iter().filter(|(_, turn)| turn.session == key).map(|(key, _)| *key));
+        }
+    }
+
+    fn push(&mut self, record: &Record<'_, '_>, output: &mut Output) {
         let Record { ids, time, .. } = record;
         // A title for the session, say, which may be asked for before the first prompt.
-        let is_aside = ids.prompt.is_empty() && !log_events::is_of_turn(&record.attributes);
-        let Some(session_key) = session_key(record).filter(|_| !is_aside) else {
-            call::alone(record, &mut output.writer);
+        let is_aside = ids.prompt.is_empty() && !log_events::is_of_turn(record.attributes);
+        let Some(session_key) = record.session.filter(|_| !is_aside) else {
+            call::alone(record, &mut output.buffer, &mut output.writer);
             return;
         };
         let session = known(&mut self.sessions, session_key);
@@ -213,7 +211,7 @@ impl Turns {
             }
         }
         let turn = self.by_key.entry(key).or_insert_with(|| Turn::new(key, session_key, &ids.session));
-        let events = late.into_iter().chain([Event::new(record)]);
+        let events = late.into_iter().chain([Event::new(record, &mut output.buffer)]);
         if events.map(|event| turn.push(event)).fold(false, |is_news, is_new| is_news | is_new) {
             output.changed.insert(key);
             self.news += 1;
@@ -259,6 +257,22 @@ impl Turns {
     }
 }
 
+/// Reads the record of a call.
+fn record<'r, 'a>(log: &EncodedLog<'a>, origin: Arc<Origin>, attributes: &'r mut EventAttributes<'a>) -> Option<Record<'r, 'a>> {
+    let head = &log.head;
+    let name = String::from_utf8_lossy(head.name);
+    read_attributes(log.message, attributes).ok()?;
+    let told = log_events::told(&name, attributes)?;
+    // OpenTelemetry's own event is one of the span that it names.
+    if told == Told::Details && head.span.is_some() {
+        return None;
+    }
+    let (ids, hash) = (log_events::ids(attributes), event_hash(&name, head, attributes));
+    let LogHead { time, trace, span, .. } = *head;
+    let session = session_key(&ids, &origin);
+    Some(Record { told, name, time, trace, span, session, ids, attributes, origin, hash })
+}
+
 /// Returns what is known of a session.
 fn known(sessions: &mut HashMap<u64, Session>, key: u64) -> &mut Session {
     if sessions.len() >= MAX_SESSIONS && !sessions.contains_key(&key) {
@@ -268,7 +282,7 @@ fn known(sessions: &mut HashMap<u64, Session>, key: u64) -> &mut Session {
 }
 
 /// Returns the key of the session that a record names, or of its prompt; `None` if it names neither.
-fn session_key(Record { ids, origin, .. }: &Record<'_>) -> Option<u64> {
+fn session_key(ids: &LogIds<'_>, origin: &Origin) -> Option<u64> {
     let id = if ids.session.is_empty() { &ids.prompt } else { &ids.session };
     (!id.is_empty()).then(|| hash(&(hash(&origin.service), id)))
 }
@@ -289,8 +303,8 @@ pub(crate) fn telling(body: &[u8]) -> Result<Vec<EncodedLog<'_>>, DecodeError> {
 }
 
 /// Reads the attributes of an encoded record. One whose list or map can't be read is left out.
-fn attributes(message: &[u8]) -> Result<EventAttributes<'_>, DecodeError> {
-    let mut attributes = EventAttributes::default();
+fn read_attributes<'a>(message: &'a [u8], attributes: &mut EventAttributes<'a>) -> Result<(), DecodeError> {
+    attributes.clear();
     let mut fields = Fields(message);
     while let Some(field) = fields.find(6)? {
         let encoded = field.bytes()?;
@@ -304,7 +318,7 @@ fn attributes(message: &[u8]) -> Result<EventAttributes<'_>, DecodeError> {
         };
         attributes.push(EventAttribute { key, value, encoded });
     }
-    Ok(attributes)
+    Ok(())
 }
 
 /// Returns a hash of what an event says. When it was observed is no part of it: that differs if the event is sent again.

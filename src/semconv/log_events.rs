@@ -323,8 +323,11 @@ impl<'a> Facts<'a> {
 
 /// Returns whether a text stands for one that the sender leaves out: `<REDACTED>`, `[REDACTED]`.
 #[must_use]
-pub fn is_left_out(text: &str) -> bool {
-    text.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("redacted")
+pub fn is_left_out(text: &[u8]) -> bool {
+    // Most texts begin with another letter, and need no search.
+    let may_be = text.first().is_some_and(|first| !first.is_ascii_alphanumeric() || first.eq_ignore_ascii_case(&b'r'));
+    let is_redacted = |text: &str| text.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("redacted");
+    may_be && std::str::from_utf8(text).is_ok_and(is_redacted)
 }
 
 #[cfg(test)]

@@ -6,21 +6,22 @@ use super::writer::{SpanHead, Writer, push_encoded, push_fact, push_name};
 use super::{Record, trace_id};
 use crate::model::json::Scalar;
 use crate::model::{LogNote, Nanos, SpanId, Status};
-use crate::semconv::log_events::{self, EventAttribute, FactValue, LOG_EVENT_KEY, LOG_NOTE_KEY, Told};
+use crate::semconv::log_events::{self, EventAttribute, Fact, FactValue, LOG_EVENT_KEY, LOG_NOTE_KEY, Told};
 
 /// The message of a tool call that was refused.
 pub(super) const REFUSED: &str = "permission denied";
 
 /// Writes the span of a call that belongs to no turn.
-pub(super) fn alone(record: &Record<'_>, writer: &mut Writer) {
+pub(super) fn alone(record: &Record<'_, '_>, buffer: &mut Vec<u8>, writer: &mut Writer) {
     if !matches!(record.told, Told::Call | Told::Details | Told::FailedCall | Told::Tool) {
         return;
     }
-    let start = record.time.saturating_sub(log_events::duration(&record.attributes).unwrap_or_default());
+    let start = record.time.saturating_sub(log_events::duration(record.attributes).unwrap_or_default());
     let trace = record.trace.unwrap_or_else(|| trace_id(record.hash));
     let (status, message) = outcome(record);
-    let mut more = Vec::new();
-    push_first_token(log_events::first_token(&record.attributes), 0, &mut more);
+    let first_token = first_token(log_events::first_token(record.attributes), 0);
+    buffer.clear();
+    encode(record, buffer);
     let head = SpanHead {
         trace,
         id: SpanId::from_hash(record.hash),
@@ -30,22 +31,22 @@ pub(super) fn alone(record: &Record<'_>, writer: &mut Writer) {
         status,
         message: &message,
     };
-    writer.push(&record.origin, head, &encode(record), &more);
+    writer.push(&record.origin, head, buffer, first_token);
 }
 
 /// Returns how a call ended, as an event tells it, and why.
-pub(super) fn outcome<'a>(record: &Record<'a>) -> (Status, Cow<'a, str>) {
+pub(super) fn outcome<'a>(record: &Record<'_, 'a>) -> (Status, Cow<'a, str>) {
     match record.told {
         Told::ToolRefused => (Status::Error, REFUSED.into()),
-        Told::FailedCall => (Status::Error, log_events::error_text(&record.attributes)),
-        Told::Tool if log_events::success(&record.attributes) == Some(false) => (Status::Error, log_events::error_text(&record.attributes)),
+        Told::FailedCall => (Status::Error, log_events::error_text(record.attributes)),
+        Told::Tool if log_events::success(record.attributes) == Some(false) => (Status::Error, log_events::error_text(record.attributes)),
         _ => (Status::Unset, Cow::Borrowed("")),
     }
 }
 
-/// Encodes the name and the attributes of a call.
-pub(super) fn encode(record: &Record<'_>) -> Vec<u8> {
-    let attributes = &record.attributes;
+/// Appends the name and the attributes of a call.
+pub(super) fn encode(record: &Record<'_, '_>, out: &mut Vec<u8>) {
+    let attributes = record.attributes;
     let is_tool = matches!(record.told, Told::ToolBegins | Told::ToolRefused | Told::Tool);
     let (verb, titled, facts) = if is_tool {
         ("execute_tool", "gen_ai.tool.name", log_events::tool_facts(attributes))
@@ -59,44 +60,35 @@ pub(super) fn encode(record: &Record<'_>) -> Vec<u8> {
             || (attempt.is_some() && key == b"attempt")
             || facts.iter().any(|(name, _)| name.as_bytes() == key)
     };
-    let mut out = Vec::with_capacity(1024);
     match facts.iter().find(|(key, _)| *key == titled) {
-        Some((_, FactValue::Text(title))) => push_name([verb, " ", title], &mut out),
-        _ => push_name([verb, "", ""], &mut out),
+        Some((_, FactValue::Text(title))) => push_name([verb, " ", title], out),
+        _ => push_name([verb, "", ""], out),
     }
     for attribute in kept(record).filter(|attribute| !is_fact(attribute.key)) {
-        push_encoded(attribute.encoded, &mut out);
+        push_encoded(attribute.encoded, out);
     }
     for (key, value) in &facts {
-        push_fact(key, value, &mut out);
+        push_fact(key, value, out);
     }
     if let Some(attempt) = attempt.and_then(|attempt| i64::try_from(attempt).ok()) {
-        push_fact("attempt", &FactValue::Int(attempt), &mut out);
+        push_fact("attempt", &FactValue::Int(attempt), out);
     }
-    push_fact(LOG_EVENT_KEY, &FactValue::Text(Cow::Borrowed(&record.name)), &mut out);
-    out.shrink_to_fit();
-    out
+    push_fact(LOG_EVENT_KEY, &FactValue::Text(Cow::Borrowed(&record.name)), out);
 }
 
-/// Appends what a span says beside the facts of other conventions.
-pub(super) fn push_note(note: LogNote, out: &mut Vec<u8>) {
-    let text = note.text();
-    if !text.is_empty() {
-        push_fact(LOG_NOTE_KEY, &FactValue::Text(text.into()), out);
-    }
+/// Returns what a span says beside the facts of other conventions.
+pub(super) fn note(note: LogNote) -> Option<Fact<'static>> {
+    Some(note.text()).filter(|text| !text.is_empty()).map(|text| (LOG_NOTE_KEY, FactValue::Text(text.into())))
 }
 
-/// Appends the time to the first token, which counts from an event if the call began before it.
-pub(super) fn push_first_token(first_token: Option<Nanos>, until_event: Nanos, out: &mut Vec<u8>) {
-    if let Some(first) = first_token {
-        let seconds = first.saturating_add(until_event) as f64 / 1e9;
-        push_fact("gen_ai.response.time_to_first_chunk", &FactValue::Float(seconds), out);
-    }
+/// Returns the time to the first token, which counts from an event if the call began before it.
+pub(super) fn first_token(first_token: Option<Nanos>, until_event: Nanos) -> Option<Fact<'static>> {
+    let seconds = first_token?.saturating_add(until_event) as f64 / 1e9;
+    Some(("gen_ai.response.time_to_first_chunk", FactValue::Float(seconds)))
 }
 
 /// Returns the attributes of a record without those whose text is left out.
-pub(super) fn kept<'r, 'a>(record: &'r Record<'a>) -> impl Iterator<Item = &'r EventAttribute<'a>> {
-    let is_left_out = |text: &[u8]| std::str::from_utf8(text).is_ok_and(log_events::is_left_out);
+pub(super) fn kept<'r, 'a>(record: &Record<'r, 'a>) -> impl Iterator<Item = &'r EventAttribute<'a>> {
     let attributes = record.attributes.all().iter();
-    attributes.filter(move |attribute| !matches!(attribute.value, Ok(Scalar::Text(text)) if is_left_out(text)))
+    attributes.filter(|attribute| !matches!(attribute.value, Ok(Scalar::Text(text)) if log_events::is_left_out(text)))
 }

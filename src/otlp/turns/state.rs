@@ -1,14 +1,13 @@
 //! What the events of a turn say, told in the order of their times.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::writer::Origin;
+use super::writer::{Origin, push_encoded, push_fact};
 use super::{Logs, Record, call, hash};
-use crate::model::attributes::heap_bytes;
-use crate::model::{Attribute, Nanos, SpanId, Status, TraceId, Value};
-use crate::otlp::value::decode_attribute;
-use crate::semconv::log_events::{self, LOG_EVENT_KEY, Told};
+use crate::model::{Nanos, SpanId, Status, TraceId};
+use crate::semconv::log_events::{self, FactValue, LOG_EVENT_KEY, Told};
 
 /// The most tools whose calls are known, and the most calls that run.
 pub(super) const MAX_TOOLS: usize = 4096;
@@ -29,7 +28,7 @@ pub(super) struct Event {
     pub(super) status: Status,
     pub(super) message: Box<str>,
     /// What a prompt or an answer states about the turn.
-    stated: Vec<Attribute>,
+    stated: Stated,
     pub(super) first_token: Option<Nanos>,
     duration: Option<Nanos>,
     /// The trace that the record names, and the span if that is the turn itself.
@@ -43,6 +42,9 @@ pub(super) struct Event {
     tool: Tool,
 }
 
+/// Encoded attributes of a turn, if anything is stated.
+pub(super) type Stated = Option<Arc<[u8]>>;
+
 /// What joins the events of a tool call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Tool {
@@ -53,23 +55,21 @@ enum Tool {
 }
 
 impl Event {
-    pub(super) fn new(record: &Record<'_>) -> Self {
-        let attributes = &record.attributes;
+    /// Returns the event of a record. Uses a buffer to encode it.
+    pub(super) fn new(record: &Record<'_, '_>, buffer: &mut Vec<u8>) -> Self {
+        let attributes = record.attributes;
         let is_tool = matches!(record.told, Told::ToolBegins | Told::ToolRefused | Told::Tool);
         let is_call = is_tool || matches!(record.told, Told::Call | Told::Details | Told::FailedCall);
         let (status, message) = call::outcome(record);
-        let stated = match record.told {
-            Told::Prompt { .. } => {
-                let kept = call::kept(record).filter_map(|attribute| decode_attribute(attribute.encoded).ok());
-                let prompt = log_events::prompt(attributes).map(|prompt| ("input.value".to_owned(), Value::Text(prompt.into_owned())));
-                kept.chain(prompt).chain([(LOG_EVENT_KEY.to_owned(), Value::Text(record.name.clone().into_owned()))]).collect()
-            }
-            Told::Answer => {
-                let answer = log_events::answer(attributes);
-                answer.map(|answer| ("output.value".to_owned(), Value::Text(answer.into_owned()))).into_iter().collect()
-            }
-            _ => Vec::new(),
-        };
+        buffer.clear();
+        let (mut call, mut stated) = (Box::default(), None);
+        if is_call {
+            call::encode(record, buffer);
+            call = Box::from(buffer.as_slice());
+        } else {
+            encode_stated(record, buffer);
+            stated = (!buffer.is_empty()).then(|| Arc::from(buffer.as_slice()));
+        }
         let id = &record.ids.call;
         let tool = if id.is_empty() { Tool::Name(hash(&log_events::tool(attributes))) } else { Tool::Call(hash(id)) };
         let step = match record.told {
@@ -89,7 +89,7 @@ impl Event {
             told: record.told,
             name: record.name.as_ref().into(),
             origin: record.origin.clone(),
-            call: if is_call { call::encode(record).into() } else { Box::default() },
+            call,
             status,
             message: message.into(),
             stated,
@@ -106,8 +106,32 @@ impl Event {
 
     /// Returns the bytes of memory that the event takes, about.
     pub(super) fn bytes(&self) -> usize {
-        let texts = self.name.len() + self.call.len() + self.message.len();
-        size_of::<(Order, Self)>() + texts + heap_bytes(&self.stated) + self.origin.bytes()
+        let texts = self.name.len() + self.call.len() + self.message.len() + bytes(&self.stated);
+        size_of::<(Order, Self)>() + texts + self.origin.bytes()
+    }
+}
+
+/// Returns the bytes of memory that attributes take.
+pub(super) fn bytes(stated: &Stated) -> usize {
+    stated.as_ref().map_or(0, |stated| stated.len())
+}
+
+/// Appends what a prompt or an answer states about the turn.
+fn encode_stated(record: &Record<'_, '_>, out: &mut Vec<u8>) {
+    match record.told {
+        Told::Prompt { .. } => {
+            call::kept(record).for_each(|attribute| push_encoded(attribute.encoded, out));
+            if let Some(prompt) = log_events::prompt(record.attributes) {
+                push_fact("input.value", &FactValue::Text(prompt), out);
+            }
+            push_fact(LOG_EVENT_KEY, &FactValue::Text(Cow::Borrowed(&record.name)), out);
+        }
+        Told::Answer => {
+            if let Some(answer) = log_events::answer(record.attributes) {
+                push_fact("output.value", &FactValue::Text(answer), out);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -154,7 +178,9 @@ pub(super) struct Shown {
     /// That the user has to permit a tool call.
     pub(super) asked: Option<Asked>,
     pub(super) origin: Arc<Origin>,
-    pub(super) attributes: Vec<Attribute>,
+    /// What the first prompt states, the last one and the last answer; before a prompt, which event the turn was made from. Of two that
+    /// state the same, the later one counts.
+    pub(super) stated: [Stated; 3],
 }
 
 /// That a model which answered last proposed a tool call that has no decision yet.
@@ -191,22 +217,13 @@ impl Shown {
     fn end_wait(&mut self, before: Nanos) -> Nanos {
         self.asked.take().map_or(before, |asked| asked.at)
     }
-
-    fn state(&mut self, stated: &[Attribute]) {
-        for (key, value) in stated {
-            match self.attributes.iter_mut().find(|(name, _)| name == key) {
-                Some((_, known)) => known.clone_from(value),
-                None => self.attributes.push((key.clone(), value.clone())),
-            }
-        }
-    }
 }
 
 impl State {
     /// Returns what is known before the first event.
     pub(super) fn new() -> Self {
         Self {
-            shown: Shown { start: Nanos::MAX, end: 0, is_running: true, asked: None, origin: Arc::default(), attributes: Vec::new() },
+            shown: Shown { start: Nanos::MAX, end: 0, is_running: true, asked: None, origin: Arc::default(), stated: [const { None }; 3] },
             has_prompt: false,
             call: None,
             proposes: false,
@@ -229,17 +246,20 @@ impl State {
         let time = event.order.0;
         if self.shown.is_empty() {
             self.shown.origin = event.origin.clone();
-            self.shown.attributes = vec![(LOG_EVENT_KEY.to_owned(), Value::Text(event.name.clone().into()))];
+            let mut made = Vec::new();
+            push_fact(LOG_EVENT_KEY, &FactValue::Text(Cow::Borrowed(&event.name)), &mut made);
+            self.shown.stated[0] = Some(made.into());
         }
         let before = self.shown.end;
         (self.shown.start, self.shown.end) = (self.shown.start.min(time), before.max(time));
         match event.told {
             Told::Prompt { .. } => {
-                if !std::mem::replace(&mut self.has_prompt, true) {
+                if std::mem::replace(&mut self.has_prompt, true) {
+                    self.shown.stated[1].clone_from(&event.stated);
+                } else {
                     self.shown.origin = event.origin.clone();
-                    self.shown.attributes.clear();
+                    self.shown.stated = [event.stated.clone(), None, None];
                 }
-                self.shown.state(&event.stated);
                 (self.shown.asked, self.proposes, self.shown.is_running) = (None, false, true);
             }
             Told::CallBegins => {
@@ -273,7 +293,9 @@ impl State {
                 (self.shown.asked, self.shown.is_running) = (None, true);
             }
             Told::Answer if event.is_of_turn => {
-                self.shown.state(&event.stated);
+                if event.stated.is_some() {
+                    self.shown.stated[2].clone_from(&event.stated);
+                }
                 self.shown.asked = self.stated_wait();
                 self.shown.is_running = self.shown.asked.is_some() || self.runs_tool();
             }

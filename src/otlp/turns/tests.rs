@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Batch, Span};
-use crate::otlp::{json, rows};
+use crate::otlp::{json, payload, rows};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -66,6 +66,29 @@ fn a_prompt_runs_from_its_event_until_the_model_has_answered() {
     assert_eq!(root(&ended).end, None, "a model is asked next");
     let (batch, _) = read(&mut turns, &[event(15, "session.end", "", &[("session.id", "s")])]);
     assert_eq!(root(&batch).end, Some(14 * SECOND));
+}
+
+#[test]
+fn a_turn_states_what_its_prompts_and_its_answer_do_and_the_last_one_counts() {
+    let mut turns = Turns::default();
+    let mut stated = |second: i64, name: &str, more: &[(&str, &str)]| {
+        let told = turns.read(&telling(&request(&[event(second, name, "", &with(more))])).expect("records"));
+        let mut batch = Batch::default();
+        rows::read(&told.body, Vec::new(), &mut batch).expect("spans");
+        let turn = root(&batch).payload_ref.0 as usize;
+        let (payload, _) = payload::decode_at(&told.body, turn).expect("a message").expect("a span");
+        let stated = |name: &str| payload.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_json());
+        let [input, output] = ["input.value", "output.value"].map(|name| stated(name).unwrap_or_default());
+        assert_eq!(input, format!("{:?}", batch.text(root(&batch).facts.input)), "the row says the same");
+        [input, output]
+    };
+    assert_eq!(stated(10, "user_prompt", &[("prompt", "Fix it."), ("output.value", "?")]), [r#""Fix it.""#, r#""?""#]);
+    assert_eq!(stated(12, "assistant_response", &[("response", "Fixed.")]), [r#""Fix it.""#, r#""Fixed.""#]);
+    assert_eq!(stated(13, "assistant_response", &[]), [r#""Fix it.""#, r#""Fixed.""#], "an answer without a text");
+    assert_eq!(stated(14, "user_prompt", &[("prompt", "<REDACTED>")]), [r#""Fix it.""#, r#""Fixed.""#], "a prompt that is left out");
+    assert_eq!(stated(15, "user_prompt", &[("prompt", "Now the other.")]), [r#""Now the other.""#, r#""Fixed.""#]);
+    // It belongs to the first prompt, but the others came later.
+    assert_eq!(stated(9, "user_prompt", &[("prompt", "Look at it.")]), [r#""Now the other.""#, r#""Fixed.""#]);
 }
 
 #[test]

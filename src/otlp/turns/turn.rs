@@ -9,10 +9,9 @@ use std::ops::Bound;
 use hashbrown::{HashMap, HashSet};
 
 use super::call::{self, REFUSED};
-use super::state::{Calls, Event, Made, Order, Shown, State};
-use super::writer::{SpanHead, Writer, push_attribute, push_fact, push_name};
+use super::state::{self, Calls, Event, Made, Order, Shown, State};
+use super::writer::{SpanHead, Writer, encoded_attributes, push_encoded, push_fact, push_name};
 use super::{Logs, hash, trace_id};
-use crate::model::attributes::heap_bytes;
 use crate::model::{LogNote, Nanos, SpanId, Status, TraceId, Withdrawn};
 use crate::semconv::log_events::{FactValue, Told};
 
@@ -97,7 +96,7 @@ impl Turn {
             + self.events_bytes
             + self.settled.bytes()
             + self.after.bytes()
-            + heap_bytes(&self.now.attributes)
+            + self.now.stated.iter().map(state::bytes).sum::<usize>()
             + self.named_spans.len() * size_of::<(Order, (TraceId, SpanId))>()
             + (self.known.len() + self.told.len()) * 16
     }
@@ -240,18 +239,13 @@ impl Turn {
         let (trace, root) = self.place();
         let (status, message) = if is_refused { (Status::Error, REFUSED) } else { (event.status, &*event.message) };
         let end = (event.told != Told::ToolBegins).then_some(event.order.0);
-        let mut more = Vec::new();
-        if matches!(event.told, Told::Call | Told::Details | Told::FailedCall) {
-            call::push_first_token(event.first_token, until_event, &mut more);
+        let more = if matches!(event.told, Told::Call | Told::Details | Told::FailedCall) {
+            call::first_token(event.first_token, until_event)
         } else {
-            call::push_note(LogNote { asked, logged_in: event.logged_in }, &mut more);
-        }
-        writer.push(
-            &event.origin,
-            SpanHead { trace, id, parent: Some(root), start: start.max(1), end, status, message },
-            &event.call,
-            &more,
-        );
+            call::note(LogNote { asked, logged_in: event.logged_in })
+        };
+        let head = SpanHead { trace, id, parent: Some(root), start: start.max(1), end, status, message };
+        writer.push(&event.origin, head, &event.call, more);
     }
 
     fn place(&self) -> (TraceId, SpanId) {
@@ -265,23 +259,24 @@ impl Turn {
 
     /// Writes the span of the prompt.
     pub(super) fn write_root(&self, writer: &mut Writer) {
-        let Shown { start, end, is_running, asked, ref origin, ref attributes } = self.now;
+        let Shown { start, end, is_running, asked, ref origin, ref stated } = self.now;
         let service =
             Some(String::from_utf8_lossy(&origin.service)).filter(|service| !service.is_empty()).unwrap_or(Cow::Borrowed("agent"));
         let mut facts = vec![("gen_ai.operation.name", "invoke_agent"), ("gen_ai.agent.name", &service)];
         facts.extend((!self.session_id.is_empty()).then_some(("session.id", self.session_id.as_str())));
         let mut encoded = Vec::new();
         push_name(["invoke_agent", " ", &service], &mut encoded);
-        for attribute in attributes.iter().filter(|(key, _)| facts.iter().all(|(name, _)| name != key)) {
-            push_attribute(attribute.clone(), &mut encoded);
+        let stated = stated.iter().flatten().flat_map(|stated| encoded_attributes(stated));
+        for (_, attribute) in stated.filter(|(key, _)| facts.iter().all(|(name, _)| name.as_bytes() != *key)) {
+            push_encoded(attribute, &mut encoded);
         }
         for (key, value) in facts {
             push_fact(key, &FactValue::Text(value.into()), &mut encoded);
         }
         let asked = asked.filter(|_| is_running).map(|asked| asked.at);
-        call::push_note(LogNote { asked, logged_in: None }, &mut encoded);
+        let note = call::note(LogNote { asked, logged_in: None });
         let (trace, id) = self.place();
         let end = (!is_running).then_some(end);
-        writer.push(origin, SpanHead { trace, id, parent: None, start, end, status: Status::Unset, message: "" }, &encoded, &[]);
+        writer.push(origin, SpanHead { trace, id, parent: None, start, end, status: Status::Unset, message: "" }, &encoded, note);
     }
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use prost::Message as _;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, message};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
-use crate::model::{Attribute, Nanos, Payload, SpanId, Status, TraceId};
-use crate::otlp::encode::{key_value, key_values, push_bytes, push_group, unix_nanos, value};
+use crate::model::{Nanos, Payload, SpanId, Status, TraceId};
+use crate::otlp::encode::{key_values, push_bytes, push_group, push_length, unix_nanos};
 use crate::otlp::request::Group;
-use crate::semconv::log_events::FactValue;
+use crate::otlp::value::key_value;
+use crate::otlp::wire::Fields;
+use crate::semconv::log_events::{Fact, FactValue};
 
 /// Bytes of encoded spans after which a group is closed.
 const GROUP_SIZE: usize = 1 << 20;
@@ -76,13 +78,15 @@ pub(super) struct Writer {
     origin: Arc<Origin>,
     /// The encoded `ScopeSpans.spans` fields of the open group.
     spans: Vec<u8>,
+    /// What is encoded of the span at present, before and after what its event said.
     head: Vec<u8>,
+    tail: Vec<u8>,
     body: Vec<u8>,
 }
 
 impl Writer {
-    /// Writes a span whose name and attributes are encoded, in two parts.
-    pub(super) fn push(&mut self, origin: &Arc<Origin>, head: SpanHead<'_>, encoded: &[u8], more: &[u8]) {
+    /// Writes a span whose name and attributes are encoded, but for one.
+    pub(super) fn push(&mut self, origin: &Arc<Origin>, head: SpanHead<'_>, encoded: &[u8], more: Option<Fact<'_>>) {
         if self.spans.len() > GROUP_SIZE || !Arc::ptr_eq(&self.origin, origin) && self.origin != *origin {
             self.flush();
             self.origin = origin.clone();
@@ -105,9 +109,12 @@ impl Writer {
             encode_varint(head.status.code().into(), &mut status);
             push_bytes(15, &status, out);
         }
-        encode_key(2, WireType::LengthDelimited, &mut self.spans);
-        encode_varint((self.head.len() + encoded.len() + more.len()) as u64, &mut self.spans);
-        for part in [&self.head, encoded, more] {
+        self.tail.clear();
+        if let Some((key, fact)) = more {
+            push_fact(key, &fact, &mut self.tail);
+        }
+        push_length(2, self.head.len() + encoded.len() + self.tail.len(), &mut self.spans);
+        for part in [&self.head, encoded, &self.tail] {
             self.spans.extend_from_slice(part);
         }
     }
@@ -127,8 +134,7 @@ impl Writer {
 
 /// Appends the name of a span.
 pub(super) fn push_name(parts: [&str; 3], out: &mut Vec<u8>) {
-    encode_key(5, WireType::LengthDelimited, out);
-    encode_varint(parts.iter().map(|part| part.len()).sum::<usize>() as u64, out);
+    push_length(5, parts.iter().map(|part| part.len()).sum(), out);
     for part in parts {
         out.extend_from_slice(part.as_bytes());
     }
@@ -139,9 +145,13 @@ pub(super) fn push_encoded(attribute: &[u8], out: &mut Vec<u8>) {
     push_bytes(ATTRIBUTES, attribute, out);
 }
 
-/// Appends an attribute.
-pub(super) fn push_attribute((key, stated): Attribute, out: &mut Vec<u8>) {
-    message::encode(ATTRIBUTES, &key_value(key, value(stated)), out);
+/// Returns attributes that were appended, with their keys before them.
+pub(super) fn encoded_attributes(attributes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut fields = Fields(attributes);
+    std::iter::from_fn(move || {
+        let attribute = fields.find(ATTRIBUTES).ok()??.bytes().ok()?;
+        Some((key_value(attribute).ok()?.0, attribute))
+    })
 }
 
 /// Appends a fact as an attribute.
@@ -152,11 +162,9 @@ pub(super) fn push_fact(key: &str, fact: &FactValue<'_>, out: &mut Vec<u8>) {
         FactValue::Int(number) => 1 + encoded_len_varint(*number as u64),
         FactValue::Float(_) => 1 + size_of::<f64>(),
     };
-    encode_key(ATTRIBUTES, WireType::LengthDelimited, out);
-    encode_varint((length(key.len()) + length(value)) as u64, out);
+    push_length(ATTRIBUTES, length(key.len()) + length(value), out);
     push_bytes(1, key.as_bytes(), out);
-    encode_key(2, WireType::LengthDelimited, out);
-    encode_varint(value as u64, out);
+    push_length(2, value, out);
     match fact {
         FactValue::Text(text) => push_bytes(1, text.as_bytes(), out),
         FactValue::Int(number) => {

@@ -128,6 +128,12 @@ impl Default for EventAttributes<'_> {
 }
 
 impl<'a> EventAttributes<'a> {
+    /// Forgets all attributes, for those of another event.
+    pub fn clear(&mut self) {
+        self.all.clear();
+        self.places = [0; KEYS.len()];
+    }
+
     /// Adds an attribute.
     pub fn push(&mut self, attribute: EventAttribute<'a>) {
         let key = TABLE.find(attribute.key);
@@ -152,7 +158,9 @@ impl<'a> EventAttributes<'a> {
 /// Returns the text of the first of these keys that states one; a value in JSON for what is no text.
 pub(super) fn text<'a>(attributes: &EventAttributes<'a>, keys: &[Key]) -> Option<Cow<'a, str>> {
     let stated = |key: &Key| match &attributes.get(*key)?.value {
-        Ok(Scalar::Text(text)) => Some(String::from_utf8_lossy(text)).filter(|text| !text.trim().is_empty() && !is_left_out(text)),
+        Ok(Scalar::Text(text)) => {
+            Some(String::from_utf8_lossy(text)).filter(|text| !text.trim().is_empty() && !is_left_out(text.as_bytes()))
+        }
         Ok(Scalar::Int(number)) => Some(number.to_string().into()),
         Ok(Scalar::Float(number)) => Some(Value::Float(*number).to_json().into()),
         Ok(Scalar::Bool(flag)) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),

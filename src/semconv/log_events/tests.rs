@@ -81,8 +81,11 @@ fn thoughts_count_as_output_where_only_the_total_includes_them() {
 
 #[test]
 fn what_is_left_out_or_no_count_is_not_stated() {
-    for text in ["<REDACTED>", "[redacted]", "REDACTED", " "] {
+    for text in ["<REDACTED>", "[redacted]", "REDACTED", "«Redacted»", " "] {
         assert_eq!(prompt(&attributes(&[("prompt", text)])), None, "{text}");
+    }
+    for text in ["redacted text", "é", "un-redacted"] {
+        assert_eq!(prompt(&attributes(&[("prompt", text)])).as_deref(), Some(text));
     }
     assert_eq!(prompt(&attributes(&[("prompt", "<REDACTED>"), ("prompt_text", "Hi")])).as_deref(), Some("Hi"));
     for tokens in ["-1", "NaN", "1.5", "1e30", "many"] {
