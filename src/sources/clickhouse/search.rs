@@ -146,6 +146,7 @@ mod tests {
             r#"{"gen_ai": {"response": {"finish_reasons": ["error"]}}}"#,
             r#"{"ai.response.finishReason": "error"}"#,
             r#"{"llm.finish_reason":"ERROR"}"#,
+            r#"{"gen_ai.output.messages":"[{\"parts\":[],\"finish_reason\":\"error\"}]"}"#,
         ] {
             assert!(finds(FAILURE, content), "{content}");
         }

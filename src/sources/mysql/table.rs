@@ -28,8 +28,18 @@ impl Table {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
 
-    /// Returns an error if the table is missing or has other columns.
+    /// Returns an error if the table is missing, has other columns, or may not be read.
     pub(super) fn check(&self, session: &mut Session) -> Result<(), Error> {
+        let Err(missing) = self.find_columns(session) else { return Ok(()) };
+        // What a user may not read is not listed.
+        match session.query(&format!("SELECT {}, {CREATED} FROM {} LIMIT 0", COLUMNS.join(", "), self.quoted()), |_| {}) {
+            Err(Error::Denied) => Err(Error::Denied),
+            _ => Err(missing),
+        }
+    }
+
+    /// Returns an error if the server does not list the table with its columns.
+    fn find_columns(&self, session: &mut Session) -> Result<(), Error> {
         let mut columns = Vec::new();
         let condition = format!("table_schema = {}", literal(self.schema.as_bytes()));
         let sql = format!(
