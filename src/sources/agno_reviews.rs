@@ -31,6 +31,9 @@ pub(super) const SESSION_METRICS: [&str; 4] = [SESSIONS, "session_id", "session_
 pub(super) const APPROVAL: [&str; 10] =
     ["id", "run_id", "status", "approval_type", "run_status", "tool_name", "tool_args", "created_at", "resolved_at", "resolved_by"];
 
+/// The columns of a run that tell whether an evaluation judged it.
+pub(super) const RUN: [&str; 5] = ["run_id", "agent_id", "team_id", "run_data", "created_at"];
+
 /// The columns of an evaluation, in the order of [`evaluation`].
 pub(super) const EVALUATION: [&str; 5] = ["run_id", "eval_type", "name", "eval_data", "eval_input"];
 
@@ -127,7 +130,7 @@ pub(super) struct Stored {
 
 impl Stored {
     /// Whether its run must be looked up by what was judged.
-    pub(super) fn is_unlinked(&self) -> bool {
+    fn is_unlinked(&self) -> bool {
         matches!(self.evaluation.verdicts.as_slice(), [verdict] if verdict.subject.is_empty())
     }
 }
@@ -157,6 +160,14 @@ pub(super) fn evaluation(columns: [Option<&[u8]>; 5]) -> Option<Stored> {
 
 /// The runs of the evaluations that had to be looked up, by the ids of the evaluations; `None` if no run is the only one that fits.
 pub(super) type Links = HashMap<Box<str>, Option<Box<str>>>;
+
+/// The most evaluations whose runs are looked up at once.
+pub(super) const LINKED: usize = 16;
+
+/// Returns the ids of the evaluations whose runs must be looked up.
+pub(super) fn unknown(stored: &[Stored], links: &Links) -> Vec<Box<str>> {
+    stored.iter().filter(|stored| stored.is_unlinked() && !links.contains_key(&stored.id)).map(|stored| stored.id.clone()).collect()
+}
 
 /// Adds pairs of evaluations and runs that fit each other to the runs of `ids`.
 pub(super) fn add_links(links: &mut Links, ids: &[Box<str>], pairs: &[(String, String)]) {

@@ -82,7 +82,7 @@ fn every_store_tells_the_same_of_contexts() {
 }
 
 #[test]
-fn accuracy_tests_and_sums_that_agno_keeps_are_shown_with_the_runs() {
+fn scores_and_sums_that_agno_keeps_are_shown_with_the_runs() {
     let (Some(server), Some(python)) = (Server::shared(), python()) else { return };
     let (_models, address) = models_with_script(&python, Path::new("tests/agno/beside.json"));
     let url = server.url(LOGIN, "mysql");
@@ -90,7 +90,8 @@ fn accuracy_tests_and_sums_that_agno_keeps_are_shown_with_the_runs() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let traces = list(&url, "beside");
     let of = |agent: &str| traces.iter().filter(|trace| trace["agent"] == agent).collect::<Vec<_>>();
-    let scores: Vec<_> = of("Counter").iter().map(|trace| trace["scores"][0]["score"].as_f64()).collect();
-    assert_eq!(scores, [Some(4.0); 2]);
+    let scores = |agent: &str| of(agent).iter().map(|trace| trace["scores"][0]["score"].as_f64()).collect::<Vec<_>>();
+    assert_eq!((scores("Counter"), scores("Greeter")), (vec![Some(4.0); 2], vec![Some(9.0)]));
+    assert_eq!(traces.iter().filter(|trace| !trace["scores"].as_array().unwrap().is_empty()).count(), 3);
     check_stored(&url, &["--schema", "beside"], of("Counter")[0]);
 }

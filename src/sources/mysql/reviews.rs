@@ -11,7 +11,8 @@ use super::table::{identifier, literal};
 use crate::model::review::{Reviews, RunMetrics};
 use crate::model::{Batch, Origin, Payload};
 use crate::sources::agno_reviews::{
-    self, EVALUATION, EVALUATIONS, Links, RUN_METRICS, SESSION_METRICS, SentReviews, evaluation, evaluations_mark, select_evaluations,
+    self, BEFORE, EVALUATION, EVALUATIONS, LINKED, Links, RUN, RUN_METRICS, RUNS, SESSION_METRICS, SentReviews, Stored, add_links,
+    evaluation, evaluations_mark, select_evaluations, unknown,
 };
 use crate::sources::{UpdateSender, agno_row};
 
@@ -30,6 +31,7 @@ pub(super) struct ReviewReader {
     has_table: bool,
     /// What the table said of its last change.
     mark: String,
+    links: Links,
 }
 
 impl ReviewReader {
@@ -66,10 +68,55 @@ impl ReviewReader {
         }
         let mut stored = Vec::new();
         session.query(&select_evaluations(&table, identifier), |row| stored.extend(row.first_chunk().copied().and_then(evaluation)))?;
+        match self.link(session, schema, &stored) {
+            Err(error @ Error::Lost(_)) => return Err(error),
+            Err(error) => tracing::debug!(?error, "the runs that were judged are not looked up"),
+            Ok(()) => {}
+        }
         self.mark = mark;
-        // Of a judge, the run would have to be sought by its texts.
-        Ok(Some(Reviews { evaluations: agno_reviews::linked(stored, &Links::new()), ..Reviews::default() }))
+        Ok(Some(Reviews { evaluations: agno_reviews::linked(stored, &self.links), ..Reviews::default() }))
     }
+
+    /// Looks up the runs of evaluations.
+    fn link(&mut self, session: &mut Session, schema: &str, stored: &[Stored]) -> Result<(), Error> {
+        let unknown = unknown(stored, &self.links);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let evaluations = table(session, schema, EVALUATIONS, &[&EVALUATION[..], &["created_at", "agent_id", "team_id"]].concat())?;
+        let runs = table(session, schema, RUNS, &RUN)?;
+        let (Some(evaluations), Some(runs)) = (evaluations, runs) else { return Ok(()) };
+        for ids in unknown.chunks(LINKED) {
+            let mut pairs = Vec::new();
+            let found = session.query(&pairs_sql(&evaluations, &runs, ids), |row| {
+                let text = |at: usize| Some(String::from_utf8_lossy(row.get(at).copied().flatten()?).into_owned());
+                pairs.extend(text(0).zip(text(1)));
+            });
+            // What fails once would do so again.
+            add_links(&mut self.links, ids, &pairs);
+            found?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the statement for the evaluations and the runs that fit each other. Texts are compared as bytes: those of MySQL are equal in any case.
+fn pairs_sql(evaluations: &str, runs: &str, ids: &[Box<str>]) -> String {
+    let ids = ids.iter().map(|id| literal(id.as_bytes())).collect::<Vec<_>>().join(", ");
+    let value = |column: &str, path: &str| {
+        format!("CAST(CASE WHEN JSON_VALID({column}) THEN JSON_UNQUOTE(JSON_EXTRACT({column}, '{path}')) END AS BINARY)")
+    };
+    let part = |owner: &str| {
+        format!(
+            "SELECT e.run_id, r.run_id FROM {evaluations} AS e JOIN {runs} AS r ON r.{owner} = e.{owner} \
+             AND r.created_at BETWEEN e.created_at - {BEFORE} AND e.created_at AND {} = {} AND {} = {} WHERE e.run_id IN ({ids})",
+            value("r.run_data", "$.content"),
+            value("e.eval_data", "$.results[0].output"),
+            value("r.run_data", "$.input.input_content"),
+            value("e.eval_data", "$.results[0].input"),
+        )
+    };
+    format!("{} UNION ALL {}", part("agent_id"), part("team_id"))
 }
 
 /// Adds what Agno's records of runs and sessions state to the payloads of runs.

@@ -14,8 +14,8 @@ use crate::model::review::{Reviews, RunMetrics};
 use crate::model::{Batch, Origin};
 use crate::sources::UpdateSender;
 use crate::sources::agno_reviews::{
-    self, APPROVAL, APPROVALS, BEFORE, EVALUATION, EVALUATIONS, Links, RUNS, SentReviews, Stored, add_links, approval, approvals_mark,
-    evaluation, evaluations_mark, select_approvals, select_evaluations,
+    self, APPROVAL, APPROVALS, BEFORE, EVALUATION, EVALUATIONS, LINKED, Links, RUN, RUNS, SentReviews, Stored, add_links, approval,
+    approvals_mark, evaluation, evaluations_mark, select_approvals, select_evaluations, unknown,
 };
 use crate::sources::sql::identifier;
 
@@ -23,10 +23,6 @@ use crate::sources::sql::identifier;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// The interval of looking for the tables while there are none.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
-/// The most evaluations whose runs are looked up at once.
-const LINKED: usize = 16;
-/// The columns of runs that are read.
-const RUN: [&str; 5] = ["run_id", "agent_id", "team_id", "run_data", "created_at"];
 
 /// What was read of approvals and evaluations.
 #[derive(Default)]
@@ -91,9 +87,7 @@ impl ReviewReader {
             }
         };
         if let (Some(evaluations), Some(runs)) = (&tables.evaluations, &tables.runs) {
-            let unknown = stored.iter().filter(|stored| stored.is_unlinked() && !self.links.contains_key(&stored.id));
-            let unknown: Vec<Box<str>> = unknown.map(|stored| stored.id.clone()).collect();
-            for ids in unknown.chunks(LINKED) {
+            for ids in unknown(&stored, &self.links).chunks(LINKED) {
                 let found = pairs(session, evaluations, runs, ids).await;
                 // An error ends the transaction, and would do so again.
                 add_links(&mut self.links, ids, found.as_deref().unwrap_or_default());

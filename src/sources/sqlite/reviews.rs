@@ -7,13 +7,10 @@ use super::error::Error;
 use super::rows::bytes;
 use crate::model::review::{Approval, RunMetrics};
 use crate::sources::agno_reviews::{
-    self, APPROVALS, BEFORE, EVALUATIONS, Links, RUNS, Stored, add_links, approval, approvals_mark, evaluation, evaluations_mark,
-    select_approvals, select_evaluations,
+    self, APPROVALS, BEFORE, EVALUATIONS, LINKED, Links, RUNS, Stored, add_links, approval, approvals_mark, evaluation, evaluations_mark,
+    select_approvals, select_evaluations, unknown,
 };
 use crate::sources::sql::{identifier, literal};
-
-/// The most evaluations whose runs are looked up in one transaction.
-const LINKED: usize = 16;
 
 /// What was read in one transaction.
 #[derive(Debug, Default)]
@@ -46,8 +43,7 @@ pub(super) fn read(database: &Database) -> Result<Found, Error> {
 
 /// Looks up the runs of some evaluations that `links` does not have yet. Returns whether others are left.
 pub(super) fn link(database: &Database, stored: &[Stored], links: &mut Links) -> Result<bool, Error> {
-    let mut unknown: Vec<Box<str>> =
-        stored.iter().filter(|stored| stored.is_unlinked() && !links.contains_key(&stored.id)).map(|stored| stored.id.clone()).collect();
+    let mut unknown = unknown(stored, links);
     let is_more = unknown.len() > LINKED;
     unknown.truncate(LINKED);
     if unknown.is_empty() {
