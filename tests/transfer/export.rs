@@ -15,7 +15,7 @@ fn an_exported_file_reads_back_unchanged() {
             .assert()
             .success()
             .stdout("")
-            .stderr(predicate::str::contains(format!("of 11 traces to {path_text}")));
+            .stderr(predicate::str::contains(format!("of 11 traces as {format} to {path_text}")));
         path
     };
     for source in [database, fixture("agno-3.1.10.otlp.pb")] {
