@@ -7,7 +7,7 @@ mod naming;
 mod texts;
 mod usage;
 
-pub(super) use ending::{ERROR_WORD, EndedSpan, MAX_REASON_CHARS, REASONS, is_wordless};
+pub(super) use ending::{ANSWER_WORDS, EndedSpan, MAX_REASON_CHARS, REASONS, is_wordless};
 pub(super) use facts::PROMPT_PREFIX;
 pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;

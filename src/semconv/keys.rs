@@ -353,7 +353,7 @@ fields! {
         "llm.finish_reason",
         "finish_reason",
     ],
-    /// What a span returned, in addition to [`Field::Response`]. Only the presence counts, and of the first key why the messages ended.
+    /// What a span returned, in addition to [`Field::Response`]. Only the presence counts, words for tools, and of the first key why the messages ended.
     Answer: [
         "gen_ai.output.messages",
         "gen_ai.tool.call.result",

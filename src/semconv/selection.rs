@@ -3,7 +3,7 @@
 //! A row built from these parts has the same facts as a row built from the whole attributes. PostgreSQL's statements are generated from
 //! this list, so that a new key in the conventions needs no change there.
 
-use super::extractor::{ERROR_WORD, MAX_MAP_CHARS, MAX_REASON_CHARS, METADATA_WORDS, PROMPT_PREFIX, REASONS};
+use super::extractor::{ANSWER_WORDS, MAX_MAP_CHARS, MAX_REASON_CHARS, METADATA_WORDS, PROMPT_PREFIX, REASONS};
 use super::keys::{ENDS, Field};
 use super::messages::{MAX_MESSAGES_CHARS, QUESTION_SIGNS};
 use super::preview::{ERROR_PREVIEW, PREVIEW_WINDOW};
@@ -91,7 +91,7 @@ fn field_part(field: Field) -> Part {
             max_reason: MAX_REASON_CHARS,
             reasons: &REASONS,
         },
-        Field::Answer => matching(None, MAX_REASON_CHARS, &[ERROR_WORD], 1),
+        Field::Answer => matching(None, MAX_REASON_CHARS, &ANSWER_WORDS, 1),
         Field::ProviderMetadata => matching(None, MAX_RESPONSE_CHARS, &[], 1),
         Field::UsageDetails | Field::InputDetails | Field::OutputDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
         Field::CostDetails => matching(None, MAX_MAP_CHARS, &["total"], 1),

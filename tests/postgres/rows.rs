@@ -159,7 +159,7 @@ fn rows_have_the_same_facts_as_in_sqlite() {
 }
 
 /// Attributes of one span each. `$` stands for 100 kB of text, `%` for 100,000 characters of white space.
-const LONG: [&str; 39] = [
+const LONG: [&str; 42] = [
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"content\": \"$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 50}}"}"#,
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"text\": \"$$$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000}}"}"#,
     r#"{"openinference.span.kind": "LLM", "output.value": {"text": "$", "id": "r2", "usage": {"input_tokens": 7, "output_tokens": 9}}}"#,
@@ -210,6 +210,9 @@ const LONG: [&str; 39] = [
     r#"{"openinference.span.kind": "AGENT", "input.value": "\"one \\n text $\""}"#,
     r#"{"openinference.span.kind": "AGENT", "input.value": "{\"a\": \"\u5317\u5317 $\", \"role\": \"no\"}"}"#,
     r#"{"openinference.span.kind": "AGENT", "input.value": "{\"question\": \"$$$ too long\"}"}"#,
+    r#"{"gen_ai.operation.name": "invoke_agent", "gen_ai.output.messages": "[{\"parts\": [{\"content\": \"model exploded\"}], \"finish_reason\": \"error\"}]", "a": "$"}"#,
+    r#"{"gen_ai.operation.name": "invoke_agent", "gen_ai.output.messages": "[{\"parts\": [{\"content\": \"$\"}], \"finish_reason\": \"error\"}]"}"#,
+    r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.output.messages": "[{\"parts\": [{\"type\": \"tool_call\", \"name\": \"x\"}]}]", "a": "$"}"#,
 ];
 
 /// 100 kB of words that no server can compress into a few bytes.
@@ -275,6 +278,7 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
         ("asked", 35),
         ("quoted ", 36),
         ("one text", 37),
+        ("model exploded", 40),
         ("Paused", count + 4),
         ("Refused: ", count + 5),
         ("Cut", count + 6),

@@ -26,8 +26,11 @@ const MAX_LINES: usize = 8;
 /// The finish reason of a message that ended by an error, as OpenTelemetry names it.
 const ERROR_REASON: &str = "error";
 
-/// The same as JSON.
-pub(in crate::semconv) const ERROR_WORD: &str = "\"error\"";
+/// Parts of words of which every form of a request for a tool has one.
+const TOOL_WORDS: [&str; 2] = ["ool", "unction"];
+
+/// Texts of which one is in every answer that matters: those and the error as JSON.
+pub(in crate::semconv) const ANSWER_WORDS: [&str; 3] = ["\"error\"", TOOL_WORDS[0], TOOL_WORDS[1]];
 
 /// The keys under which guardrails state why they refuse.
 pub(in crate::semconv) const REASONS: [&str; 6] = ["reason", "explanation", "message", "error", "detail", "details"];
@@ -120,7 +123,7 @@ impl<'a> Extractor<'a> {
     pub(super) fn may_request_tools(&self) -> bool {
         let mentions = |field| {
             let Some(Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = self.text(field) else { return false };
-            [b"ool".as_slice(), b"unction"].iter().any(|word| memchr::memmem::find(raw, word).is_some())
+            TOOL_WORDS.iter().any(|word| memchr::memmem::find(raw, word.as_bytes()).is_some())
         };
         let by_reason = || self.text(Field::FinishReason).is_some_and(is_tool_reason);
         let by_text = || !self.seen.has_response && [Field::Response, Field::Answer].into_iter().any(mentions);
