@@ -21,7 +21,7 @@ fn the_rows_read_for_one_hour_stay_flat_while_the_table_grows_tenfold() {
         let listed = output(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).replace(&database, "d");
         (listed.lines().count(), front.cost())
     };
-    let (few, many) = (ask(100_000), ask(1_000_000));
+    let (few, many) = (ask(1_000_000), ask(10_000_000));
     assert_eq!(few.0, 13);
     assert_eq!((few.0, few.1.0), (many.0, many.1.0));
     assert!(many.1.1 * 10 < few.1.1 * 12, "{} rows, then {}", few.1.1, many.1.1);
