@@ -1,6 +1,6 @@
 //! Output for users.
 
-use super::Program;
+use super::{Program, fixture};
 
 #[test]
 fn list_prints_a_line_per_trace_with_its_error() {
@@ -140,6 +140,9 @@ source   traces.db
     );
     let ascii = program.text(&["show", "f1da", "--ascii", "traces.db"]);
     assert!(ascii.is_ascii(), "{ascii}");
+    let requests = fixture("frameworks/agno-agentos-fastapi/traces.sqlite").display().to_string();
+    let ascii = program.text(&["show", "4f63", "--ascii", &requests]);
+    assert!(ascii.is_ascii() && ascii.contains(" 620us "), "{ascii}");
 }
 
 #[test]
