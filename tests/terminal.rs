@@ -9,6 +9,8 @@ mod agno;
 mod answers;
 #[path = "terminal/demo.rs"]
 mod demo;
+#[path = "terminal/flood.rs"]
+mod flood;
 #[path = "terminal/hostile.rs"]
 mod hostile;
 #[path = "terminal/run.rs"]

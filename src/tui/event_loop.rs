@@ -5,6 +5,7 @@ mod export;
 mod program;
 mod service;
 mod signals;
+mod turns;
 mod updates;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use self::program::next_event;
 pub use self::program::{ProgramEnd, ProgramEvent, ProgramLink, ProgramRequest};
 pub use self::service::{Held, Service};
 use self::signals::{Resizes, end_signal};
+use self::turns::Turns;
 use super::app::{App, ContextSlice, Effect, ReadPart, ReadSlice, Slice};
 use crate::export::ExportedSpan;
 use crate::job_control::{Scope, Stops};
@@ -170,6 +172,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
     let mut frames = FramePacer { drawn: Instant::now(), is_dirty: true, is_urgent: true };
     let mut is_priced = false;
     let mut has_work = false;
+    let mut turns = Turns::default();
     // The first frame should have the right colours.
     let asked = state.session.app.themes.follows_background();
     state.is_answer_due = asked;
@@ -184,12 +187,18 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
         state.send_requests();
         state.tell_program();
         state.tell_service();
+        let gives_way = turns.give_way();
+        if gives_way {
+            // Signals are noticed meanwhile.
+            tokio::task::yield_now().await;
+        }
         tokio::select! {
             biased;
             message = panic_hook::happened() => bail!(message),
             () = &mut end => return Ok(End::Quit),
-            input = inputs.next() => {
-                if let Some(end) = state.handle_inputs(input, inputs)? {
+            input = inputs.next(), if !gives_way => {
+                let Some(first) = input else { return Ok(End::Quit) };
+                if let Some(end) = turns.take(first, inputs, FRAME, |input| state.handle_input(input))? {
                     return Ok(end);
                 }
                 if std::mem::take(&mut state.is_suspending) {
@@ -238,6 +247,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
                 let Session { app, store, .. } = &mut *state.session;
                 has_work = app.work(store, Slice::of(WORK));
             }
+            () = std::future::ready(()), if gives_way => {}
         }
         frames.is_dirty = true;
     }
@@ -272,31 +282,22 @@ impl Loop<'_> {
         Ok(has_more)
     }
 
-    /// Handles an input and all that wait behind it, so that one frame shows their effect. Returns why to end, if so.
-    fn handle_inputs(&mut self, first: Option<std::io::Result<Input>>, inputs: &mut Inputs) -> Result<Option<End>, Report> {
-        let Some(first) = first else { return Ok(Some(End::Quit)) };
-        let mut next = Some(first);
-        while let Some(input) = next {
-            match input? {
-                Input::Event(event) => {
-                    if let Some(end) = self.handle_event(&event) {
-                        return Ok(Some(end));
-                    }
-                }
-                Input::Background(background) => {
-                    self.session.app.themes.set_background(background);
-                    self.is_answer_due = false;
-                }
-                // The background itself tells more than what the user prefers.
-                Input::Scheme(background) => {
-                    self.session.app.themes.set_background(background);
-                    self.output.send(ASK_BACKGROUND.as_bytes().to_vec());
-                }
-                Input::Answered => self.is_answer_due = false,
+    /// Handles an input. Returns why to end, if so.
+    fn handle_input(&mut self, input: Input) -> Option<End> {
+        match input {
+            Input::Event(event) => return self.handle_event(&event),
+            Input::Background(background) => {
+                self.session.app.themes.set_background(background);
+                self.is_answer_due = false;
             }
-            next = inputs.try_next();
+            // The background itself tells more than what the user prefers.
+            Input::Scheme(background) => {
+                self.session.app.themes.set_background(background);
+                self.output.send(ASK_BACKGROUND.as_bytes().to_vec());
+            }
+            Input::Answered => self.is_answer_due = false,
         }
-        Ok(None)
+        None
     }
 
     /// Handles an event. Returns why to end, if so.

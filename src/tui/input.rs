@@ -71,6 +71,17 @@ impl Inputs {
         Ok(Self { chunks, parser: Parser::default(), parsed: VecDeque::new(), deadline: None })
     }
 
+    /// Returns the inputs that a terminal sends as these bytes, in chunks as they are read.
+    #[cfg(all(test, unix))]
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let chunks = bytes.chunks(50).map(|bytes| Ok(Chunk::Bytes(bytes.to_vec())));
+        let (sender, receiver) = channel(bytes.len());
+        for chunk in chunks {
+            assert!(sender.try_send(chunk).is_ok());
+        }
+        Self { chunks: receiver, parser: Parser::default(), parsed: VecDeque::new(), deadline: None }
+    }
+
     /// Waits for the next input; `None` at the end. Nothing is lost if the future is dropped.
     ///
     /// # Errors
