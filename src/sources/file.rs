@@ -28,7 +28,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::sqlite::Tables;
-use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
+use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender, missing_file};
 use crate::model::time::now;
 use crate::model::{MetricBatch, Origin, Payload, PayloadRef, Skipped, Withdrawn};
 use crate::otlp::turns;
@@ -182,13 +182,12 @@ impl Reader<'_> {
                 (self.content, self.follower) = (Some(content), follower);
                 self.set_state(state)
             }
-            Err(Refused { reason, may_come }) => {
-                if may_come {
-                    self.content = Some(Content::growing());
-                    self.follower = Some(Follower::waiting(self.path));
-                }
-                self.set_state(State::Failing(self.named(&reason)))
+            Err(Refused { may_come: true, .. }) => {
+                (self.content, self.follower) = (Some(Content::growing()), Some(Follower::waiting(self.path)));
+                let reason = if self.path.exists() { self.named("it is empty") } else { missing_file(&self.path.display().to_string()) };
+                self.set_state(State::Waiting(reason))
             }
+            Err(Refused { reason, .. }) => self.set_state(State::Failing(self.named(&reason))),
         }
     }
 
@@ -224,7 +223,7 @@ impl Reader<'_> {
             }
             Ok(rewritten::Found::Missing) => {
                 let name = self.path.display();
-                self.set_state(State::Waiting(super::missing_file(&name.to_string())))?;
+                self.set_state(State::Waiting(missing_file(&name.to_string())))?;
             }
             Ok(rewritten::Found::Half) => {
                 if store.is_stuck() {

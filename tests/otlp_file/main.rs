@@ -39,7 +39,7 @@ fn open(path: &Path) -> Read {
     let handle = file::start(path.to_owned(), UpdateSender::new(SourceId(3), sender)).unwrap();
     let mut read =
         Read { spans: Vec::new(), skipped: Vec::new(), batches: Vec::new(), state: State::Waiting(String::new()), handle, updates };
-    while !matches!(read.state, State::Ended | State::Failing(_) | State::Watching { .. }) {
+    while matches!(&read.state, State::Waiting(why) if why.is_empty()) || matches!(read.state, State::Loading { .. }) {
         match read.updates.blocking_recv().unwrap() {
             Update::Batch(batch) => {
                 assert!(batch.spans.len() <= 2048);
