@@ -167,13 +167,10 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
 
 /// Returns the duration of a trace, or how long it has been running.
 fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
-    let data = snapshot.store.trace(trace);
-    if snapshot.store.group_counts(trace).running > 0 {
-        StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
-    } else {
-        let (time, is_bound) = (snapshot.store.group_time(trace, snapshot.now), snapshot.store.is_group_time_bound(trace));
-        StyledText::from(format::duration_if_known(time, is_bound))
-    }
+    let (store, now) = (&snapshot.store, snapshot.now);
+    let Some(&head) = store.trace(trace).roots().first() else { return StyledText::from(format::UNKNOWN.to_owned()) };
+    let time = display::time(store, head, now);
+    if store.is_shown_time_running(head) { StyledText::new(&time, Style::Status(RunStatus::Running)) } else { StyledText::from(time) }
 }
 
 /// Returns what ran, with its error or input.

@@ -15,8 +15,9 @@ use crate::model::sort;
 use crate::model::{Nanos, SpanType};
 
 impl Store {
-    /// Returns the rows on the critical path of a trace without runs that leaked, up to `now`, each with the time in which it decided: while no row below it on the
-    /// path ran; none if the time of the trace is unknown. Costs the rows of the trace, and sorting the children of the rows on the path.
+    /// Returns the rows on the critical path of a trace, up to `now`, each with the time in which it decided: while no row below it on the
+    /// path ran. It ends with the time of the trace ([`Store::length`]), without runs that leaked; none if that is unknown. Costs the rows of the
+    /// trace, and sorting the children of the rows on the path.
     #[must_use]
     pub fn critical_path(&self, trace: TraceIx, now: Nanos) -> HashMap<RowIx, Nanos> {
         if self.trace_time(trace, now).is_none() {
@@ -24,8 +25,11 @@ impl Store {
         }
         let ends = self.subtree_ends(trace, now);
         let mut path = HashMap::new();
-        let roots = self.trace(trace).roots().iter().copied().filter(|&root| !self.is_leaked(root)).collect();
-        let mut open: Vec<(Option<RowIx>, Vec<RowIx>, Nanos, Nanos)> = vec![(None, roots, Nanos::MIN, Nanos::MAX)];
+        let (roots, end) = match self.head_beside_leaked(trace) {
+            Some(head) => (vec![head], self.trace(trace).start.saturating_add(self.length(trace, now))),
+            None => (self.trace(trace).roots().to_vec(), Nanos::MAX),
+        };
+        let mut open: Vec<(Option<RowIx>, Vec<RowIx>, Nanos, Nanos)> = vec![(None, roots, Nanos::MIN, end)];
         while let Some((above, mut latest, from, limit)) = open.pop() {
             let start = |row: RowIx| self.row(row).start;
             // A model call may be on the path for a part of its time only, and so are the rows below it.

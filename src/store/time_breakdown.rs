@@ -60,17 +60,30 @@ impl Store {
         TimeBreakdown { model, tool, other }
     }
 
+    /// Returns the first root of a trace into which runs leaked: it alone decides the time of the trace. `None` for any other trace.
+    pub(super) fn head_beside_leaked(&self, trace: TraceIx) -> Option<RowIx> {
+        self.trace(trace).roots().first().copied().filter(|_| self.has_leaked(trace))
+    }
+
     /// Returns the time that a trace took, up to `now` while it runs, without runs that leaked. Never negative.
     #[must_use]
     pub fn length(&self, trace: TraceIx, now: Nanos) -> Nanos {
         let data = self.trace(trace);
-        let head = data.roots().first().map(|&head| self.row(head));
-        let end = match head {
-            Some(head) if data.leaked > 0 => head.start.saturating_add(head.duration(now)),
-            _ if data.counts.running > 0 => data.end.max(now),
-            _ => data.end,
+        let end = match self.head_beside_leaked(trace).map(|head| self.row(head)) {
+            Some(head) => head.start.saturating_add(head.duration(now)),
+            None if data.counts.running > 0 => data.end.max(now),
+            None => data.end,
         };
         end.saturating_sub(data.start).max(0)
+    }
+
+    /// Whether the time of a trace still grows, see [`Store::length`].
+    #[must_use]
+    pub fn is_time_running(&self, trace: TraceIx) -> bool {
+        match self.head_beside_leaked(trace) {
+            Some(head) => self.row(head).phase == Phase::Running,
+            None => self.trace(trace).counts.running > 0,
+        }
     }
 
     /// Returns the time that a trace took, like [`Store::length`]; `None` if it is unknown: its first root was lost, or all of it ends before it
@@ -79,7 +92,7 @@ impl Store {
     pub fn trace_time(&self, trace: TraceIx, now: Nanos) -> Option<Nanos> {
         let data = self.trace(trace);
         let is_lost = data.roots().first().is_some_and(|&head| self.row(head).phase == Phase::Lost && self.row(head).time(now).is_none());
-        let is_known = data.counts.running > 0 || (!is_lost && data.end >= data.start);
+        let is_known = self.is_time_running(trace) || (!is_lost && data.end >= data.start);
         is_known.then(|| self.length(trace, now))
     }
 
@@ -100,8 +113,8 @@ impl Store {
     pub fn is_shown_time_running(&self, row: RowIx) -> bool {
         let data = self.row(row);
         match self.trace(data.trace()).roots().first() {
-            Some(&first) if first == row && self.is_part(data.trace()) => self.trace(data.trace()).counts.running > 0,
-            Some(&first) if first == row => self.group_counts(data.trace()).running > 0,
+            Some(&first) if first == row && self.is_part(data.trace()) => self.is_time_running(data.trace()),
+            Some(&first) if first == row => self.group(data.trace()).any(|part| self.is_time_running(part)),
             _ => data.phase == Phase::Running,
         }
     }
@@ -110,7 +123,7 @@ impl Store {
     #[must_use]
     pub fn is_time_bound(&self, trace: TraceIx) -> bool {
         let data = self.trace(trace);
-        let reaches_end = |head: &Row| head.is_cut_off() || head.end < data.end;
+        let reaches_end = |head: &Row| head.is_cut_off() || (!self.has_leaked(trace) && head.end < data.end);
         data.counts.cut > 0 && data.roots().first().is_some_and(|&head| reaches_end(self.row(head)))
     }
 

@@ -86,7 +86,7 @@ pub fn time(store: &Store, row: RowIx, now: Nanos) -> String {
 /// Formats the time that a trace took, without other traces that are parts of it.
 #[must_use]
 pub fn trace_time(store: &Store, trace: TraceIx, now: Nanos) -> String {
-    written_time(store.trace_time(trace, now), store.trace(trace).counts().running > 0, store.is_time_bound(trace))
+    written_time(store.trace_time(trace, now), store.is_time_running(trace), store.is_time_bound(trace))
 }
 
 /// Formats the time of a row alone at the time `now`.

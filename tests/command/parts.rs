@@ -1,6 +1,8 @@
 //! Traces that belong together, and runs that leaked into a trace: every command says what its numbers cover.
 
-use serde_json::Value;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
 
 use super::{Program, fixture};
 
@@ -56,6 +58,33 @@ fn a_run_that_leaked_counts_in_the_numbers_and_not_in_the_time() {
             .any(|span| span["span_id"] == step["span_id"] && span["start"].as_str() >= leaked.as_str())
     };
     assert!(path.iter().find(late).is_none(), "{why}");
+}
+
+#[test]
+fn a_run_that_still_runs_beside_leaked_ones_is_not_in_the_time_of_any_command() {
+    let program = Program::empty();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    // Id, parent, start and end in seconds. The leaked one was cut, and the last one is in a run that has not arrived.
+    let spans =
+        [(1, 0, "AGENT", 0, 2), (2, 1, "LLM", 0, 1), (3, 1, "AGENT", 3, 5), (4, 9, "LLM", 6, 8)].map(|(id, parent, kind, start, end)| {
+            let time = |seconds: u64| (now - (15 - seconds) * 1_000_000_000).to_string();
+            json!({
+                "traceId": "000000000000000000000000000000a1", "spanId": format!("{id:016x}"),
+                "parentSpanId": if parent == 0 { String::new() } else { format!("{parent:016x}") },
+                "name": format!("{kind} {id}"), "startTimeUnixNano": time(start), "endTimeUnixNano": time(end),
+            "status": { "code": u8::from(id != 3) },
+                "attributes": [{ "key": "openinference.span.kind", "value": { "stringValue": kind } }]
+            })
+        });
+    let scope = json!({ "name": "openinference.instrumentation.agno" });
+    let file = json!({ "resourceSpans": [{ "scopeSpans": [{ "scope": scope, "spans": spans }] }] });
+    std::fs::write(program.path("traces.json"), file.to_string()).unwrap();
+    let (list, show) = (program.text(&["list", "traces.json"]), program.text(&["show", "last", "traces.json"]));
+    assert!(show.contains("running") && show.contains(", for 2.00s\n"), "{show}");
+    let line: Vec<&str> = list.lines().last().unwrap().split_whitespace().collect();
+    assert!(line.contains(&"2.00s"), "{list}");
+    let why = program.text(&["why", "last", "traces.json"]);
+    assert!(why.lines().next().unwrap().ends_with("2.00s") && !why.contains("that has not arrived"), "{why}");
 }
 
 #[test]

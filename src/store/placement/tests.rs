@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 
 use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage};
@@ -378,4 +380,32 @@ proptest! {
             store.check_invariants();
         }
     }
+}
+
+#[test]
+fn neither_a_leaked_run_nor_one_beside_it_that_still_runs_takes_time_of_the_trace() {
+    let specs = [
+        (1, None, Agent, 0, 5),
+        (2, Some(1), Model, 1, 4),
+        (3, Some(1), Agent, 6, 8),
+        (4, Some(3), Model, 6, 7),
+        (5, Some(9), Model, 9, 10),
+    ];
+    let (mut store, now) = (Store::new(Limits::default()), 12 * SECOND);
+    store.apply(&batch(&specs, true), now);
+    let (trace, head) = (store.find_trace(trace_id()).unwrap(), row(&store, 1));
+    assert_eq!((store.trace(trace).roots().len(), store.trace(trace).counts().running), (3, 1));
+    assert_eq!([store.trace_time(trace, now), store.group_time(trace, now), store.shown_time(head, now)], [Some(5 * SECOND); 3]);
+    assert!(!store.is_time_running(trace) && !store.is_shown_time_running(head));
+    assert!(store.is_shown_time_running(row(&store, 9)), "its own time grows");
+    let path = store.critical_path(trace, now);
+    assert_eq!(path, HashMap::from([(head, 2 * SECOND), (row(&store, 2), 3 * SECOND)]));
+    // A run that did not end decides until now.
+    let mut running = batch(&specs, true);
+    running.spans[0].end = None;
+    let mut store = Store::new(Limits::default());
+    store.apply(&running, now);
+    let trace = store.find_trace(trace_id()).unwrap();
+    assert!(store.is_time_running(trace));
+    assert_eq!((store.trace_time(trace, now), store.critical_path(trace, now).values().sum()), (Some(12 * SECOND), 12 * SECOND));
 }
