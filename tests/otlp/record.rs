@@ -223,6 +223,21 @@ fn a_deleted_recording_is_created_again() {
 }
 
 #[test]
+fn a_moved_recording_keeps_what_was_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let [path, first, second] = ["a.db", "first.db", "second.db"].map(|name| directory.path().join(name));
+    let listener = Listener::with(recording(&path), 64);
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    std::fs::rename(&path, &first).unwrap();
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    assert_eq!([numbers(&first), numbers(&path)], [(11, 75, 14); 2]);
+    std::fs::rename(&path, &second).unwrap();
+    drop(listener.updates);
+    assert_eq!(listener.handle.stop(), [] as [String; 0]);
+    assert_eq!(numbers(&second), (11, 75, 14), "nothing came after it was moved");
+}
+
+#[test]
 fn everything_is_in_the_file_at_shutdown() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");

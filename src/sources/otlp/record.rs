@@ -128,7 +128,7 @@ pub(in crate::sources) fn create_tables(connection: &Connection, tables: &Tables
     Ok(schema::create(connection, tables)?)
 }
 
-/// Leaks a connection to a deleted or replaced file. Closing it would unlink `<path>-wal`, which may belong to the new file.
+/// Leaks a connection to a moved, deleted or replaced file. Closing it would unlink `<path>-wal`, which may belong to the new file.
 fn leak(connection: Connection) {
     std::mem::forget(connection);
 }
@@ -163,8 +163,13 @@ impl Writer {
                 let _ = reply.send(result.clone());
             }
             if let Some(_closed) = closed {
-                let is_current = self.is_current();
-                return if is_current { drop(self.connection) } else { leak(self.connection) };
+                if self.is_current() {
+                    drop(self.connection);
+                } else {
+                    self.complete_moved();
+                    leak(self.connection);
+                }
+                return;
             }
         }
     }
@@ -174,16 +179,36 @@ impl Writer {
         file_at(&self.path) == self.file
     }
 
-    /// Writes the requests. If the file was deleted or replaced, opens the path again first.
+    /// Moves what is in the log into the file, if that has another name now, and removes the log: it keeps the name, and is none of the next file
+    /// at the path. Where there is a new file already, the log may be of that one.
+    fn complete_moved(&self) {
+        if file_at(&self.path).is_some() {
+            return;
+        }
+        let is_busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        if !matches!(is_busy, Ok(false)) {
+            tracing::warn!(path = %self.path.display(), ?is_busy, "the moved recording may lack its last spans");
+            return;
+        }
+        for end in ["-wal", "-shm"] {
+            let mut beside = self.path.clone().into_os_string();
+            beside.push(end);
+            // Whoever deleted the file may have deleted it, too.
+            let _ = std::fs::remove_file(beside);
+        }
+    }
+
+    /// Writes the requests. If the file was moved, deleted or replaced, opens the path again first.
     fn write_all(&mut self, bodies: &[Recorded]) -> Result<(), OpenError> {
         if bodies.is_empty() {
             return Ok(());
         }
         if !self.is_current() {
+            self.complete_moved();
             let connection = open(&self.path, &self.tables)?;
             leak(std::mem::replace(&mut self.connection, connection));
             self.file = file_at(&self.path);
-            tracing::warn!(path = %self.path.display(), "the recording was deleted or replaced; opened it again");
+            tracing::warn!(path = %self.path.display(), "the recording was moved, deleted or replaced; opened it again");
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
