@@ -103,6 +103,16 @@ fn a_program_has_a_terminal_and_the_keys_when_it_is_focused() {
     program.wait_for("hello q7");
     program.wait_for("exit code 3 · no traces");
     program.wait_for("it started no Python or Node");
+    // After the end the output can be scrolled, and all other keys are those of agno-top.
+    program.press("9");
+    program.wait_for("scroll the output of sh -c");
+    assert!(!program.screen.screen().contents().contains("keys go to"), "{}", program.screen.screen().contents());
+    program.press("?");
+    program.wait_for("esc closes");
+    program.press("\u{1b}");
+    program.wait("the closed help", |screen| !screen.contents().contains("esc closes"));
+    program.press("9");
+    program.wait_for("scroll the output of sh -c");
     program.press("q");
     let (code, left) = program.wait_for_exit();
     assert_eq!(code, 3);

@@ -16,8 +16,7 @@ impl App {
         if self.message.as_ref().is_some_and(Message::is_sticky) {
             self.message = None;
         }
-        if let Some(program) = self.focused_program() {
-            program.key(key);
+        if self.focused_program().is_some_and(|program| program.key(key)) {
             return None;
         }
         let action = self.keymap.action(key);

@@ -103,31 +103,36 @@ impl Program {
         self.terminal.screen_mut().set_scrollback(lines);
     }
 
-    /// Sends it a key. Ctrl-] gives the keys back to agno-top.
-    pub(super) fn key(&mut self, key: KeyEvent) {
-        if self.end.is_some() {
-            return self.read(key);
-        }
+    /// Sends it a key. Ctrl-] gives the keys back to agno-top. Returns whether the key is dealt with.
+    pub(super) fn key(&mut self, key: KeyEvent) -> bool {
         // Terminals send the same byte for Ctrl-] and Ctrl-5.
         if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char(']' | '5')) {
             self.is_focused = false;
-            return;
+            return true;
+        }
+        if self.end.is_some() {
+            return self.read(key);
         }
         self.terminal.screen_mut().set_scrollback(0);
         let bytes = encode(key, self.screen().application_cursor());
         self.typed.extend(bytes);
+        true
     }
 
-    /// Scrolls through the output of a program that has ended; other keys leave it.
-    fn read(&mut self, key: KeyEvent) {
+    /// Scrolls through the output of a program that has ended. Other keys leave it and do what they always do, but Esc only leaves it.
+    fn read(&mut self, key: KeyEvent) -> bool {
         let page = isize::try_from(self.size.0).unwrap_or_default();
         match key.code {
             KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
             KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
             KeyCode::PageUp => self.scroll(-page),
             KeyCode::PageDown => self.scroll(page),
-            _ => self.is_focused = false,
+            code => {
+                self.is_focused = false;
+                return code == KeyCode::Esc;
+            }
         }
+        true
     }
 
     /// Sends it pasted text.
@@ -205,8 +210,26 @@ mod tests {
     fn one_key_gives_the_keys_back() {
         let mut program = Program::new("x".to_owned());
         program.is_focused = true;
-        program.key(KeyEvent::new(KeyCode::Char('5'), KeyModifiers::CONTROL));
+        assert!(program.key(KeyEvent::new(KeyCode::Char('5'), KeyModifiers::CONTROL)));
         assert!(!program.is_focused && program.take_typed().is_empty());
+    }
+
+    #[test]
+    fn after_its_end_only_the_keys_that_scroll_are_taken() {
+        let mut program = Program::new("x".to_owned());
+        program.end = Some("exit code 0".to_owned());
+        for (code, modifiers, is_taken, stays) in [
+            (KeyCode::Char('k'), KeyModifiers::NONE, true, true),
+            (KeyCode::PageDown, KeyModifiers::NONE, true, true),
+            (KeyCode::Esc, KeyModifiers::NONE, true, false),
+            (KeyCode::Char(']'), KeyModifiers::CONTROL, true, false),
+            (KeyCode::Char('q'), KeyModifiers::NONE, false, false),
+            (KeyCode::Char('c'), KeyModifiers::CONTROL, false, false),
+        ] {
+            program.is_focused = true;
+            assert_eq!((program.key(KeyEvent::new(code, modifiers)), program.is_focused), (is_taken, stays), "{code:?}");
+        }
+        assert!(program.take_typed().is_empty());
     }
 
     proptest! {

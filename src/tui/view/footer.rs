@@ -142,7 +142,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     let end = draw_state(buffer, area, app, styling);
     let mut x = area.x + 1;
     if let Some(program) = app.program.as_ref().filter(|program| program.is_focused && app.overlay.is_none()) {
-        let text = format!("keys go to {} · Ctrl-] returns", program.name);
+        let text = match program.end {
+            None => format!("keys go to {} · Ctrl-] returns", program.name),
+            Some(_) => format!("j, k, PgUp and PgDn scroll the output of {} · esc returns", program.name),
+        };
         put(buffer, x, area.y, end.saturating_sub(x), &text, styling.running());
         return None;
     }

@@ -52,7 +52,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         }
     }
     let (row, column) = screen.cursor_position();
-    let is_shown = program.is_focused && !screen.hide_cursor() && screen.scrollback() == 0 && row < inner.height && column < inner.width;
+    let has_keys = program.is_focused && program.end.is_none();
+    let is_shown = has_keys && !screen.hide_cursor() && screen.scrollback() == 0 && row < inner.height && column < inner.width;
     is_shown.then(|| Position::new(inner.x + column, inner.y + row))
 }
 
