@@ -167,6 +167,8 @@ pub struct Message {
     /// Whether it reports an error.
     pub is_error: bool,
     until: Nanos,
+    /// The source whose trouble it tells, by its index.
+    source: Option<usize>,
 }
 
 impl Message {
@@ -280,12 +282,12 @@ impl App {
 
     /// Shows a message for a while.
     pub fn show_message(&mut self, text: impl Into<String>, is_error: bool, now: Nanos) {
-        self.message = Some(Message { text: text.into(), is_error, until: now.saturating_add(MESSAGE) });
+        self.message = Some(Message { text: text.into(), is_error, until: now.saturating_add(MESSAGE), source: None });
     }
 
     /// Shows an error message until a key is pressed or another message replaces it.
     pub fn show_warning(&mut self, text: impl Into<String>) {
-        self.message = Some(Message { text: text.into(), is_error: true, until: Nanos::MAX });
+        self.message = Some(Message { text: text.into(), is_error: true, until: Nanos::MAX, source: None });
     }
 
     /// Stores the payload that the detail pane requested last, or the reason why it is not available.

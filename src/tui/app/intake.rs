@@ -274,14 +274,19 @@ impl App {
         has_more || self.tree.is_filtering()
     }
 
-    /// Sets the state of a source.
+    /// Sets the state of a source. A message about its trouble goes with the trouble.
     pub fn source_state(&mut self, source: usize, state: State) {
-        if let Some(view) = self.sources.get_mut(source) {
-            // The header may have no room for the whole error.
-            let error = if let State::Failing(why) = &state { Some(format!("{}: {}", view.name, view.without_name(why))) } else { None };
-            view.state = state;
-            if let Some(error) = error {
+        let Some(view) = self.sources.get_mut(source) else { return };
+        // The header may have no room for the whole error.
+        let error = if let State::Failing(why) = &state { Some(format!("{}: {}", view.name, view.without_name(why))) } else { None };
+        view.state = state;
+        match error {
+            Some(error) => {
                 self.show_message(error, true, self.now);
+                self.message.iter_mut().for_each(|message| message.source = Some(source));
+            }
+            None => {
+                self.message.take_if(|message| message.source == Some(source));
             }
         }
     }

@@ -546,6 +546,22 @@ fn a_source_that_fails_is_named_once() {
 }
 
 #[test]
+fn what_a_source_failed_with_is_shown_until_it_is_well_again() {
+    let mut app = App::new(vec![SourceView::new("a.db"), SourceView::new("b.db")], false, 0);
+    let well = || State::Watching { left_out: 0 };
+    let shown = |app: &App| app.message.as_ref().map(|message| message.text.clone());
+    app.source_state(0, State::Failing("locked".to_owned()));
+    app.source_state(1, well());
+    assert_eq!(shown(&app).as_deref(), Some("a.db: locked"), "another source is well");
+    app.source_state(0, well());
+    assert_eq!(shown(&app), None);
+    app.source_state(0, State::Failing("locked".to_owned()));
+    app.show_message("copied", false, 0);
+    app.source_state(0, well());
+    assert_eq!(shown(&app).as_deref(), Some("copied"), "a message of another cause stays");
+}
+
+#[test]
 fn running_traces_count_once_with_all_their_steps() {
     let mut harness = TestHarness::new(Limits::default());
     let running = |ends: [Option<Nanos>; 2]| {
