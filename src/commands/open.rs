@@ -248,14 +248,12 @@ pub(super) fn open_private(
     let options = otlp::Options {
         grpc: None,
         http: Some((Ipv4Addr::LOCALHOST, 0).into()),
+        needs_address: true,
         token: Some(token),
         forward_to: endpoints,
         ..listener_options(config)
     };
-    let mut listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).wrap_err("can't listen for OTLP")?;
-    if listening.addresses.is_empty() && !listening.failed.is_empty() {
-        return Err(Report::new(listening.failed.swap_remove(0).1));
-    }
+    let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates))?;
     let otlp::Listening { handle, addresses, warnings, .. } = listening;
     Ok(Opened { hub: Hub::new(vec![handle], received), addresses, warnings })
 }
@@ -271,22 +269,19 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Upda
     if !grpc && !http {
         return Ok(None);
     }
+    // Without any other source that exists there is nothing to show: the user asked to listen, not for a database that may appear.
+    let exists = |path: &PathBuf| path.exists() || path.to_str().is_some_and(sources::is_url);
+    let is_only_source = listener == Listener::Alone && config.otlp != ListenMode::Auto && !paths.iter().any(exists);
     let token = &config.otlp_token;
     let options = otlp::Options {
         grpc: grpc.then_some(config.grpc.0),
         http: http.then_some(config.http.0),
+        needs_address: is_only_source,
         token: (!token.is_empty()).then(|| token.clone()),
         origins: config.allow_origins.clone(),
         ..listener_options(config)
     };
-    let mut listening = otlp::start(options, update_sender(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
-    // Without any other source that exists there is nothing to show: the user asked to listen, not for a database that may appear.
-    let exists = |path: &PathBuf| path.exists() || path.to_str().is_some_and(sources::is_url);
-    let is_only_source = listener == Listener::Alone && config.otlp != ListenMode::Auto && !paths.iter().any(exists);
-    if is_only_source && listening.addresses.is_empty() && !listening.failed.is_empty() {
-        return Err(Report::new(listening.failed.swap_remove(0).1));
-    }
-    Ok(Some(listening))
+    Ok(Some(otlp::start(options, update_sender(paths.len(), updates)?)?))
 }
 
 fn update_sender(id: usize, updates: &UpdateSender) -> Result<UpdateSender, Report> {

@@ -71,7 +71,7 @@ pub struct Listening {
 
 /// Starts a listener. Addresses are bound before this returns.
 ///
-/// Fails if the file to record into can't be written, if an endpoint to forward to is invalid or is the listener itself, or if a thread
+/// Fails if no address can be bound and [`Options::needs_address`] asks for one, if the file to record into can't be written, if an endpoint to forward to is invalid or is the listener itself, or if a thread
 /// can't be started.
 ///
 /// ```no_run
@@ -92,20 +92,25 @@ pub struct Listening {
 /// # }
 /// ```
 pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
-    let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
     let client = |(url, headers): (&String, &Vec<_>)| Client::new(url, headers).map_err(io::Error::other);
     let endpoints = options.forward.iter().map(|url| (url, &options.forward_headers));
     let endpoints = endpoints.chain(options.forward_to.iter().map(|(url, headers)| (url, headers)));
     let clients = endpoints.map(client).collect::<io::Result<Vec<_>>>()?;
     let names: Vec<String> = clients.iter().map(|client| client.name.clone()).collect();
-    let forwards = clients.into_iter().map(Forward::start).collect::<io::Result<Vec<_>>>()?;
-    let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards, options.max_event_bytes));
-    let (bound, failed) = bind_all(&options);
+    let (bound, mut failed) = bind_all(&options);
+    if options.needs_address && bound.is_empty() && !failed.is_empty() {
+        return Err(io::Error::other(failed.swap_remove(0).1));
+    }
     let addresses: Vec<SocketAddr> = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     // The URL may hold a password, so the message names the endpoint.
     if let Some(name) = names.iter().find(|name| client::is_own_address(name, &addresses)) {
         return Err(io::Error::other(format!("{name} is an address of agno-top itself: requests forwarded there would loop")));
     }
+    // Whoever can't listen leaves no file behind.
+    let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
+    let no_thread = |error: io::Error| io::Error::new(error.kind(), format!("can't start a thread: {error}"));
+    let forwards = clients.into_iter().map(Forward::start).collect::<io::Result<Vec<_>>>().map_err(no_thread)?;
+    let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards, options.max_event_bytes));
     let configured = [options.grpc, options.http].into_iter().flatten();
     let warnings = configured.filter_map(|address| open_port_warning(address, options.token.is_some())).collect::<Vec<_>>();
     for warning in &warnings {
@@ -115,7 +120,8 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     let handle = super::spawn_joined("otlp".to_owned(), updates, move |updates, requests| {
         let _closed = run(&options, &ingest, bound, unbound, updates, requests);
         ingest.shut_down(SHUTDOWN_TIMEOUT)
-    })?;
+    })
+    .map_err(no_thread)?;
     Ok(Listening { handle, addresses, failed, warnings })
 }
 

@@ -137,6 +137,32 @@ fn a_device_is_no_recording() {
 }
 
 #[test]
+fn a_folder_that_is_missing_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("none");
+    let start = |path: &Path| {
+        let (updates, _received) = tokio::sync::mpsc::channel(1);
+        otlp::start(recording(path), UpdateSender::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string()
+    };
+    let path = folder.join("a.db");
+    assert_eq!(start(&path), format!("can't record into {}: the folder {} is missing", path.display(), folder.display()));
+    assert_eq!(start(directory.path()), format!("can't record into {}: it is a directory", directory.path().display()));
+}
+
+#[test]
+fn who_cannot_listen_leaves_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let taken = Options { grpc: None, http: Some(address), needs_address: true, ..recording(&path) };
+    let (updates, _received) = tokio::sync::mpsc::channel(1);
+    let error = otlp::start(taken, UpdateSender::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("can't listen on {address}: it is in use")));
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+}
+
+#[test]
 fn a_foreign_database_is_not_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");

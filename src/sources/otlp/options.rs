@@ -42,6 +42,8 @@ pub struct Options {
     pub grpc: Option<SocketAddr>,
     /// The address for HTTP, if any.
     pub http: Option<SocketAddr>,
+    /// Whether to fail if no address can be bound, rather than to try again.
+    pub needs_address: bool,
     /// The bearer token that every request must have (`Authorization: Bearer …`).
     pub token: Option<String>,
     /// The allowed origins of web pages; `*` allows all.
@@ -67,6 +69,7 @@ impl Default for Options {
         Self {
             grpc: Some(GRPC),
             http: Some(HTTP),
+            needs_address: false,
             token: None,
             origins: Vec::new(),
             max_body: MAX_BODY,

@@ -15,6 +15,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::otlp::turns::ToldSpans;
+use crate::regular_file;
 use crate::sources::sql::{LOGS_TABLE, METRICS_TABLE};
 use crate::sources::sqlite::{FileId, Tables, file_id};
 
@@ -95,16 +96,21 @@ fn file_at(path: &Path) -> Option<FileId> {
 pub(in crate::sources) enum OpenError {
     #[error("it holds tables that are not Agno's")]
     Foreign,
-    #[error("it is not a regular file")]
-    NoFile,
+    #[error("the folder {0} is missing")]
+    NoFolder(String),
+    #[error(transparent)]
+    NoFile(#[from] io::Error),
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }
 
 fn open(path: &Path, tables: &Tables) -> Result<Connection, OpenError> {
-    // SQLite would say "disk I/O error". A folder has a clear error of its own.
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        return Err(OpenError::NoFile);
+    // SQLite would say "disk I/O error" or "unable to open database file".
+    regular_file::check(path)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && std::fs::metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    {
+        return Err(OpenError::NoFolder(folder.display().to_string()));
     }
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
