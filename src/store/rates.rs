@@ -21,7 +21,7 @@ impl Store {
     #[must_use]
     pub fn output_rate(&self, row: RowIx) -> Option<f64> {
         let data = self.row(row);
-        let is_rate = data.span_type == SpanType::Model && data.phase == Phase::Ended && !self.are_tokens_incomplete(row);
+        let is_rate = data.span_type == SpanType::Model && data.phase == Phase::Ended && !self.is_output_incomplete(row);
         let output = self.usage(row)?.output.filter(|_| is_rate)?;
         let time = data.duration(data.end);
         (output > 0 && time > 0).then(|| f64::from(output) * 1e9 / time as f64)
@@ -30,6 +30,26 @@ impl Store {
     /// Returns whether the counts that a model call states are lower bounds.
     #[must_use]
     pub fn are_tokens_incomplete(&self, row: RowIx) -> bool {
+        self.is_output_incomplete(row) || self.states_half(row)
+    }
+
+    /// Returns whether a model call ended well, and nothing tells its input or its output tokens.
+    #[must_use]
+    pub fn states_half(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        let is_half = || self.usage(row).is_some_and(|usage| usage.input.is_some() != usage.output.is_some());
+        data.span_type == SpanType::Model && is_half() && self.totals(row).halves > 0
+    }
+
+    /// Returns whether a row is a model call that has output tokens, unless it failed. A call of a model for embeddings has none, also where its
+    /// span is not told as an embedding.
+    #[must_use]
+    pub fn may_have_output(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        data.span_type == SpanType::Model && !self.text(data.label).contains("embed")
+    }
+
+    fn is_output_incomplete(&self, row: RowIx) -> bool {
         self.usage(row).is_some_and(|usage| usage.is_least || self.leaves_out_requests(row))
     }
 
@@ -72,7 +92,7 @@ impl Store {
     #[must_use]
     pub fn is_stalled(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        let is_known = data.span_type == SpanType::Model && data.phase == Phase::Ended && !self.are_tokens_incomplete(row);
+        let is_known = data.span_type == SpanType::Model && data.phase == Phase::Ended && !self.is_output_incomplete(row);
         let stated = self.first_token(row).zip(self.usage(row).and_then(|usage| usage.output)).filter(|_| is_known);
         stated.is_some_and(|(first, output)| {
             let streamed = data.duration(data.end).saturating_sub(first);

@@ -95,7 +95,7 @@ impl Store {
     fn is_unexplained(&self, row: RowIx) -> bool {
         let below = self.below(row);
         let exceeds = |(input, output): Stated| u64::from(input) > below.input && u64::from(output) > below.output;
-        let are_known = below.calls > 0 && below.duplicates + below.least == 0 && below.inputs > 0 && below.outputs > 0;
+        let are_known = below.calls > 0 && below.duplicates + below.least + below.halves == 0 && below.inputs > 0 && below.outputs > 0;
         are_known
             && self.is_run_with_totals(row)
             && self.stated_tokens(row).is_some_and(exceeds)

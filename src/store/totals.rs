@@ -33,6 +33,8 @@ pub struct Totals {
     pub stated: u32,
     /// Rows whose counts are lower bounds: the provider counted more, or answered requests that state nothing.
     pub least: u32,
+    /// Model calls that ended well and of which only the input or only the output tokens are known.
+    pub halves: u32,
     /// Rows whose usage counts and lacks its cached tokens.
     pub cache_unstated: u32,
     /// Calls whose cost counts and was computed without some of their tokens.
@@ -80,7 +82,7 @@ impl Totals {
     /// Returns whether the known tokens are a lower bound.
     #[must_use]
     pub fn are_tokens_incomplete(&self) -> bool {
-        self.least > 0
+        self.least + self.halves > 0
     }
 
     /// Returns whether the known cost is a lower bound: the cost of a call is unknown, or lacks some of its tokens.
@@ -131,6 +133,16 @@ impl Totals {
         }
     }
 
+    /// Counts the calls that this reports as known by half, if nothing tells their input or their output. `ended_well` tells whether the one
+    /// that reports them all ended so.
+    pub(super) fn count_halves(&mut self, ended_well: bool) {
+        if self.inputs >= self.calls && self.outputs >= self.calls {
+            self.halves = 0;
+        } else if self.calls == 1 {
+            self.halves = u32::from(ended_well && self.inputs != self.outputs);
+        }
+    }
+
     /// Adds the usage that a run or another row above model calls states: the part of each fact that exceeds the totals below it.
     pub(super) fn add_larger(&mut self, usage: Usage, states_cost: bool) {
         if self.duplicates > 0 || self.calls == 0 {
@@ -153,6 +165,9 @@ impl Totals {
         if has_output && !is_part {
             // It knows more than the calls below.
             self.least = u32::from(usage.is_least);
+        }
+        if (has_input || has_output) && !is_part && usage.input.is_some() && usage.output.is_some() {
+            self.halves = 0;
         }
         let Some(cost) = usage.cost else { return };
         if states_cost && self.stated == 0 && !is_part {
@@ -188,6 +203,7 @@ impl Totals {
             priced,
             stated,
             least,
+            halves,
             cache_unstated,
             underpriced,
             spans,
@@ -266,12 +282,12 @@ impl Totals {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
         let Self { calls, inputs, outputs, priced, stated, cache_unstated, underpriced, spans, errors, running, lost, duplicates, .. } =
             *self;
-        let Self { failed, fatal, refused, paused, cut, least, tools, silent, .. } = *self;
+        let Self { failed, fatal, refused, paused, cut, least, halves, tools, silent, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
             && (calls | inputs | outputs | priced | stated | cache_unstated | underpriced | spans | errors | running | lost | duplicates)
                 == 0
-            && (failed | fatal | refused | paused | cut | least | tools | silent) == 0
+            && (failed | fatal | refused | paused | cut | least | halves | tools | silent) == 0
     }
 }

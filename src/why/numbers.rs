@@ -3,7 +3,7 @@
 use super::{Analysis, Cause, short};
 use crate::format;
 use crate::model::SpanType;
-use crate::store::{RowIx, RunStatus};
+use crate::store::{Phase, RowIx, RunStatus};
 
 /// An input grew if the last call has at least so many times the tokens of the first, so many calls lie between, and it has this size.
 const GROWTH: u32 = 4;
@@ -23,7 +23,9 @@ impl Analysis<'_> {
             self.context(run, &calls);
             self.cache(&calls);
         }
-        self.unpriced();
+        let halves: Vec<RowIx> = self.rows.iter().copied().filter(|&row| self.is_half(row)).collect();
+        self.unpriced(&halves);
+        self.halves(halves);
         self.without_tokens();
         self.clocks();
     }
@@ -78,15 +80,39 @@ impl Analysis<'_> {
         }
     }
 
-    /// Finds costs that are unknown or a lower bound.
-    fn unpriced(&mut self) {
+    /// Whether a row is a model call of which only the input or only the output tokens are known.
+    fn is_half(&self, row: RowIx) -> bool {
+        let (store, data) = (self.store, self.store.row(row));
+        let is_call = store.may_have_output(row) && data.phase == Phase::Ended && store.call_of(row).is_some();
+        let totals = store.totals(row);
+        is_call && !store.is_duplicate(row) && (totals.inputs > 0) != (totals.outputs > 0)
+    }
+
+    /// Finds model calls of which only a half of the tokens is known.
+    fn halves(&mut self, halves: Vec<RowIx>) {
+        if halves.is_empty() {
+            return;
+        }
+        let all = format::plural(self.store.totals_of(self.trace).calls.into(), "model call");
+        let count = format::count(halves.len() as u64);
+        let sentence =
+            format!("{count} of {all} came with only the input or only the output tokens: the sums of tokens and cost lack the rest");
+        self.find(Cause::Numbers, halves.len() as u64, halves, sentence);
+    }
+
+    /// Finds costs that are unknown or a lower bound, for another reason than that only a half of the tokens is known.
+    fn unpriced(&mut self, halves: &[RowIx]) {
         let (store, totals) = (self.store, self.store.totals_of(self.trace));
         let Some(&root) = store.trace(self.trace).roots().first() else { return };
-        let unpriced = totals.calls.saturating_sub(totals.priced);
+        let unpriced_halves = halves.iter().filter(|&&row| store.totals(row).priced == 0).count() as u32;
+        let unpriced = totals.calls.saturating_sub(totals.priced).saturating_sub(unpriced_halves);
         let calls = |count: u32| format!("{} of {}", format::count(count.into()), format::plural(totals.calls.into(), "model call"));
         let is_unpriced = |&&row: &&RowIx| {
             let usage = store.usage(row);
-            store.row(row).span_type.calls_model() && !store.is_duplicate(row) && usage.is_some_and(|usage| usage.cost.is_none())
+            store.row(row).span_type.calls_model()
+                && !store.is_duplicate(row)
+                && usage.is_some_and(|usage| usage.cost.is_none())
+                && !self.is_half(row)
         };
         let rows: Vec<RowIx> = self.rows.iter().filter(is_unpriced).copied().collect();
         if let Some((model, provider)) = store.trace(self.trace).roots().iter().find_map(|&root| store.unpriced_model(root)) {

@@ -372,6 +372,11 @@ fn numbers_that_are_incomplete_are_found() {
     let mut seeds = healthy(SEEDED);
     seeds[3].usage = None;
     assert_found(&seeds, Cause::Numbers, 4, &["1 of 2 model calls came without tokens"]);
+    let mut halves = healthy(SEEDED);
+    halves[3].usage = Some(Usage { output: Some(10), ..Usage::default() });
+    assert_found(&halves, Cause::Numbers, 4, &["1 of 2 model calls came with only the input or only the output tokens"]);
+    let sentences = |seeds: &[Seed]| found(&store(seeds)).findings.iter().filter(|finding| finding.cause == Cause::Numbers).count();
+    assert_eq!(sentences(&halves), 1, "it has a price");
     let mut unpriced = healthy(SEEDED);
     unpriced[3].usage = Some(Usage { input: Some(100), output: Some(10), ..Usage::default() });
     assert_found(&unpriced, Cause::Numbers, 4, &["the cost lacks 1 of 2 model calls, which have no price"]);

@@ -316,3 +316,37 @@ fn a_report_without_usage_is_judged_again_when_a_row_below_it_comes_from_another
     assert_eq!(store.row(row(&store, 2)).parent(), Some(row(&store, 1)));
     assert_eq!(store.all().duplicates, 0, "the row above gives way to the one below it");
 }
+
+#[test]
+fn a_call_of_which_only_the_input_or_only_the_output_is_known_makes_the_sum_a_lower_bound() {
+    let half = |input: Option<u32>, output: Option<u32>| Some(Usage { input, output, ..Usage::default() });
+    let (only_input, only_output) = (half(Some(1000), None), half(None, Some(100)));
+    let beside = |usage, change: fn(&mut Span)| {
+        let mut spans = typed_batch(&[
+            (1, None, SpanType::Agent, None),
+            (2, Some(1), SpanType::Model, tokens(7, 7)),
+            (3, Some(1), SpanType::Model, usage),
+        ]);
+        change(&mut spans.spans[2]);
+        inputs(&[spans])[0]
+    };
+    assert_eq!(
+        [beside(only_input, |_| {}), beside(only_output, |_| {}), beside(tokens(1, 1), |_| {})],
+        [(1007, true), (7, true), (8, false)]
+    );
+    assert_eq!(beside(only_input, |span| span.status = Status::Error), (1007, false), "a call that failed has no output");
+    assert_eq!(beside(only_input, |span| span.end = None), (1007, false), "the output is to come");
+    assert_eq!(beside(only_input, |span| span.facts.span_type = SpanType::Embedding), (1007, false), "an embedding has none");
+    let mut embedding = typed_batch(&[(1, None, SpanType::Model, only_input)]);
+    embedding.spans[0].facts.model = embedding.intern("text-embedding-3-small");
+    assert_eq!(inputs(&[embedding]), [(1000, false)], "nor has what calls a model for embeddings");
+    // Another report of the call, or the run, tells the rest.
+    let nested =
+        |above, below| inputs(&[nested(typed_batch(&[(1, None, SpanType::Model, above), (2, Some(1), SpanType::Model, below)]))])[0];
+    assert_eq!(
+        [nested(only_output, only_input), nested(only_input, only_output), nested(only_input, None)],
+        [(1000, false), (1000, false), (1000, true)]
+    );
+    let run = |stated| inputs(&[typed_batch(&[(1, None, SpanType::Agent, stated), (2, Some(1), SpanType::Model, only_output)])])[0];
+    assert_eq!([run(tokens(1000, 100)), run(None)], [(1000, false), (0, true)]);
+}

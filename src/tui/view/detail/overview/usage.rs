@@ -164,6 +164,7 @@ fn least(store: &Store, row: RowIx) -> &'static str {
         Some(_) if store.leaves_out_requests(row) => {
             "at least: tools ran within the call, whose requests before the last one state no tokens"
         }
+        Some(_) if store.states_half(row) => "at least: the span states only its input or only its output",
         Some(_) if store.states_unexplained_tokens(row) => {
             "at least: what it states beyond the calls below is of earlier runs, or of calls that no span tells"
         }
