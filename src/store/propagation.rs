@@ -26,7 +26,7 @@ impl Store {
                 let inner = self.inner(row);
                 let mut call = inner;
                 call.add_call(usage.usage(), usage.states_cost());
-                call.count_halves(data.own_status() == RunStatus::Ok && self.may_have_output(row));
+                call.count_halves(|| data.own_status() == RunStatus::Ok && self.may_have_output(row));
                 if call.least == 0 && self.leaves_out_requests(row) {
                     call.least = 1;
                     call.underpriced = u32::from(call.priced > 0 && call.stated == 0);

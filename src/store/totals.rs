@@ -134,12 +134,12 @@ impl Totals {
     }
 
     /// Counts the calls that this reports as known by half, if nothing tells their input or their output. `ended_well` tells whether the one
-    /// that reports them all ended so.
-    pub(super) fn count_halves(&mut self, ended_well: bool) {
+    /// that reports them all ended so; few calls need it.
+    pub(super) fn count_halves(&mut self, ended_well: impl FnOnce() -> bool) {
         if self.inputs >= self.calls && self.outputs >= self.calls {
             self.halves = 0;
         } else if self.calls == 1 {
-            self.halves = u32::from(ended_well && self.inputs != self.outputs);
+            self.halves = u32::from(self.inputs != self.outputs && ended_well());
         }
     }
 
