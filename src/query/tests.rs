@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use proptest::prelude::*;
-
 use std::sync::Arc;
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::model::review::{Evaluation, Reviews, Verdict};

@@ -71,8 +71,8 @@ pub struct Listening {
 
 /// Starts a listener. Addresses are bound before this returns.
 ///
-/// Fails if no address can be bound and [`Options::needs_address`] asks for one, if the file to record into can't be written, if an endpoint to forward to is invalid or is the listener itself, or if a thread
-/// can't be started.
+/// Fails if no address can be bound and [`Options::needs_address`] asks for one, if the file to record into can't be written, if an endpoint to
+/// forward to is invalid or is the listener itself, or if a thread can't be started.
 ///
 /// ```no_run
 /// # fn main() -> std::io::Result<()> {
@@ -106,7 +106,7 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     if let Some(name) = names.iter().find(|name| client::is_own_address(name, &addresses)) {
         return Err(io::Error::other(format!("{name} is an address of agno-top itself: requests forwarded there would loop")));
     }
-    // Whoever can't listen leaves no file behind.
+    // A listener without an address leaves no file behind.
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
     let no_thread = |error: io::Error| io::Error::new(error.kind(), format!("can't start a thread: {error}"));
     let forwards = clients.into_iter().map(Forward::start).collect::<io::Result<Vec<_>>>().map_err(no_thread)?;

@@ -199,7 +199,7 @@ impl Writer {
         for end in ["-wal", "-shm"] {
             let mut beside = self.path.clone().into_os_string();
             beside.push(end);
-            // Whoever deleted the file may have deleted it, too.
+            // It may have been deleted with the file.
             let _ = std::fs::remove_file(beside);
         }
     }
