@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
+use hyper::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use tracing::level_filters::LevelFilter;
 
@@ -189,7 +190,7 @@ impl std::str::FromStr for Header {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let separator = text.find(['=', ':']).filter(|separator| *separator > 0).ok_or(InvalidHeader)?;
         let (name, value) = (text[..separator].trim().to_owned(), text[separator + 1..].trim().to_owned());
-        Ok(Self { name, value })
+        if HeaderName::try_from(&name).is_ok() { Ok(Self { name, value }) } else { Err(InvalidHeader) }
     }
 }
 
@@ -198,9 +199,14 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// If the file can't be used; the message says why.
+    /// If the file can't be used, or HTTP allows no such value; the message says why.
     pub fn resolve(&self) -> Result<Self, String> {
-        Ok(Self { name: self.name.clone(), value: resolve_secret(&self.value)? })
+        let Self { name, value } = self;
+        let value = resolve_secret(value)?;
+        if HeaderValue::try_from(&value).is_err() {
+            return Err(format!("the header {name} has a character that HTTP does not allow, such as a line break"));
+        }
+        Ok(Self { name: name.clone(), value })
     }
 }
 
@@ -227,7 +233,7 @@ pub fn resolve_secret(text: &str) -> Result<String, String> {
 
 /// The text is not a header. The text itself may be secret, so the error does not quote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a header is written NAME=VALUE")]
+#[error("a header is written NAME=VALUE, its name without spaces")]
 pub struct InvalidHeader;
 
 impl<'de> Deserialize<'de> for Header {
@@ -269,6 +275,16 @@ mod tests {
         assert!(resolve_secret(&path("empty")).unwrap_err().ends_with("it is empty"));
         let header: Header = format!("authorization={}", path("token")).parse().unwrap();
         assert_eq!(header.resolve().unwrap().value, "abc def");
+    }
+
+    #[test]
+    fn a_header_that_http_does_not_allow_is_refused_without_its_value() {
+        for text in ["a b=c", "a\nb=c", "=c", "abc"] {
+            assert_eq!(text.parse::<Header>(), Err(InvalidHeader), "{text:?}");
+        }
+        let header: Header = "authorization=abc\ndef".parse().unwrap();
+        let message = header.resolve().unwrap_err();
+        assert!(message.contains("the header authorization") && !message.contains("abc"), "{message}");
     }
 
     #[test]
