@@ -104,7 +104,7 @@ impl Rig {
             let head = |length| {
                 format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf\r\nContent-Length: {length}\r\n\r\n")
             };
-            let requests: Vec<u8> = bodies.iter().flat_map(|body| [head(body.len()).as_bytes(), body].concat()).collect();
+            let requests = bodies.iter().map(|body| [head(body.len()).as_bytes(), body].concat()).collect::<Vec<_>>().concat();
             let mut connection = self.connection.try_clone().unwrap();
             let writer = std::thread::spawn(move || connection.write_all(&requests).unwrap());
             let (mut answers, mut buffer) = (Vec::new(), [0; 4096]);

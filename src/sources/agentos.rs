@@ -31,6 +31,8 @@ use server::Server;
 
 /// The wait before a new attempt after a failure: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
+/// The time limit of a question.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The payloads after which a poll may come.
 const PAYLOADS: usize = 256;
 
@@ -40,8 +42,13 @@ const PAYLOADS: usize = 256;
 ///
 /// If the URL is not valid (the message does not repeat it, because it may contain a key), or if no thread can be started.
 pub fn start(url: &str, key: Option<&str>, limits: ReadLimits, updates: UpdateSender) -> std::io::Result<Handle> {
+    start_with(url, key, limits, PATIENCE, updates)
+}
+
+/// Like [`start`], and waits at most `patience` for an answer.
+pub fn start_with(url: &str, key: Option<&str>, limits: ReadLimits, patience: Duration, updates: UpdateSender) -> std::io::Result<Handle> {
     let invalid = |reason: String| std::io::Error::new(std::io::ErrorKind::InvalidInput, reason);
-    let mut server = Server::new(Address::parse(url).map_err(invalid)?, key).map_err(invalid)?;
+    let mut server = Server::new(Address::parse(url).map_err(invalid)?, key, patience).map_err(invalid)?;
     super::spawn(server.name.clone(), updates, move |updates, inbox| {
         let engine = AgentOs {
             server: &mut server,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agno_top::sources::{ReadLimits, State, Wanted};
+use agno_top::sources::{ReadLimits, State, Wanted, agentos};
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
@@ -109,11 +109,12 @@ fn what_is_cut_or_down_comes_once_it_is_whole() {
 fn answers_that_come_too_late_are_told_and_asked_for_again() {
     let traces: Vec<Value> = (0..20).map(|number| trace(number + 1, number)).collect();
     let held = traces.clone();
-    let server = Server::start(move |asked| Told { after: Duration::from_secs(30), ..answer(&held, asked) });
-    let mut source = Source::all(&server.url);
-    assert!(source.failure().ends_with(": no answer within 20 seconds"), "{:?}", source.states);
+    let server = Server::start(move |asked| Told { after: Duration::from_secs(6), ..answer(&held, asked) });
+    let patience = Duration::from_secs(2);
+    let mut source = Source::started(|updates| agentos::start_with(&server.url, None, ReadLimits::of(1_000_000), patience, updates));
+    assert!(source.failure().ends_with(": no answer within 2 seconds"), "{:?}", source.states);
     let asked = server.asked().len();
-    assert!(asked <= 3, "a server that is slow is asked {asked} times in 40 seconds");
+    assert!(asked <= 3, "a server that is slow is asked {asked} times before it fails");
     server.set(move |asked| Told { after: Duration::from_millis(200), ..answer(&traces, asked) });
     source.until_watching();
     assert_eq!(source.sent.len(), 40);

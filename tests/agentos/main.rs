@@ -35,8 +35,12 @@ struct Source {
 
 impl Source {
     fn open(url: &str, key: Option<&str>, limits: ReadLimits) -> Self {
+        Self::started(|updates| agentos::start(url, key, limits, updates))
+    }
+
+    fn started(start: impl FnOnce(UpdateSender) -> std::io::Result<Handle>) -> Self {
         let (sender, updates) = tokio::sync::mpsc::channel(64);
-        let handle = agentos::start(url, key, limits, UpdateSender::new(SourceId(0), sender)).unwrap();
+        let handle = start(UpdateSender::new(SourceId(0), sender)).unwrap();
         let store = Store::new(Limits { spans: 100_000, bytes: 1 << 30, stale: 60_000_000_000 });
         Self { handle, updates, store, states: Vec::new(), sent: BTreeMap::new(), skipped: Vec::new(), others: Vec::new() }
     }

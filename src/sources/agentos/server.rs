@@ -16,8 +16,6 @@ use crate::model::{Nanos, SpanId, TraceId};
 use crate::sources::State;
 use crate::sources::http::{self, Answer, Ask, Client};
 
-/// The time limit of a question.
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// The most bytes of an answer.
 const MAX_ANSWER: u64 = 64 << 20;
 /// The most names of databases that a message lists.
@@ -30,6 +28,8 @@ pub(super) struct Server {
     address: Address,
     pub(super) name: String,
     has_key: bool,
+    /// The time limit of a question.
+    patience: Duration,
     /// Makes ids that no other program has.
     random: RandomState,
     asked: u64,
@@ -109,12 +109,12 @@ impl Error {
 
 impl Server {
     /// `key` is for this AgentOS unless the URL holds one.
-    pub(super) fn new(address: Address, key: Option<&str>) -> Result<Self, String> {
+    pub(super) fn new(address: Address, key: Option<&str>, patience: Duration) -> Result<Self, String> {
         let key = address.key.as_deref().or(key);
         let headers = key.map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
         let client = Client::new(&address.origin, None, headers.into_iter().collect())?;
         let (name, has_key, random) = (address.name(), key.is_some(), RandomState::new());
-        Ok(Self { client, name, has_key, address, random, asked: 0, time: None, late: 0, has_circles: false })
+        Ok(Self { client, name, has_key, patience, address, random, asked: 0, time: None, late: 0, has_circles: false })
     }
 
     /// Returns the time of the server, as far as it is known.
@@ -160,7 +160,7 @@ impl Server {
         let json = ("content-type", "application/json");
         let headers = [("traceparent", parent.as_str()), ("accept", "application/json"), json];
         let headers = if body.is_some() { &headers[..] } else { &headers[..2] };
-        let ask = Ask { path, headers, body: body.map(str::as_bytes), timeout: TIMEOUT, limit };
+        let ask = Ask { path, headers, body: body.map(str::as_bytes), timeout: self.patience, limit };
         let answer = self.client.ask(&ask);
         self.late = if matches!(answer, Err(http::Error::Slow(_))) { self.late.saturating_add(1) } else { 0 };
         let answer = answer.map_err(Error::Http)?;
