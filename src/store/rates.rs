@@ -9,12 +9,17 @@ const MIN_STALL: Nanos = 10_000_000_000;
 
 /// The time that a token takes in a stalled stream, in nanoseconds.
 const TOKEN: Nanos = 1_000_000_000;
+/// By how much the time to the first token may exceed the time of its call: senders round both and measure them apart.
+const MAX_EXCESS: Nanos = 10_000_000;
 
 impl Store {
-    /// Returns the time from the start of a model call to the first token of its answer, if its span states it.
+    /// Returns the time from the start of a model call to the first token of its answer, if its span states it. `None` if the call ended
+    /// before: one of both times is wrong.
     #[must_use]
     pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
-        self.packed_usage(row)?.first_token()
+        let data = self.row(row);
+        let may_be = |time: &Nanos| data.phase != Phase::Ended || *time <= data.duration(data.end).saturating_add(MAX_EXCESS);
+        self.packed_usage(row)?.first_token().filter(may_be)
     }
 
     /// Returns the output tokens per second of an ended model call, over all of its time.

@@ -5,6 +5,9 @@ use super::ix::{RowIx, TraceIx};
 use super::row::{Phase, Row};
 use crate::model::{Nanos, SpanType};
 
+/// By how much sources may differ in the end of a span: Agno's databases round it to microseconds, OTLP states nanoseconds.
+const PRECISION: Nanos = 1_000;
+
 /// The time in which anything ran in a trace, by what ran. Time in which several spans ran counts once: as model time if a model ran, else
 /// as tool time if a tool ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +126,8 @@ impl Store {
     #[must_use]
     pub fn is_time_bound(&self, trace: TraceIx) -> bool {
         let data = self.trace(trace);
-        let reaches_end = |head: &Row| head.is_cut_off() || (!self.has_leaked(trace) && head.end < data.end);
+        let is_exceeded = |head: &Row| data.end.saturating_sub(head.end) >= PRECISION;
+        let reaches_end = |head: &Row| head.is_cut_off() || (!self.has_leaked(trace) && is_exceeded(head));
         data.counts.cut > 0 && data.roots().first().is_some_and(|&head| reaches_end(self.row(head)))
     }
 

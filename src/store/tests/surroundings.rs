@@ -1,6 +1,7 @@
 //! What few rows state beside their facts.
 
 use super::*;
+use crate::model::Ending;
 
 fn stated(id: u64, parent: u64, start: Nanos, change: impl FnOnce(&mut Batch, &mut Span)) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
@@ -87,4 +88,39 @@ fn a_row_that_states_when_the_user_was_asked_tells_the_wait() {
     store.apply(&told(SpanType::Tool, 7 * SECOND, None), 0);
     let row = store.find(store.traces().next().unwrap(), SpanId::new(1_u64.to_be_bytes()).unwrap()).unwrap();
     assert_eq!(store.permission_wait(row, 9 * SECOND), Some((3 * SECOND, false)), "the tool began when it was permitted");
+}
+
+#[test]
+fn the_time_of_a_trace_with_a_cut_step_is_exact_where_sources_round_its_end_apart() {
+    let root = |end: Nanos| stated(1, 0, 0, move |_, span| (span.facts.span_type, span.end) = (SpanType::Agent, Some(end)));
+    let cut = |end: Nanos| {
+        stated(2, 1, 0, move |_, span| {
+            (span.facts.span_type, span.facts.ending, span.end) = (SpanType::Model, Ending::Cut, Some(end));
+        })
+    };
+    let mut store = Store::new(Limits::default());
+    for batch in [root(SECOND + 400), cut(SECOND / 2), root(SECOND)] {
+        store.apply(&batch, 10 * SECOND);
+    }
+    let trace = store.traces().next().unwrap();
+    let head = store.trace(trace).roots()[0];
+    assert_eq!((store.trace(trace).counts().cut > 0, store.row(head).end), (true, SECOND));
+    assert!(!store.is_time_bound(trace));
+    store.apply(&cut(2 * SECOND), 10 * SECOND);
+    assert!(store.is_time_bound(trace), "a step that was cut ended after the root");
+}
+
+#[test]
+fn a_first_token_after_the_end_of_its_call_is_unknown() {
+    for (first_token, known) in [(SECOND / 2, true), (SECOND + 5_000_000, true), (5 * SECOND, false)] {
+        let mut store = Store::new(Limits::default());
+        let call = |_: &mut Batch, span: &mut Span| {
+            (span.facts.span_type, span.facts.first_token) = (SpanType::Model, Some(first_token));
+            span.facts.usage = Some(Usage { input: Some(10), output: Some(5), ..Usage::default() });
+        };
+        store.apply(&stated(1, 0, 0, call), 10 * SECOND);
+        let row = store.rows().next().unwrap();
+        assert_eq!(store.first_token(row), known.then_some(first_token));
+        assert_eq!(store.stats().groups(By::Model).next().is_some_and(|(_, group)| group.first_tokens.count() > 0), known);
+    }
 }
