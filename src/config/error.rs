@@ -43,7 +43,7 @@ pub(super) fn misplaced(table: Option<&str>, name: &str) -> String {
 }
 
 /// Improves serde's message about an unknown key, "unknown field `x`, expected one of `y`, `z`", by naming the nearest key, and that about a
-/// text in place of a list, by leaving out the text, which may be a URL or a header with a secret.
+/// text in place of a list, by leaving out the text, which may be a URL or a header with a secret, and that about a number, by naming its range.
 ///
 /// `key` is what the line of the error begins with, for an error of a key that stands twice or in the wrong table.
 pub(super) fn explain(message: &str, key: &str) -> String {
@@ -55,6 +55,9 @@ pub(super) fn explain(message: &str, key: &str) -> String {
     }
     if message.starts_with("invalid type: string") && message.trim_end().ends_with("expected a sequence") {
         return "this is a list, which is written in [ and ]".to_owned();
+    }
+    if let Some(value) = message.trim_end().strip_suffix("expected a nonzero u32") {
+        return format!("{value}expected a whole number from 1 to {}", u32::MAX);
     }
     let mut names = message.split('`').skip(1).step_by(2);
     let (true, Some(unknown)) = (message.starts_with("unknown field"), names.next()) else { return message.trim_end().to_owned() };

@@ -125,7 +125,10 @@ fn an_error_in_the_file_names_the_line() {
     let keys = SETTINGS.iter().map(|setting| setting.key).collect::<Vec<_>>().join(", ");
     assert_eq!(error("colour = 'red'"), format!(", line 1: unknown key \"colour\"; keys: {keys}"));
     assert!(error("\n\nmax_spans = 'many'").starts_with(", line 3: invalid type: string \"many\""));
-    assert!(error("max_spans = 0").starts_with(", line 1: invalid value: integer `0`"));
+    assert!(error("max_spans = 0").starts_with(", line 1: invalid value: integer `0`, expected a whole number from 1 to 4294967295"));
+    assert!(
+        error("[prices]\nm = 3").starts_with(", line 2: invalid type: integer `3`, expected a table such as { input = 0.5, output = 1.5 }")
+    );
     assert!(error("log_level = 'loud'").starts_with(", line 1: unknown variant `loud`"));
     assert!(error("max_spans 5").starts_with(", line 1: "));
 }

@@ -32,7 +32,7 @@ static BUNDLED: LazyLock<Option<Bundled>> = LazyLock::new(|| {
 
 /// A price set by the user, in US dollars per million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { input = 0.5, output = 1.5 }")]
 pub struct FlatPrice {
     /// Input tokens.
     #[serde(deserialize_with = "dollars")]

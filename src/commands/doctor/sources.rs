@@ -69,13 +69,15 @@ pub(super) fn checks(paths: &[PathBuf], config: &Config) -> Result<Vec<Check>, R
 fn describe(path: &Path, name: &str, found: &Found, now: Nanos) -> Vec<Check> {
     let place = open::place(path, name);
     let trouble = |text: String| Check::new("source", State::Trouble, text);
+    // The reason of a state begins with the name of the source.
+    let told = |reason: &str| format!("{place}: {}", reason.strip_prefix(name).unwrap_or(reason).trim_start_matches([':', ' ']));
     let Some(state) = &found.state else { return vec![trouble(format!("{place}: no answer within {} seconds", WAIT.as_secs()))] };
     let left_out = match state {
         sources::State::Waiting(reason) => {
-            let check = trouble(format!("{place}: {}", reason.strip_prefix(name).unwrap_or(reason).trim_start_matches([':', ' '])));
+            let check = trouble(told(reason));
             return vec![check.with_fix("run an agent that traces into it (agno-top shows how), or name the file that yours write")];
         }
-        sources::State::Failing(reason) => return vec![trouble(format!("{place}: {}", reason.strip_prefix(name).unwrap_or(reason)))],
+        sources::State::Failing(reason) => return vec![trouble(told(reason))],
         sources::State::Watching { left_out } | sources::State::WatchingNewest { left_out } => *left_out,
         sources::State::Loading { .. } | sources::State::Ended => 0,
     };
@@ -114,7 +116,8 @@ mod tests {
         let states = |checks: Vec<Check>| checks.iter().map(|check| (check.subject, check.state)).collect::<Vec<_>>();
         let waiting = describe(Some(sources::State::Waiting("t.db does not exist yet".to_owned())), None);
         assert_eq!((waiting[0].text.as_str(), waiting[0].state), ("/x/t.db: does not exist yet", State::Trouble));
-        assert_eq!(states(describe(Some(sources::State::Failing("no".to_owned())), None)), [("source", State::Trouble)]);
+        let failing = describe(Some(sources::State::Failing("t.db can't be read".to_owned())), None);
+        assert_eq!((failing[0].text.as_str(), failing[0].state), ("/x/t.db: can't be read", State::Trouble));
         assert_eq!(states(describe(None, None)), [("source", State::Trouble)]);
         assert_eq!(states(describe(watching(), None)), [("source", State::Note)]);
         assert_eq!(states(describe(watching(), Some(999_000_000_000))), [("source", State::Ok), ("clock", State::Ok)]);
