@@ -1,7 +1,9 @@
 //! Conditions on payloads: texts anywhere, and attributes by name.
 //!
 //! Payloads are searched in their encoded form where that is possible. A [`PayloadQuery`] therefore has several levels: substrings for a
-//! database, a regular expression over encoded bytes, and the exact test of a decoded payload.
+//! database, words for an index of encoded bytes, a regular expression over these, and the exact test of a decoded payload.
+
+mod word;
 
 use std::borrow::Cow;
 
@@ -10,6 +12,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::json::{self, Scalar};
 use super::pattern::{Pattern, is_never_escaped, json_regex};
 use super::{Attribute, Payload, Value};
+pub use word::Word;
 
 /// A comparison of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,8 @@ struct Term {
     condition: Condition,
     /// Matches the bytes of every payload that meets the condition, in JSON and in protobuf; `None` if there is no such expression.
     prefilter: Option<Regex>,
+    /// The words of which `prefilter` finds all, of one of these lists.
+    words: Vec<Vec<Word>>,
     /// Whether a match of `prefilter` in JSON means that the payload meets the condition.
     is_exact: bool,
 }
@@ -139,6 +144,20 @@ impl PayloadQuery {
         self.terms.iter().all(|term| term.negated || term.prefilter.as_ref().is_none_or(is_found))
     }
 
+    /// Returns true only if a payload matches that was encoded in these bytes. Looks at single attributes: `attribute` returns the name and the
+    /// text of the one that an offset is in, if it has a text.
+    #[must_use]
+    pub fn is_met_by_parts<'a>(&self, bytes: &'a [u8], attribute: impl Fn(usize) -> Option<(&'a [u8], &'a [u8])>) -> bool {
+        self.terms.iter().all(|term| term.is_met_by_part(bytes, &attribute))
+    }
+
+    /// Returns false only if [`Self::may_match_bytes`] does so for the same bytes, of which `may_hold` returns false only if they lack a word.
+    #[must_use]
+    pub fn may_match_words(&self, mut may_hold: impl FnMut(&Word) -> bool) -> bool {
+        let mut may_hold_all = |words: &Vec<Word>| words.iter().all(&mut may_hold);
+        self.terms.iter().all(|term| term.negated || term.prefilter.is_none() || term.words.iter().any(&mut may_hold_all))
+    }
+
     /// Returns substrings for a database pre-filter. A row can match only if, for every inner list, its attributes or its status message
     /// contain at least one of the strings (ignoring case).
     #[must_use]
@@ -153,7 +172,18 @@ impl Term {
         let prefilter = condition.prefilter().and_then(compile);
         let is_exact_pattern = |pattern: &Pattern| matches!(pattern.parts(), [part] if is_only_in_strings(part));
         let is_exact = matches!(&condition, Condition::Text(patterns) if patterns.iter().all(is_exact_pattern));
-        Self { negated, condition, prefilter, is_exact }
+        let words = condition.words();
+        Self { negated, condition, prefilter, words, is_exact }
+    }
+
+    /// Whether the condition is met by the attribute in which the prefilter matches first.
+    fn is_met_by_part<'a>(&self, bytes: &'a [u8], attribute: impl Fn(usize) -> Option<(&'a [u8], &'a [u8])>) -> bool {
+        let Condition::Text(patterns) = &self.condition else { return false };
+        let found = self.prefilter.as_ref().filter(|_| !self.negated).and_then(|prefilter| prefilter.find(bytes));
+        found.and_then(|found| attribute(found.start())).is_some_and(|(name, text)| {
+            let matches = |text| std::str::from_utf8(text).is_ok_and(|text| any_matches_unescaped(patterns, text));
+            matches(name) || matches(text)
+        })
     }
 
     fn matches_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
@@ -200,6 +230,15 @@ impl Condition {
             Self::Text(patterns) => patterns.iter().map(prefilter).collect::<Option<Vec<_>>>().map(|regexes| regexes.join("|")),
             Self::Attribute(name, _) | Self::Number(name, ..) => prefilter(name),
             Self::Fact(fact, _) => Some(fact.words.iter().map(|word| json_regex(word)).collect::<Vec<_>>().join("|")),
+        }
+    }
+
+    /// Returns the words that a match of the prefilter holds: all of one of these lists.
+    fn words(&self) -> Vec<Vec<Word>> {
+        match self {
+            Self::Text(patterns) => patterns.iter().map(|pattern| Word::all(&pieces(pattern))).collect(),
+            Self::Attribute(name, _) | Self::Number(name, ..) => vec![Word::all(&pieces(name))],
+            Self::Fact(fact, _) => fact.words.iter().map(|word| Word::all(&[word])).collect(),
         }
     }
 
@@ -276,11 +315,15 @@ fn any_matches_unescaped(patterns: &[Pattern], text: &str) -> bool {
 /// Returns a regular expression that matches the bytes of every payload with a text that the pattern matches. It omits the punctuation of
 /// lists and maps, which differs by encoding.
 fn prefilter(pattern: &Pattern) -> Option<String> {
-    let pieces =
-        pattern.parts().iter().flat_map(|part| part.split(['{', '}', '[', ']', ',', ':'])).map(|piece| piece.trim_matches([' ', '"']));
-    let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
+    let pieces = pieces(pattern);
     let is_text = !pieces.is_empty() && !pieces.iter().any(|piece| may_be_scalar(piece));
     is_text.then(|| pieces.iter().map(|piece| json_regex(piece)).collect::<Vec<_>>().join(".*"))
+}
+
+/// Returns what remains of a pattern without the punctuation of lists and maps.
+fn pieces(pattern: &Pattern) -> Vec<&str> {
+    let pieces = pattern.parts().iter().flat_map(|part| part.split(['{', '}', '[', ']', ',', ':']));
+    pieces.map(|piece| piece.trim_matches([' ', '"'])).filter(|piece| !piece.is_empty()).collect()
 }
 
 /// Returns whether a character is stored unescaped and is not a wildcard of SQL.

@@ -1,9 +1,10 @@
 //! Decodes everything that a span states.
 
 use super::request::{self, Group};
-use super::value::{decode_attribute, decode_text};
+use super::value::{ShallowValue, decode_attribute, decode_shallow, decode_text, key_value};
 use super::wire::{DecodeError, FieldValue, Fields, offset};
 use crate::model::attributes::keep_last;
+use crate::model::json::Scalar;
 use crate::model::{Event, Link, Nanos, Payload, PayloadQuery, SpanId, SpanKind, TraceId};
 
 /// A payload with the ids of its span, if they are valid.
@@ -51,9 +52,52 @@ pub(crate) fn matching_ids(group: Group<'_>, message: &[u8], query: &PayloadQuer
     if !query.may_match_bytes(&[message, group.resource]) {
         return Ok(None);
     }
+    // Most spans that match are known by one attribute: then the others need not be decoded.
+    if query.is_met_by_parts(message, |at| text_attribute_at(message, at).ok().flatten()) {
+        return ids(message);
+    }
     let (mut payload, ids) = decode_span(message)?;
     payload.resource = group.resource_attributes()?;
     Ok(ids.filter(|_| query.matches(&payload)))
+}
+
+/// Returns the ids of an encoded span, if they are valid.
+fn ids(message: &[u8]) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
+    let (mut trace, mut id) = (None, None);
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => trace = trace_id(field)?,
+            2 => id = span_id(field)?,
+            _ => {}
+        }
+    }
+    Ok(trace.zip(id))
+}
+
+/// A name and a text, which may be invalid UTF-8.
+type NamedText<'a> = (&'a [u8], &'a [u8]);
+
+/// Returns the name and the text of the attribute of a span that holds the byte at an offset of its message, unless a later attribute has the same
+/// name. The name is of ASCII: other bytes may be the same name once decoded.
+fn text_attribute_at(message: &[u8], at: usize) -> Result<Option<NamedText<'_>>, DecodeError> {
+    let mut found = None;
+    let mut fields = Fields(message);
+    while let Some(field) = fields.find(9)? {
+        let attribute = field.bytes()?;
+        let (key, value) = key_value(attribute)?;
+        if found.is_some_and(|(name, _)| name == key) {
+            return Ok(None);
+        }
+        let start = offset(message, attribute);
+        if (start..start + attribute.len()).contains(&at)
+            && let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)?
+            && key.is_ascii()
+        {
+            found = Some((key, text));
+        }
+    }
+    Ok(found)
 }
 
 /// Decodes an encoded span, with its resource and scope.

@@ -14,6 +14,7 @@ mod connections;
 mod forward;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod grams;
 mod grpc;
 mod http;
 mod ingest;

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use memmap2::Advice;
 use memmap2::MmapMut;
 
-use super::packed::{Memory, Packed, SEGMENT_SIZE, Stored};
+use super::grams::REACH;
+use super::packed::{Memory, PackRequest, Packed, SEGMENT_SIZE, Stored};
 use crate::model::sort;
 
 /// A range of addresses in the arena.
@@ -227,14 +228,17 @@ impl Arena {
         Some(number * SEGMENT_SIZE as u64..(number + 1) * SEGMENT_SIZE as u64)
     }
 
-    /// Returns the next segment to pack, with its number.
-    pub(super) fn next_to_pack(&mut self) -> Option<(u64, Bytes)> {
+    /// Returns the next segment to pack.
+    pub(super) fn next_to_pack(&mut self) -> Option<PackRequest> {
         let newest = *self.sealed.last_key_value()?.0;
         let is_needed = self.sealed.len() > UNPACKED;
         let (number, segment) =
             self.sealed.range(self.next_packed..).next().filter(|(number, _)| is_needed && **number + NEWEST <= newest)?;
         self.next_packed = number + 1;
-        if let Memory::Plain(bytes) = &segment.memory { Some((*number, bytes.clone())) } else { None }
+        let plain = |segment: &Segment| if let Memory::Plain(bytes) = &segment.memory { Some(bytes.clone()) } else { None };
+        // They are packed in order: the next one is plain, or was freed with all that began here.
+        let behind = self.sealed.get(&(number + 1)).and_then(plain).map_or_else(Bytes::new, |next| next.slice(..REACH));
+        Some(PackRequest { number: *number, bytes: plain(segment)?, behind })
     }
 
     /// Replaces the memory of a segment, unless it was freed since.

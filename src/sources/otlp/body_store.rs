@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
-use bytes::Bytes;
-
 use super::arena::{Arena, Extent};
 use super::compact::{Compacted, SpanExtent, span_extents};
-use super::packed::{Packed, SEGMENT_SIZE, Stored, Unpacked};
+use super::packed::{PackRequest, Packed, SEGMENT_SIZE, Stored, Unpacked};
 use crate::model::sort;
 use crate::model::{PayloadMemory, PayloadRef};
 
@@ -311,8 +309,8 @@ impl BodyStore {
         }
     }
 
-    /// Returns the next segment to pack, with its number.
-    pub(super) fn next_to_pack(&mut self) -> Option<(u64, Bytes)> {
+    /// Returns the next segment to pack.
+    pub(super) fn next_to_pack(&mut self) -> Option<PackRequest> {
         self.arena.next_to_pack()
     }
 

@@ -63,10 +63,10 @@ impl PayloadStore {
 
     /// Packs the next segment that is due. Returns false if there is none.
     pub(super) fn pack(&self, packer: &mut Packer) -> bool {
-        let Some((number, segment)) = self.bodies().next_to_pack() else { return false };
+        let Some(segment) = self.bodies().next_to_pack() else { return false };
         // Without the lock, so that requests need not wait.
         if let Some(packed) = packer.pack(&segment) {
-            self.bodies().set_packed(number, packed);
+            self.bodies().set_packed(segment.number, packed);
         }
         true
     }

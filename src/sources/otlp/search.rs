@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use super::body_store::split;
-use super::packed::Unpacked;
+use super::packed::{Stored, Unpacked};
 use super::payload_store::{PayloadStore, lock};
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::otlp::payload;
@@ -76,7 +76,7 @@ impl Scan {
             {
                 let body = payloads.bodies().body(number);
                 if let Some(body) = body {
-                    search_body(&body.read(&mut part.unpacked), query, None, &mut hits);
+                    search_body(&body, query, None, &mut part.unpacked, &mut hits);
                 }
             }
             hits
@@ -103,16 +103,20 @@ pub(super) fn check(payload_refs: &[(PayloadRef, SpanId)], query: &PayloadQuery,
     let mut hits = Hits::new();
     for (number, originals) in by_body {
         let spans = payloads.bodies().spans(number, &originals);
-        if let Some((bytes, mut offsets)) = spans {
+        if let Some((body, mut offsets)) = spans {
             offsets.sort_unstable();
-            search_body(&bytes.read(&mut payloads.unpacked()), query, Some(&offsets), &mut hits);
+            search_body(&body, query, Some(&offsets), &mut payloads.unpacked(), &mut hits);
         }
     }
     hits
 }
 
 /// Searches all spans of a body, or those at some offsets, in order.
-fn search_body(body: &[u8], query: &PayloadQuery, offsets: Option<&[usize]>, hits: &mut Hits) {
+fn search_body(body: &Stored, query: &PayloadQuery, offsets: Option<&[usize]>, unpacked: &mut Unpacked, hits: &mut Hits) {
+    if !query.may_match_words(|word| body.may_hold(word, unpacked)) {
+        return;
+    }
+    let body = &body.read(unpacked)[..];
     if !query.may_match_bytes(&[body]) {
         return;
     }

@@ -65,9 +65,9 @@ fn old_segments_are_packed_once_there_are_many_and_stay_readable() {
         |n: usize| -> Vec<u8> { (0..=SEGMENT_SIZE / 2).map(|at| if at % 5 == 0 { (at / 640 + n) as u8 } else { n as u8 }).collect() };
     let pack = |arena: &mut Arena, packer: &mut Packer| {
         let mut numbers = Vec::new();
-        while let Some((number, bytes)) = arena.next_to_pack() {
-            arena.set_packed(number, packer.pack(&bytes).unwrap());
-            numbers.push(number);
+        while let Some(segment) = arena.next_to_pack() {
+            arena.set_packed(segment.number, packer.pack(&segment).unwrap());
+            numbers.push(segment.number);
         }
         numbers
     };
@@ -93,10 +93,10 @@ fn old_segments_are_packed_once_there_are_many_and_stay_readable() {
 fn a_segment_that_is_freed_while_it_is_packed_stays_freed() {
     let (mut arena, mut packer) = (Arena::default(), Packer::default());
     let extents: Vec<_> = (0..12).map(|_| arena.insert(&vec![1; SEGMENT_SIZE]).unwrap()).collect();
-    let (number, bytes) = arena.next_to_pack().unwrap();
+    let segment = arena.next_to_pack().unwrap();
     arena.free(&extents[0]);
-    arena.set_packed(number, packer.pack(&bytes).unwrap());
+    arena.set_packed(segment.number, packer.pack(&segment).unwrap());
     assert_eq!((arena.packed_bytes, arena.packed_count), (0, 0));
     assert_eq!(read(&arena, &extents[0]), b""[..]);
-    assert_eq!(arena.next_to_pack().unwrap().0, 1);
+    assert_eq!(arena.next_to_pack().unwrap().number, 1);
 }

@@ -1,5 +1,8 @@
+use bytes::Bytes;
+
 use super::super::packed::Packer;
 use super::*;
+use crate::model::payload_query::Word;
 
 fn insert(bodies: &mut BodyStore, bytes: &[u8], spans: &[usize]) -> u32 {
     bodies.insert(bytes, spans.iter().map(|begin| *begin as u32).collect()).unwrap()
@@ -77,15 +80,19 @@ fn the_arena_is_never_much_larger_than_its_bodies() {
     }
 }
 
+fn pack(bodies: &mut BodyStore) {
+    let mut packer = Packer::default();
+    while let Some(segment) = bodies.next_to_pack() {
+        bodies.set_packed(segment.number, packer.pack(&segment).unwrap());
+    }
+}
+
 /// Bodies of which most segments are packed: each has ten spans of 20 kB, with a text of its own.
 fn packed_bodies(count: usize) -> (BodyStore, Vec<u32>) {
     let mut bodies = BodyStore::default();
     let offsets: Vec<usize> = (0..10).map(|span| span * 20_000).collect();
     let numbers = (0..count).map(|n| insert(&mut bodies, &packed_body(n), &offsets)).collect();
-    let mut packer = Packer::default();
-    while let Some((number, segment)) = bodies.next_to_pack() {
-        bodies.set_packed(number, packer.pack(&segment).unwrap());
-    }
+    pack(&mut bodies);
     (bodies, numbers)
 }
 
@@ -103,6 +110,47 @@ fn packed_bodies_are_counted_as_what_they_take() {
     let after = bodies.memory();
     assert!(after.counted < before.counted / 2 + 1 && after.taken < before.taken, "{after:?}");
     assert_eq!(find(&bodies, payload_ref(numbers[250], 40_000)), Some((packed_body(250).into(), 40_000)));
+}
+
+fn may_hold(bodies: &BodyStore, number: u32, word: &str) -> bool {
+    bodies.body(number).unwrap().may_hold(&Word::new(word).unwrap(), &mut Unpacked::default())
+}
+
+#[test]
+fn a_word_across_the_border_of_packed_segments_is_found_in_its_body_only() {
+    const FIRST: usize = 100;
+    let mut bodies = BodyStore::default();
+    insert(&mut bodies, &[b'.'; FIRST], &[0]);
+    let word = |n: usize| format!("Border{}", char::from(b'a' + n as u8).to_string().repeat(6));
+    let body = |n: usize| {
+        let mut bytes = vec![b'.'; SEGMENT_SIZE];
+        let at = SEGMENT_SIZE - FIRST - 1 - n % 12;
+        bytes[at..at + 12].copy_from_slice(word(n).as_bytes());
+        bytes
+    };
+    let numbers: Vec<u32> = (0..22).map(|n| insert(&mut bodies, &body(n), &[0])).collect();
+    pack(&mut bodies);
+    for (n, number) in numbers.iter().enumerate().take(13) {
+        assert!(may_hold(&bodies, *number, &word(n).to_uppercase()), "{n}");
+        assert!(!may_hold(&bodies, *number, &word(n + 1)), "{n}: it begins in the second segment, but in the next body");
+    }
+    assert!(bodies.arena.is_packed(&bodies.by_number[&numbers[13]].extent));
+}
+
+#[test]
+fn packed_bodies_do_not_hold_what_is_not_in_them() {
+    let (bodies, numbers) = packed_bodies(400);
+    let may_hold = |n: usize, word: String| may_hold(&bodies, numbers[n], &word);
+    let is_packed = |n: &usize| bodies.arena.is_packed(&bodies.by_number[&numbers[*n]].extent);
+    let packed: Vec<_> = (0..400).filter(is_packed).collect();
+    for &n in &packed {
+        assert!(may_hold(n, format!("{n:010}")) && may_hold(n, format!("{n:010}").repeat(3)), "{n}");
+    }
+    // The last one may end in a plain segment.
+    for n in packed.iter().rev().skip(1) {
+        assert!(!may_hold(*n, "absent".to_owned()) && !may_hold(*n, format!("{n:010}a").repeat(3)), "{n}");
+    }
+    assert!(packed.len() > 200, "{}", packed.len());
 }
 
 #[test]
