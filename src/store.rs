@@ -22,6 +22,7 @@
 
 mod anomalies;
 mod answering;
+mod apply;
 mod attempts;
 mod attribution;
 mod cost_models;
@@ -84,6 +85,7 @@ mod upsert;
 mod walk;
 
 pub use anomalies::{Anomalies, MAX_ANALYZED_ROWS};
+pub use apply::Progress;
 pub use histogram::Histogram;
 pub use idle::Idle;
 pub use interner::{Interner, Symbol};
@@ -106,7 +108,7 @@ use std::collections::{BTreeSet, VecDeque};
 use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::usage::NanoUsd;
-use crate::model::{Batch, Naming, Nanos, PayloadMemory, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use crate::model::{Naming, Nanos, PayloadMemory, PayloadRef, Skipped, SourceId, SpanId, Usage};
 use answering::StatedModel;
 use dedup::Reports;
 use endings::{Pauses, Services};
@@ -180,9 +182,6 @@ pub struct Losses {
     /// The latest skipped pieces, newest last.
     pub recent: VecDeque<(SourceId, Skipped)>,
 }
-
-/// The maximum length of [`Losses::recent`].
-const MAX_RECENT: usize = 100;
 
 /// The rows of all spans held, their trees and their sums.
 #[derive(Debug, Default)]
@@ -409,56 +408,6 @@ impl Store {
     #[must_use]
     pub fn has_invalid_parent(&self, row: RowIx) -> bool {
         self.stated_parents.get(&row).is_some_and(|stated| !stated.is_moved) && !self.has_absent_caller(row)
-    }
-
-    /// Inserts or updates the spans of a batch that arrived at `now`, then evicts traces until the limits hold.
-    pub fn apply(&mut self, batch: &Batch, now: Nanos) -> Changes {
-        self.version = self.version.wrapping_add(1);
-        self.advance_clock(now);
-        self.last_lookup = LastLookup::default();
-        let mut changes = Changes::default();
-        // Senders send a span when it ends, children first. Ordered by start, parents come first and need no placeholder.
-        let mut spans: Vec<&Span> = batch.spans.iter().collect();
-        spans.sort_by_key(|span| span.start);
-        for span in spans {
-            self.upsert(batch, span, now, &mut changes);
-        }
-        // Which calls the spans report must be known before calls from logs are withdrawn.
-        self.settle_lent(&mut changes);
-        self.settle_log_spans(&batch.withdrawn, &mut changes);
-        if let Some(process) = batch.process {
-            self.hear(process, batch.lived_until, now, &mut changes);
-        }
-        for index in 0..changes.traces.len() {
-            self.place_orphans(changes.traces[index], &mut changes);
-        }
-        self.settle_lent(&mut changes);
-        self.settle_unexplained(&mut changes);
-        for &trace in &changes.traces {
-            self.settle_unnamed(trace);
-        }
-        self.decide_frames(&mut changes);
-        for index in 0..changes.traces.len() {
-            self.count_idle(changes.traces[index]);
-            self.decide_group(changes.traces[index], &mut changes);
-            self.decide_session(changes.traces[index]);
-        }
-        if let Some(reviews) = &batch.reviews {
-            self.set_reviews(batch.source, reviews, batch.origin, &mut changes);
-        }
-        self.losses.skipped += batch.skipped.len() as u64;
-        for skipped in &batch.skipped {
-            if self.losses.recent.len() == MAX_RECENT {
-                self.losses.recent.pop_front();
-            }
-            self.losses.recent.push_back((batch.source, skipped.clone()));
-        }
-        self.note_evictable(&changes.traces);
-        self.shrink(&mut changes);
-        self.settle_lent(&mut changes);
-        changes.rows.sort_unstable();
-        changes.rows.dedup();
-        changes
     }
 
     /// Marks running rows as lost if their trace had no news for [`Limits::stale`], and as cut if their process fell silent. Costs the number

@@ -124,13 +124,14 @@ impl Store {
         if self.running_totals.runs.is_empty() {
             return;
         }
-        let mut runs: Vec<(usize, RowIx)> = Vec::new();
+        let mut runs: Vec<RowIx> = Vec::new();
         for &row in changes.rows.iter().filter(|&&row| self.is_held(row)) {
-            let above = self.path(row).filter(|&above| self.is_run_with_totals(above));
-            runs.extend(above.map(|run| (self.path(run).count(), run)));
+            runs.extend(self.path(row).filter(|&above| self.is_run_with_totals(above)));
         }
         runs.sort_unstable();
         runs.dedup();
+        let mut runs: Vec<(usize, RowIx)> = runs.into_iter().map(|run| (self.path(run).count(), run)).collect();
+        runs.sort_unstable();
         // What a run counts depends on the runs below it.
         for (_, run) in runs.into_iter().rev() {
             let is_unexplained = self.is_unexplained(run);

@@ -5,6 +5,7 @@ mod failure;
 mod gateway;
 mod invariants;
 mod log_spans;
+mod parts;
 mod processes;
 mod reviews;
 mod sessions;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::usage::RareTokens;
-use crate::model::{Origin, PayloadRef, SpanFacts, SpanType, Status, Text, TraceId, Withdrawn};
+use crate::model::{Batch, Origin, PayloadRef, Span, SpanFacts, SpanType, Status, Text, TraceId, Withdrawn};
 
 const SECOND: Nanos = 1_000_000_000;
 

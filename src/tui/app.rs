@@ -38,6 +38,7 @@ mod tour;
 mod trace_tree;
 mod trash;
 mod update;
+mod waiting;
 
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
@@ -66,7 +67,7 @@ use std::collections::{HashSet, VecDeque};
 pub use crate::keymap::{Action, Key, Keymap};
 use crate::logs::LogStore;
 use crate::metrics::MetricStore;
-use crate::model::{Batch, Nanos, Payload, PayloadRef, SourceId};
+use crate::model::{Nanos, Payload, PayloadRef, SourceId};
 use crate::query::ParseError;
 pub use crate::settings::{Budget, Column, Columns, Measure};
 use crate::sources::{State, Traffic};
@@ -257,11 +258,7 @@ pub struct App {
     bell: bool,
     /// Whether the filter has changed since the totals were last updated.
     is_refiltered: bool,
-    /// Batches that arrived during a pause.
-    held_back: Option<VecDeque<Batch>>,
-    held_back_spans: usize,
-    /// Bytes that sources hold for these spans.
-    held_back_bytes: u64,
+    waiting: waiting::Waiting,
     /// A valid filter line from the editor that is not in effect yet.
     typed: Option<String>,
     search: search::State,

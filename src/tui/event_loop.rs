@@ -187,11 +187,10 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
         state.send_requests();
         state.tell_program();
         state.tell_service();
+        let is_behind = state.is_behind();
         let gives_way = turns.give_way();
-        if gives_way {
-            // Signals are noticed meanwhile.
-            tokio::task::yield_now().await;
-        }
+        // Signals are noticed meanwhile.
+        give_way(gives_way).await;
         tokio::select! {
             biased;
             message = panic_hook::happened() => bail!(message),
@@ -226,7 +225,9 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
                     continue;
                 }
             }
-            Some(update) = state.session.sources.recv() => state.handle_updates(update),
+            Some(update) = state.session.sources.recv(), if !is_behind => state.handle_updates(update),
+            // Gives way to the inputs and to everything else.
+            () = give_way(!gives_way), if is_behind => state.catch_up(),
             _ = tick.tick() => {
                 let now = state.read_clock();
                 let Session { app, store, is_over, .. } = &mut *state.session;
@@ -242,7 +243,6 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
             }
             () = screen.output.ready(), if !is_ready => continue,
             () = sleep_until((frames.drawn + FRAME).into()), if frames.is_dirty && is_ready && !state.is_answer_due => {}
-            // Gives way to the inputs and to everything else.
             () = tokio::task::yield_now(), if has_work => {
                 let Session { app, store, .. } = &mut *state.session;
                 has_work = app.work(store, Slice::of(WORK));
@@ -250,6 +250,13 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
             () = std::future::ready(()), if gives_way => {}
         }
         frames.is_dirty = true;
+    }
+}
+
+/// Lets other tasks run, and signals be noticed, if it is due.
+async fn give_way(is_due: bool) {
+    if is_due {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -1,6 +1,5 @@
 //! Updates from outside: spans, prices, the state of the sources and the time; and the work that they leave for the next frame.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,41 +10,10 @@ use crate::model::{Batch, LogBatch, MetricBatch, Nanos, Origin, PayloadRef, Sour
 use crate::sources::{State, Traffic};
 use crate::store::{Changes, MINUTE, Store, TraceIx};
 
-/// Spans and batches to hold back at most during a pause; beyond it the oldest are applied.
-pub(super) const HELD_BACK: usize = 200_000;
-
 /// How long a frame works on what is too much for it.
 const IN_FRAME: Duration = Duration::from_millis(1);
 
-/// What may be held back beside what the store holds: one byte in this many of its limit.
-const HELD_BACK_SHARE: u64 = 16;
-
 impl App {
-    /// Applies a batch, or holds it back during a pause.
-    pub fn receive(&mut self, store: &mut Store, batch: Batch, now: Nanos) {
-        if let Some(rate) = self.rates.back_mut().filter(|_| batch.origin == Origin::Live) {
-            *rate += batch.spans.len() as u64;
-        }
-        let Some(held_back) = &mut self.held_back else {
-            self.now = now;
-            return self.apply(store, &batch, now);
-        };
-        self.held_back_spans += batch.spans.len();
-        self.held_back_bytes += held_bytes(&batch);
-        held_back.push_back(batch);
-        while let Some(batch) = self.pop_excess(store.limits().bytes / HELD_BACK_SHARE) {
-            self.held_back_spans -= batch.spans.len();
-            self.held_back_bytes -= held_bytes(&batch);
-            self.apply(store, &batch, now);
-        }
-    }
-
-    /// Removes the oldest batch held back, if there are too many.
-    fn pop_excess(&mut self, bytes: u64) -> Option<Batch> {
-        let is_full = self.held_back_spans > HELD_BACK || self.held_back_bytes > bytes;
-        self.held_back.as_mut().filter(|held_back| is_full || held_back.len() > HELD_BACK)?.pop_front()
-    }
-
     /// Adds log records. A pause does not hold them back: the open list stays as it is.
     pub fn receive_logs(&mut self, batch: LogBatch) {
         self.logs.apply(batch);
@@ -57,8 +25,8 @@ impl App {
         self.metrics.apply(batch);
     }
 
-    fn apply(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
-        let changes = store.apply(batch, now);
+    /// Takes what the store changed for a batch, or for a part of it.
+    pub(super) fn batch_applied(&mut self, store: &mut Store, batch: &Batch, changes: Changes) {
         let is_exceeded = self.budgets.check(store, &changes.traces, &changes.evicted);
         // Stored spans ring no bell: the money was spent before the program started.
         self.bell |= (is_exceeded && batch.origin == Origin::Live) || changes.asks;
@@ -89,7 +57,7 @@ impl App {
         if message_ends {
             self.message = None;
         }
-        if self.held_back.is_none() {
+        if !self.is_paused() {
             self.now = now;
             let changes = store.expire(now);
             self.apply_changes(store, changes);
@@ -261,7 +229,7 @@ impl App {
         if let Some(Overlay::Picker(picker)) = &mut self.overlay {
             has_more |= picker.advance(store, slice.share());
         }
-        let is_paused = self.held_back.is_some();
+        let is_paused = self.is_paused();
         if let Some(list) = self.log_list.as_mut().filter(|_| !is_paused) {
             has_more |= list.refresh(&self.logs, self.now, slice.share());
         }
@@ -295,7 +263,7 @@ impl App {
     pub fn source_traffic(&mut self, store: &mut Store, source: usize, traffic: Traffic) {
         store.set_payload_memory(traffic.memory);
         // Payloads may take more than was estimated when traces were evicted, and no further batch may come.
-        if self.held_back.is_none() {
+        if !self.is_paused() {
             let changes = store.evict_excess();
             self.apply_changes(store, changes);
         }
@@ -325,27 +293,4 @@ impl App {
     pub fn take_released(&mut self) -> Vec<(SourceId, PayloadRef)> {
         std::mem::take(&mut self.released)
     }
-
-    /// Returns the number of spans held back; `None` unless paused.
-    #[must_use]
-    pub fn held_back_spans(&self) -> Option<usize> {
-        self.held_back.as_ref().map(|_| self.held_back_spans)
-    }
-
-    pub(super) fn toggle_pause(&mut self, store: &mut Store, now: Nanos) {
-        match self.held_back.take() {
-            None => self.held_back = Some(VecDeque::new()),
-            Some(batches) => {
-                (self.now, self.held_back_spans, self.held_back_bytes) = (now, 0, 0);
-                for batch in batches {
-                    self.apply(store, &batch, now);
-                }
-            }
-        }
-    }
-}
-
-/// Returns the bytes that the source holds for the spans of a batch.
-fn held_bytes(batch: &Batch) -> u64 {
-    batch.memory() as u64 + batch.spans.iter().map(|span| u64::from(span.retained_bytes)).sum::<u64>()
 }

@@ -32,6 +32,7 @@ impl TestHarness {
 
     pub(super) fn act(&mut self, action: Action) -> Option<Effect> {
         let effect = self.app.update(&mut self.store, action, self.now);
+        self.app.catch_up(&mut self.store, self.now, &mut || true);
         self.app.advance_filter(&self.store, slice());
         effect
     }

@@ -2,10 +2,10 @@
 
 use crossterm::event::KeyCode;
 
-use super::intake::HELD_BACK;
 use super::test_harness::{TestHarness, slice, span, trace_id};
+use super::waiting::HELD_BACK;
 use super::*;
-use crate::model::{Origin, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::model::{Batch, Origin, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::sources::{Progress, Request, SearchHits};
 use crate::store::{Limits, RowIx};
 use crate::tui::display;

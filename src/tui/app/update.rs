@@ -93,7 +93,7 @@ impl App {
             // Which trace is compared must be seen.
             Action::Compare if self.view() != View::Traces && self.marks.len() != 2 => self.show_message(self.in_traces_only(), false, now),
             Action::Compare => self.compare(store, now),
-            Action::Pause => self.toggle_pause(store, now),
+            Action::Pause => self.toggle_pause(),
             Action::Theme => {
                 let name = format::safe(self.themes.select_next()).into_owned();
                 // A narrow screen has no room for the path and the keys.

@@ -86,8 +86,11 @@ impl Loop<'_> {
 
     fn end_program(&mut self, ProgramEnd { text, notes, why_nothing }: ProgramEnd) {
         // What it sent before its end has arrived.
+        let time = self.read_clock();
+        let Session { app, store, .. } = &mut *self.session;
+        app.catch_up(store, time, &mut || true);
         while let Some(update) = self.session.sources.try_recv() {
-            self.handle_update(update);
+            self.handle_update(update, &mut || true);
         }
         let Session { app, store, .. } = &mut *self.session;
         app.end_processes(store);

@@ -58,6 +58,10 @@ impl Loop<'_> {
             service.answer(Held { app, store, sources, now });
             app.notes_changes = service.is_waiting();
         }
+        if self.is_behind() {
+            self.catch_up();
+            return true;
+        }
         let update = self.session.sources.try_recv();
         update.map(|update| self.handle_updates(update)).is_some()
     }

@@ -17,18 +17,32 @@ const TIME_SLICE: Duration = Duration::from_millis(6);
 impl Loop<'_> {
     /// Handles an update and those that wait behind it, for a bounded time.
     pub(super) fn handle_updates(&mut self, first: Update) {
-        let begun = Instant::now();
+        let end = Instant::now() + TIME_SLICE;
         let mut next = Some(first);
         while let Some(update) = next {
-            self.handle_update(update);
-            if begun.elapsed() > TIME_SLICE {
+            self.handle_update(update, &mut || Instant::now() < end);
+            if Instant::now() >= end {
                 break;
             }
             next = self.session.sources.try_recv();
         }
     }
 
-    pub(super) fn handle_update(&mut self, update: Update) {
+    /// Returns whether batches are not yet applied. The updates behind them wait.
+    pub(super) fn is_behind(&self) -> bool {
+        self.session.app.is_behind(&self.session.store)
+    }
+
+    /// Applies batches that have arrived, for a bounded time.
+    pub(super) fn catch_up(&mut self) {
+        let end = Instant::now() + TIME_SLICE;
+        let now = self.read_clock();
+        let Session { app, store, .. } = &mut *self.session;
+        app.catch_up(store, now, &mut || Instant::now() < end);
+    }
+
+    /// Handles an update. Of the spans of a batch, those that follow wait once `goes_on` returns false.
+    pub(super) fn handle_update(&mut self, update: Update, goes_on: &mut dyn FnMut() -> bool) {
         let now = self.read_clock();
         let Session { app, store, sources, .. } = &mut *self.session;
         match update {
@@ -37,7 +51,7 @@ impl Loop<'_> {
                     let name = sources.name(batch.source);
                     tracing::warn!(source = name, place = skipped.place, reason = skipped.reason, "skipped");
                 }
-                app.receive(store, batch, now);
+                app.receive_in_part(store, batch, now, goes_on);
             }
             Update::Logs(batch) => app.receive_logs(batch),
             Update::Metrics(batch) => app.receive_metrics(batch),
