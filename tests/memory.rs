@@ -151,18 +151,23 @@ impl Rig {
         }
     }
 
+    /// Sends one more span, and waits until the listener has answered a request and reported all spans.
+    fn wait_for_report(&mut self, number: u64) {
+        self.send_spans(&[vec![Part { trace: (1 << 40) + number, name: "last".into(), ..Part::default() }]]);
+        self.handle.requests.send(Request::Payloads { ticket: 0, addresses: Vec::new() }).unwrap();
+        self.is_answered = false;
+        while !self.is_answered || self.reported_spans < self.sent_spans {
+            let update = self.updates.blocking_recv().unwrap();
+            self.update(update);
+        }
+    }
+
     /// Waits until all releases are done and reported, and those too that the report causes.
     fn settle(&mut self) {
         self.take();
         for number in 0..8 {
             let evicted = self.store.losses().evicted;
-            self.send_spans(&[vec![Part { trace: (1 << 40) + number, name: "last".into(), ..Part::default() }]]);
-            self.handle.requests.send(Request::Payloads { ticket: 0, addresses: Vec::new() }).unwrap();
-            self.is_answered = false;
-            while !self.is_answered || self.reported_spans < self.sent_spans {
-                let update = self.updates.blocking_recv().unwrap();
-                self.update(update);
-            }
+            self.wait_for_report(number);
             if self.store.losses().evicted <= evicted + 1 && number > 0 {
                 break;
             }
@@ -349,6 +354,12 @@ fn check_packed() {
             (0..20).map(|request| (0..5).map(|span| with_noise(number + request * 5 + span)).collect()).collect();
         number += 100;
         rig.send_spans(&requests);
+        // What is sent may arrive faster than it is compressed. While that goes on, the reports become smaller.
+        let mut reported = usize::MAX;
+        while rig.reported > PACKED_LIMIT / 4 * 3 && rig.reported < reported && rig.store.retained_bytes() < PACKED_LIMIT as u64 / 2 * 3 {
+            reported = rig.reported;
+            rig.wait_for_report(0);
+        }
     }
     let excess = |rig: &mut Rig| {
         rig.settle();
