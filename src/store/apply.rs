@@ -88,7 +88,7 @@ impl Store {
         changes
     }
 
-    /// Applies what a batch tells of all its source.
+    /// Applies what does not belong to a span: reviews, and input that could not be read.
     fn apply_rest(&mut self, batch: &Batch, changes: &mut Changes) {
         if let Some(reviews) = &batch.reviews {
             self.set_reviews(batch.source, reviews, batch.origin, changes);

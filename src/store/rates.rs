@@ -9,6 +9,7 @@ const MIN_STALL: Nanos = 10_000_000_000;
 
 /// The time that a token takes in a stalled stream, in nanoseconds.
 const TOKEN: Nanos = 1_000_000_000;
+
 /// By how much the time to the first token may exceed the time of its call: senders round both and measure them apart.
 const MAX_EXCESS: Nanos = 10_000_000;
 

@@ -78,6 +78,7 @@ pub(super) struct Packer {
     buffer: Vec<u8>,
     filter: FilterWriter,
 }
+
 impl Packer {
     /// Compresses a segment. Returns `None` if that saves too little, or if the system has no memory.
     pub(super) fn pack(&mut self, segment: &PackRequest) -> Option<Packed> {
